@@ -1,0 +1,102 @@
+/* The seam to Omni: eight operations on resources, with the rules of Omni's COSI state (omni-wire.md section 3 names
+ * the facts). Implementations: the directory store (agent/omni/dir_*.c), the gRPC client. Nothing outside agent/omni
+ * knows which one it talks to.
+ *
+ * Calls block at most until the deadline (CLOCK_MONOTONIC milliseconds, 0: the store's default of 30 s) and may be made
+ * from any thread. Results live in the caller's arena. Failure codes:
+ *   NOT_FOUND, EXISTS (create), CONFLICT (version), PRECONDITION (phase; pending finalizers), DENIED (owner, role),
+ *   INVALID (the server's validation refused it; the text is complete), UNAVAILABLE, TIMEOUT, UNSUPPORTED. */
+#ifndef AGENT_OMNI_STORE_H
+#define AGENT_OMNI_STORE_H
+
+#include "base/fail.h"
+#include "render/resource.h"
+
+struct omni_store;
+struct omni_watch;
+
+/* Terms of one query are AND-ed; see omni_query_match. */
+enum omni_term_op { OMNI_TERM_EXISTS, OMNI_TERM_EQUAL, OMNI_TERM_IN, OMNI_TERM_LT, OMNI_TERM_LTE, OMNI_TERM_LT_NUMERIC, OMNI_TERM_LTE_NUMERIC };
+
+struct omni_term {
+	struct span key;
+	enum omni_term_op op;
+	struct span *values;
+	size_t value_count;
+	bool invert;
+};
+
+struct omni_query {
+	struct omni_term *terms;
+	size_t count, cap;
+};
+
+enum omni_event_kind { OMNI_CREATED, OMNI_UPDATED, OMNI_DESTROYED, OMNI_BOOTSTRAPPED, OMNI_ERRORED };
+
+struct omni_event {
+	enum omni_event_kind kind;
+	struct resource *resource; /* CREATED, UPDATED: new content; DESTROYED: last known; else NULL */
+	struct span bookmark;	   /* opaque; empty when there is none */
+	struct fail fail;	   /* ERRORED: the watch is over */
+};
+
+struct omni_store_ops {
+	/* query NULL: all. Sorted by id. */
+	bool (*list)(struct omni_store *store, struct arena *arena, const struct omni_type *type,
+		     const struct omni_query *query, int64_t deadline_ms, struct resource_list *out, struct fail *fail);
+	bool (*get)(struct omni_store *store, struct arena *arena, const struct omni_type *type, struct span id,
+		    int64_t deadline_ms, struct resource **out, struct fail *fail);
+	/* Stores type, id, owner, labels, annotations, finalizers and spec; version becomes 1. out_new may be NULL. */
+	bool (*create)(struct omni_store *store, struct arena *arena, const struct resource *resource,
+		       int64_t deadline_ms, struct resource **out_new, struct fail *fail);
+	/* resource->version is the expected version; the resource must be running (phase) before. */
+	bool (*update)(struct omni_store *store, struct arena *arena, const struct resource *resource,
+		       int64_t deadline_ms, struct resource **out_new, struct fail *fail);
+	/* Phase becomes tearing down; *out_ready: no finalizers are left. Already tearing down is no error. */
+	bool (*teardown)(struct omni_store *store, const struct omni_type *type, struct span id, int64_t deadline_ms,
+			 bool *out_ready, struct fail *fail);
+	/* Only without finalizers. */
+	bool (*destroy)(struct omni_store *store, const struct omni_type *type, struct span id, int64_t deadline_ms,
+			struct fail *fail);
+	/* All resources of a type: from `bookmark` (empty: first CREATED for all that exist, then BOOTSTRAPPED). A bookmark
+	 * that cannot be used fails with PRECONDITION. */
+	bool (*watch)(struct omni_store *store, const struct omni_type *type, struct span bookmark,
+		      struct omni_watch **out, struct fail *fail);
+	void (*close)(struct omni_store *store);
+};
+
+struct omni_watch_ops {
+	/* Readable when next may have something; to be put into a poll set. */
+	int (*fd)(struct omni_watch *watch);
+	/* Never blocks: *out_has false when nothing is pending. The event lives in the arena. */
+	bool (*next)(struct omni_watch *watch, struct arena *arena, struct omni_event *out, bool *out_has,
+		     struct fail *fail);
+	void (*close)(struct omni_watch *watch);
+};
+
+/* First members of every implementation. */
+struct omni_store {
+	const struct omni_store_ops *ops;
+	const char *name; /* for people: "dir:/var/lib/omni" */
+	/* Calls made so far, reads and writes apart (metrics, and proof that an unchanged fleet makes none). */
+	_Atomic uint64_t read_calls, write_calls;
+};
+
+struct omni_watch {
+	const struct omni_watch_ops *ops;
+};
+
+/* `url` is "dir:PATH" here; https://… is added by the gRPC client. */
+bool omni_store_open(const char *url, struct omni_store **out, struct fail *fail);
+void omni_store_close(struct omni_store *store); /* NULL is fine */
+
+/* The directory store, made when missing. */
+bool dir_store_open(const char *path, struct omni_store **out, struct fail *fail);
+
+/* Add `key = value` to a query; and the matching rules of COSI (omni-wire.md 3.10: numbers with units, invert). */
+void omni_query_equal(struct arena *arena, struct omni_query *query, const char *key, struct span value);
+bool omni_query_match(const struct omni_query *query, const struct labels *labels);
+/* The selector grammar of `-l` and matchlabels (omni-template.md 7.1). */
+bool omni_query_parse(struct arena *arena, struct span text, struct omni_query *out, struct fail *fail);
+
+#endif

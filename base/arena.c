@@ -1,0 +1,143 @@
+#include "base/arena.h"
+
+#include <stdalign.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST_BLOCK = 4096, LARGEST_BLOCK = 1 << 20, ALIGNMENT = alignof(max_align_t) };
+
+struct arena_block {
+	struct arena_block *next;
+	size_t size;
+	alignas(max_align_t) char bytes[];
+};
+
+struct arena_defer {
+	struct arena_defer *next;
+	void (*fn)(void *);
+	void *ptr;
+};
+
+void arena_init(struct arena *arena, size_t limit_bytes)
+{
+	*arena = (struct arena){.limit_bytes = limit_bytes};
+}
+
+void arena_done(struct arena *arena)
+{
+	for (struct arena_defer *defer = arena->defers; defer != NULL; defer = defer->next)
+		defer->fn(defer->ptr);
+	struct arena_block *block = arena->blocks;
+	while (block != NULL) {
+		struct arena_block *next = block->next;
+		free(block);
+		block = next;
+	}
+	*arena = (struct arena){.limit_bytes = arena->limit_bytes};
+}
+
+void arena_reset(struct arena *arena)
+{
+	arena_done(arena);
+}
+
+static bool add_block(struct arena *arena, size_t need)
+{
+	size_t size = arena->blocks == NULL ? FIRST_BLOCK : arena->blocks->size * 2;
+	if (size > LARGEST_BLOCK)
+		size = LARGEST_BLOCK;
+	if (size < need)
+		size = need;
+	if (arena->used_bytes > arena->limit_bytes || need > arena->limit_bytes - arena->used_bytes)
+		return false;
+	struct arena_block *block = malloc(sizeof *block + size);
+	if (block == NULL)
+		abort();
+	block->next = arena->blocks;
+	block->size = size;
+	arena->blocks = block;
+	arena->at = block->bytes;
+	arena->end = block->bytes + size;
+	return true;
+}
+
+void *arena_try_alloc(struct arena *arena, size_t size)
+{
+	if (size > SIZE_MAX / 2)
+		return NULL;
+	size_t rounded = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+	if ((size_t)(arena->end - arena->at) < rounded && !add_block(arena, rounded))
+		return NULL;
+	if (arena->at == NULL) /* size 0 in an arena without a block */
+		return add_block(arena, ALIGNMENT) ? arena->at : NULL;
+	void *ptr = arena->at;
+	arena->at += rounded;
+	arena->used_bytes += rounded;
+	return memset(ptr, 0, rounded);
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+	void *ptr = arena_try_alloc(arena, size);
+	if (ptr == NULL) {
+		fputs("omniops: out of memory\n", stderr);
+		abort();
+	}
+	return ptr;
+}
+
+/* Text needs no alignment: pack it from the end of the block. */
+static char *alloc_bytes(struct arena *arena, size_t size)
+{
+	if ((size_t)(arena->end - arena->at) <= size)
+		return arena_alloc(arena, size);
+	arena->end -= size;
+	arena->used_bytes += size;
+	return arena->end;
+}
+
+char *arena_string(struct arena *arena, struct span s)
+{
+	char *copy = alloc_bytes(arena, s.len + 1);
+	if (s.len > 0)
+		memcpy(copy, s.ptr, s.len);
+	copy[s.len] = '\0';
+	return copy;
+}
+
+struct span arena_copy(struct arena *arena, struct span s)
+{
+	return (struct span){arena_string(arena, s), s.len};
+}
+
+struct span arena_spanf(struct arena *arena, const char *format, ...)
+{
+	va_list args, again;
+	va_start(args, format);
+	va_copy(again, args);
+	int need = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	size_t len = need < 0 ? 0 : (size_t)need;
+	char *copy = alloc_bytes(arena, len + 1);
+	vsnprintf(copy, len + 1, format, again);
+	va_end(again);
+	return (struct span){copy, len};
+}
+
+void arena_defer(struct arena *arena, void (*fn)(void *), void *ptr)
+{
+	struct arena_defer *defer = ARENA_NEW(arena, struct arena_defer);
+	*defer = (struct arena_defer){arena->defers, fn, ptr};
+	arena->defers = defer;
+}
+
+void *arena_grow(struct arena *arena, const void *items, size_t count, size_t *cap, size_t item_size)
+{
+	*cap = *cap < 4 ? 4 : *cap * 2;
+	void *grown = arena_alloc(arena, *cap * item_size);
+	if (count > 0)
+		memcpy(grown, items, count * item_size);
+	return grown;
+}

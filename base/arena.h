@@ -1,0 +1,49 @@
+/* Memory that is freed all at once. Everything read or made for one tree, one plan or one request lives in one arena;
+ * there is no other free in the layers that use it. Not shared between threads while it grows. */
+#ifndef BASE_ARENA_H
+#define BASE_ARENA_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/span.h"
+
+struct arena_block;
+
+struct arena {
+	struct arena_block *blocks;
+	char *at, *end;
+	size_t used_bytes, limit_bytes;
+	struct arena_defer *defers;
+};
+
+#define ARENA_NO_LIMIT ((size_t)-1)
+
+void arena_init(struct arena *arena, size_t limit_bytes);
+void arena_done(struct arena *arena);  /* runs the defers, frees; safe on zeroed memory */
+void arena_reset(struct arena *arena); /* as done, ready for use again */
+
+/* Zeroed memory. arena_alloc aborts beyond the limit: for our own data. arena_try_alloc returns NULL: for sizes that
+ * the user's input decides. */
+void *arena_alloc(struct arena *arena, size_t size) __attribute__((alloc_size(2), returns_nonnull));
+void *arena_try_alloc(struct arena *arena, size_t size) __attribute__((alloc_size(2)));
+#define ARENA_NEW(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
+#define ARENA_ARRAY(arena, type, count) ((type *)arena_alloc((arena), sizeof(type) * (count)))
+
+/* Copies, with a NUL behind. */
+struct span arena_copy(struct arena *arena, struct span s);
+char *arena_string(struct arena *arena, struct span s);
+struct span arena_spanf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Run fn(ptr) when the arena is reset or done, in reverse order. */
+void arena_defer(struct arena *arena, void (*fn)(void *), void *ptr);
+
+/* Append to a growing array: ARENA_PUSH(arena, list.items, list.count, list.cap) = value; doubles in the arena. */
+#define ARENA_PUSH(arena, items, count, cap)                                                                           \
+	(*((count) < (cap) ? &(items)[(count)++]                                                                       \
+			   : ((items) = arena_grow((arena), (items), (count), &(cap), sizeof *(items)),                \
+			      &(items)[(count)++])))
+void *arena_grow(struct arena *arena, const void *items, size_t count, size_t *cap, size_t item_size);
+
+#endif

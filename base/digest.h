@@ -1,0 +1,18 @@
+/* SHA-256, from OpenSSL. */
+#ifndef BASE_DIGEST_H
+#define BASE_DIGEST_H
+
+#include "base/span.h"
+
+#define DIGEST_HEX_SIZE 65 /* 64 lower-case hexadecimal digits and the NUL */
+
+struct digest;
+
+void digest_hex(struct span bytes, char out_hex[DIGEST_HEX_SIZE]);
+
+/* In pieces: every piece is preceded by its length, so that ("ab","c") and ("a","bc") differ. */
+struct digest *digest_new(void);
+void digest_add(struct digest *digest, struct span piece);
+void digest_finish(struct digest *digest, char out_hex[DIGEST_HEX_SIZE]); /* frees it */
+
+#endif

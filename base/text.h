@@ -1,0 +1,47 @@
+/* Growing text: always NUL-terminated, never NULL, embedded NUL allowed. Appending beyond `max` bytes sets `failed`,
+ * which sticks; emitters append without checking and look at text_ok() once. Running out of memory aborts. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/span.h"
+
+struct text {
+	char *ptr;
+	size_t len, cap, max;
+	bool failed;
+};
+
+#define TEXT_NO_LIMIT ((size_t)-1 / 4)
+
+void text_init(struct text *text, size_t max_bytes);
+void text_done(struct text *text);  /* frees; safe on zeroed memory */
+void text_reset(struct text *text); /* empties, keeps the memory */
+char *text_take(struct text *text); /* caller frees; the text is empty again */
+
+static inline bool text_ok(const struct text *text)
+{
+	return !text->failed;
+}
+
+static inline struct span text_span(const struct text *text)
+{
+	return (struct span){text->ptr, text->len};
+}
+
+void text_add(struct text *text, struct span part);
+void text_adds(struct text *text, const char *string);
+void text_addc(struct text *text, char c);
+void text_pad(struct text *text, char c, size_t count);
+void text_addf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_addv(struct text *text, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+
+/* A JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
+void text_add_json(struct text *text, struct span part);
+/* Lower-case hexadecimal. */
+void text_add_hex(struct text *text, const void *bytes, size_t count);
+
+#endif

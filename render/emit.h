@@ -1,0 +1,30 @@
+/* YAML writing, byte for byte as the references do (go.yaml.in/yaml/v4 rc.6: spec/resources.md 7.4 to 7.9 there called
+ * "writers"; omni-template.md 3.4 for content), and JSON writing. Strings that the reference's writer would damage are
+ * double-quoted instead: a value always survives. Needs resolved nodes. */
+#ifndef RENDER_EMIT_H
+#define RENDER_EMIT_H
+
+#include "base/text.h"
+#include "render/node.h"
+
+enum emit_layout {
+	EMIT_TEMPLATE, /* indent 2, maps in the order of their pairs at fixed levels; see emit_template_document */
+	EMIT_CONTENT,  /* indent 4: the text of config patches and manifests */
+	EMIT_RESOURCE, /* indent 2: Omni resources as omnictl prints them */
+};
+
+/* One document, ending in a newline, no "---". Maps whose pairs are free-form are printed in natural key order when
+ * `sorted`, in the order of their pairs otherwise. */
+void emit_document(struct text *out, const struct node *root, enum emit_layout layout, bool sorted);
+
+/* Template document: the maps that the schema knows keep the order of their pairs; below `labels`, `annotations` and
+ * `inline` keys are sorted naturally. */
+void emit_template_document(struct text *out, const struct node *root);
+
+/* JSON, keys in the order of the pairs; indent 0: compact. */
+void emit_json(struct text *out, const struct node *root, unsigned indent);
+
+/* Natural order of keys (spec resources.md 7.8): <0, 0, >0. */
+int emit_key_order(struct span a, struct span b);
+
+#endif

@@ -1,0 +1,119 @@
+/* Everything that one tree declares: a pure function of its bytes (and the options). Documents are read, checked,
+ * grouped into clusters, rendered to template bytes and translated to the Omni resources that they expect.
+ *
+ *   fleet_load     parse, classify, validate against the kinds, assemble, cross-document rules
+ *   cluster_render template bytes and hash           (lazily by fleet_render for all)
+ *   cluster_translate expected resources
+ *
+ * Nothing here touches network, clock, environment, locale, threads or logs. */
+#ifndef RENDER_FLEET_H
+#define RENDER_FLEET_H
+
+#include "base/arena.h"
+#include "base/digest.h"
+#include "base/fail.h"
+#include "crds/schema.h"
+#include "render/diag.h"
+#include "render/load.h"
+#include "render/resource.h"
+#include "render/tree.h"
+
+#define GROUP_VERSION "omni.texashpc.com/v1alpha1"
+#define ANNOTATION_APPROVE "omni.texashpc.com/approve"
+#define ANNOTATION_ALLOW_DESTROY "omni.texashpc.com/allow-destroy"
+#define ANNOTATION_SUSPEND "omni.texashpc.com/suspend"
+
+/* The rule set of the Omni release that templates are checked and translated for (omni-template.md section 0). */
+enum omni_rules { OMNI_RULES_1_9, OMNI_RULES_1_10 };
+
+struct fleet_options {
+	enum omni_rules rules;	      /* default: newest */
+	bool offline_schema;	      /* check patches against Talos's schema: on by default */
+	bool translate, render;	      /* what to compute for every cluster; both on by default */
+	struct load_limits load_limits;
+};
+
+#define FLEET_OPTIONS_DEFAULT ((struct fleet_options){OMNI_RULES_1_10, true, true, true, LOAD_LIMITS_DEFAULT})
+
+enum document_class {
+	DOCUMENT_KIND,	   /* one of our custom resources; `kind` is set */
+	DOCUMENT_TEMPLATE, /* Cluster, ControlPlane, Workers, Machine without apiVersion */
+	DOCUMENT_RESOURCE, /* raw Omni resource */
+	DOCUMENT_OTHER,	   /* anything else */
+};
+
+struct document {
+	struct span file;
+	struct node root;
+	size_t begin, end; /* its bytes in the file */
+	enum document_class class;
+	const struct kind *kind; /* crds/schema.h; DOCUMENT_KIND only */
+	struct span ns, name;	 /* metadata; of a template document: its name */
+	bool has_errors;
+};
+
+/* One Omni cluster: from custom resources, or from a plain template. */
+struct cluster {
+	struct span name;	/* the ID in Omni */
+	struct span object;	/* "OmniCluster/prod" or "Cluster/prod" for diagnostics */
+	struct span ns;		/* namespace of the custom resource; empty for templates */
+	struct span connection; /* connectionRef.name; empty: the only or default connection */
+	bool is_template;	/* from a plain omnictl template */
+	bool has_errors;	/* something that belongs to it is wrong: must not be acted on */
+
+	const struct document *head;	  /* OmniCluster, or the Cluster document */
+	const struct document **documents; /* all, in rendering order: cluster, control plane, workers, machines */
+	size_t document_count, document_cap;
+	struct node *template_docs; /* same order, in the form of a cluster template (resources.md 7.2) */
+
+	/* from OmniCluster.spec and annotations */
+	bool suspend, orphan, destroy_machines;
+	struct span approve, allow_destroy; /* annotation values; empty: absent */
+
+	struct span template_text; /* of a plain template: its own bytes */
+	char template_hash[DIGEST_HEX_SIZE];
+	struct resource_list resources; /* expected, in translation order (omni-template.md 3.4) */
+};
+
+/* A raw Omni resource, or the one an OmniMachineClass stands for. */
+struct raw_resource {
+	struct span connection, ns;
+	const struct document *document;
+	struct resource *resource;
+	bool has_errors;
+};
+
+struct connection {
+	struct span ns, name, endpoint;
+	struct span secret_name, secret_key;
+	bool insecure_skip_tls_verify;
+	const struct document *document;
+	bool has_errors;
+};
+
+struct fleet {
+	struct arena *arena; /* owned by the caller */
+	struct fleet_options options;
+	struct diag_list diags;
+	bool is_incomplete; /* a file or a part of one could not be read or parsed: what is missing was perhaps there */
+	struct span *broken_files; /* those files */
+	size_t broken_count, broken_cap;
+	struct document **documents; /* every document, in order of file and position */
+	size_t document_count, document_cap;
+	struct cluster **clusters; /* sorted by connection, name */
+	size_t cluster_count, cluster_cap;
+	struct raw_resource **raws; /* sorted by connection, type, id */
+	size_t raw_count, raw_cap;
+	struct connection **connections; /* sorted by ns, name */
+	size_t connection_count, connection_cap;
+};
+
+/* Reads and checks the whole tree. Faults are in fleet->diags (sorted); false only for what ends the run (limits of
+ * memory). `diags` given by tree_from_paths are merged in by the caller through fleet->diags before the call:
+ * fleet_init, tree_from_paths(…, &fleet->diags, …), fleet_load. */
+void fleet_init(struct fleet *fleet, struct arena *arena, const struct fleet_options *options);
+bool fleet_load(struct fleet *fleet, struct tree *tree, struct fail *fail);
+
+const struct cluster *fleet_find(const struct fleet *fleet, struct span cluster_name); /* NULL: none */
+
+#endif

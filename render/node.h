@@ -1,0 +1,97 @@
+/* The one tree for everything that is read, made and compared: YAML and JSON documents, rendered template documents,
+ * the specs of Omni resources. Nodes live in an arena and are never changed once somebody else can see them; a node is
+ * copied by value and shares its children.
+ *
+ * The loader (render/load.h) resolves every scalar for the dialect of its document, so that the text of NODE_BOOL,
+ * NODE_INT, NODE_FLOAT, NODE_NULL and NODE_TIME is canonical: `0x1f` is NODE_INT "31", `yes` under Kubernetes is
+ * NODE_BOOL "true". Integers keep all their digits. */
+#ifndef RENDER_NODE_H
+#define RENDER_NODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/span.h"
+
+enum node_kind {
+	NODE_ABSENT, /* the zero node: nothing is there */
+	NODE_NULL,
+	NODE_BOOL,
+	NODE_INT,
+	NODE_FLOAT,
+	NODE_TIME, /* an unquoted timestamp of an omnictl template, RFC 3339 */
+	NODE_STRING,
+	NODE_SEQ,
+	NODE_MAP,
+};
+
+enum node_style { NODE_PLAIN, NODE_SINGLE, NODE_DOUBLE, NODE_LITERAL, NODE_FOLDED };
+
+struct node {
+	uint8_t kind;	 /* enum node_kind */
+	uint8_t style;	 /* enum node_style: how a scalar was written */
+	uint16_t column; /* 1-based bytes, saturating; 0: made by us, no position */
+	uint32_t line;	 /* 1-based; 0: made by us */
+	uint32_t len;	 /* bytes of text, items or pairs */
+	union {
+		const char *text; /* scalars: canonical text, NUL behind */
+		const char *raw;
+		struct node *items;
+		struct pair *pairs; /* in source order; keys are scalars, unique */
+	};
+};
+
+struct pair {
+	struct node key; /* NODE_STRING after resolution */
+	struct node value;
+};
+
+static inline bool node_is(const struct node *node, enum node_kind kind)
+{
+	return node != NULL && node->kind == kind;
+}
+
+/* Neither missing nor null. */
+static inline bool node_is_set(const struct node *node)
+{
+	return node != NULL && node->kind > NODE_NULL;
+}
+
+static inline bool node_is_scalar(const struct node *node)
+{
+	return node != NULL && node->kind >= NODE_BOOL && node->kind <= NODE_STRING;
+}
+
+/* The text of a scalar; the empty span of anything else. */
+static inline struct span node_text(const struct node *node)
+{
+	return node_is_scalar(node) ? (struct span){node->text, node->len} : (struct span){"", 0};
+}
+
+/* The value of a key of a map; NULL when the node is no map or lacks the key. `path` may be dotted: "spec.talos.version". */
+const struct node *node_get(const struct node *map, const char *key);
+const struct node *node_get_span(const struct node *map, struct span key);
+const struct node *node_path(const struct node *map, const char *dotted_path);
+/* The text at a dotted path; the empty span when it is not a scalar. */
+struct span node_text_at(const struct node *map, const char *dotted_path);
+
+/* Making nodes. Text is borrowed, not copied. */
+struct node node_string(struct span text);
+struct node node_int(struct arena *arena, int64_t value);
+struct node node_bool(bool value);
+struct node node_null(void);
+struct node node_map(struct arena *arena, size_t pair_capacity);
+struct node node_seq(struct arena *arena, size_t item_capacity);
+/* Append to a node made by node_map / node_seq with enough capacity (asserted in debug builds by the caller's count). */
+void node_put(struct node *map, const char *key, struct node value);
+void node_put_span(struct node *map, struct span key, struct node value);
+void node_push(struct node *seq, struct node value);
+
+/* Same meaning: maps without regard to order, scalars by kind and text, INT and FLOAT by number (1 equals 1.0). */
+bool node_equal(const struct node *a, const struct node *b);
+
+/* A deep copy into another arena. */
+struct node node_copy(struct arena *arena, const struct node *node);
+
+#endif

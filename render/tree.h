@@ -1,0 +1,60 @@
+/* The immutable files of one revision: a directory, a Git tree, standard input, or a list of paths. Paths are relative
+ * to the root, '/'-separated, without "." and "..". Nothing outside of the root can be read through a tree. */
+#ifndef RENDER_TREE_H
+#define RENDER_TREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/fail.h"
+#include "base/span.h"
+
+struct diag_list;
+
+struct tree_file {
+	struct span path;
+	struct span bytes; /* loaded when bytes.ptr != NULL */
+};
+
+struct tree_limits {
+	size_t max_file_bytes;	/* 4 MiB */
+	size_t max_total_bytes; /* 64 MiB */
+	size_t max_files;	/* 10000 inputs */
+};
+
+#define TREE_LIMITS_DEFAULT ((struct tree_limits){4u << 20, 64u << 20, 10000})
+
+struct tree {
+	struct arena *arena;
+	struct tree_file *inputs; /* the files to be parsed (.yaml .yml .json below the selected paths), sorted by path */
+	size_t input_count, input_cap;
+	struct span revision; /* "main@sha1:…", may be empty */
+	struct tree_limits limits;
+	/* Read any file of the tree, also one that is no input (patches). NOT_FOUND when absent, INVALID for a path that
+	 * is not clean or leaves the root (a symlink included), TOO_BIG. The bytes live as long as the tree. */
+	bool (*read)(void *ctx, struct span path, struct span *out_bytes, struct fail *fail);
+	void *ctx;
+};
+
+void tree_init(struct tree *tree, struct arena *arena);
+void tree_add_input(struct tree *tree, struct span path, struct span bytes);
+void tree_sort(struct tree *tree);
+
+/* Resolve `file` as written in a document against `base_dir` (relative to the root, "" is the root) into a clean path;
+ * false when it is absolute or climbs out of the root. */
+bool tree_resolve(struct arena *arena, struct span base_dir, struct span file, struct span *out_path);
+
+/* Is this the name of a document file (.yaml, .yml, .json)? */
+bool tree_is_document_name(struct span path);
+
+/* --- from the file system (render/tree_files.c) ------------------------------------------------------------------- */
+
+/* Files and directories as given on a command line ("-" is standard input), relative to root_dir. root_dir NULL: the
+ * working directory when every path lies below it, else the directory of the first path. What cannot be read becomes a
+ * diagnostic in `diags` (code Unreadable) and leaves the tree incomplete; hidden files and directories (".git") are
+ * skipped. Opens with openat2(RESOLVE_BENEATH). */
+bool tree_from_paths(struct tree *tree, const char *root_dir, const char *const *paths, size_t count,
+		     struct diag_list *diags, struct fail *fail);
+
+#endif
