@@ -1,0 +1,55 @@
+/* The bytes between the program and its children: numbers as LEB128, texts with their length and a NUL behind. Writing
+ * appends to a struct text. Reading treats the other side as hostile: every length is checked against what is left,
+ * every allocation against a budget, nesting against WIRE_DEPTH; the first fault sticks (`bad`) and everything read from
+ * then on is zero, so readers check once at the end. */
+#ifndef AGENT_SOURCE_WIRE_H
+#define AGENT_SOURCE_WIRE_H
+
+#include "base/arena.h"
+#include "base/fail.h"
+#include "base/span.h"
+#include "base/text.h"
+#include "render/diag.h"
+#include "render/node.h"
+
+struct fleet;
+struct fleet_options;
+
+enum { WIRE_DEPTH = 192, WIRE_NAME_MAX = 4096 };
+
+void wire_put_int(struct text *out, uint64_t value);
+void wire_put_bool(struct text *out, bool value);
+void wire_put_span(struct text *out, struct span text); /* keeps "absent" apart from "empty" */
+void wire_put_string(struct text *out, const char *text);
+void wire_put_node(struct text *out, const struct node *node); /* NULL: absent; too deep: out->failed */
+void wire_put_diags(struct text *out, const struct diag_list *list);
+void wire_put_fail(struct text *out, const struct fail *fail);
+
+struct wire {
+	const unsigned char *at, *end;
+	struct arena *arena; /* for arrays; texts point into the message, which must live as long */
+	size_t budget;	     /* bytes that may still be allocated */
+	bool bad;
+};
+
+void wire_init(struct wire *wire, struct arena *arena, struct span message, size_t budget);
+uint64_t wire_int(struct wire *wire, uint64_t max);
+bool wire_bool(struct wire *wire);
+struct span wire_span(struct wire *wire);
+struct span wire_name(struct wire *wire);     /* at most WIRE_NAME_MAX, no control characters */
+const char *wire_string(struct wire *wire);   /* NULL: absent; no NUL inside */
+size_t wire_count(struct wire *wire);	      /* never more than the bytes that are left */
+void *wire_alloc(struct wire *wire, size_t count, size_t size); /* zeroed; NULL sets bad; count 0: NULL */
+void wire_node(struct wire *wire, struct node *out);
+void wire_diags(struct wire *wire, struct diag_list *list); /* appends, counts afresh */
+void wire_fail(struct wire *wire, struct fail *out);
+/* Everything was read and nothing was wrong. */
+bool wire_end(const struct wire *wire);
+
+/* --- a fleet (wire_fleet_put.c, wire_fleet_get.c) ------------------------------------------------------------------- */
+
+void wire_put_fleet(struct text *out, const struct fleet *fleet);
+/* The fleet lives in the reader's arena; only resource types that a tree may declare are accepted. */
+bool wire_fleet(struct wire *wire, const struct fleet_options *options, struct fleet **out, struct fail *fail);
+
+#endif
