@@ -1,84 +1,70 @@
-# omniops: see README.md. `make help` lists the targets.
+# omniops: see README.md. `make help` lists the targets, `make V=1` shows the commands.
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
+.DEFAULT_GOAL := all
 
+# --- what can be set: make NAME=value …
 B ?= build
-CC ?= cc
+PREFIX ?= /usr/local
+OPT ?= -O2
+WERROR ?= 1
+PKG_CONFIG ?= pkg-config
+PROTOC_C ?= protoc-c
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 ifeq ($(origin CC),default)
 CC := gcc
 endif
-OPT ?= -O2
-WERROR ?= 1
-PREFIX ?= /usr/local
-PKG_CONFIG ?= pkg-config
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-cc-try = $(shell $(CC) -Werror $(1) -x c -c /dev/null -o /dev/null 2>/dev/null && echo $(1))
-STRICT := -std=c17 -D_GNU_SOURCE -I. -I$(B)/gen -Wall -Wextra -Wformat=2 -Wconversion -Wshadow -Wstrict-prototypes \
-	-Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wwrite-strings -Wundef -Wvla -Wdate-time \
-	-Wno-sign-conversion -Werror=return-type -fno-strict-aliasing -fno-common -fno-omit-frame-pointer -g \
-	$(call cc-try,-Wlogical-op) $(call cc-try,-Wduplicated-cond) -ffile-prefix-map=$(CURDIR)=. \
-	$(if $(filter 1,$(WERROR)),-Werror)
-ifdef SANITIZE
-HARDEN := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
-OPT := -O1
-else
-HARDEN := -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 $(call cc-try,-fstack-clash-protection) \
-	$(call cc-try,-fcf-protection) $(call cc-try,-ftrivial-auto-var-init=zero) -ffunction-sections -fdata-sections
-LINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed -Wl,--gc-sections
-endif
-ALL_CFLAGS := $(STRICT) $(OPT) $(HARDEN) -DOMNIOPS_VERSION='"$(VERSION)"' $(CFLAGS)
+# --- the three programs, and everything else that is built
+PROGRAMS := $(if $(wildcard agent/main.c),omniops) $(if $(wildcard plugin-argocd/main.c),omniops-argocd) \
+	$(if $(wildcard flux/main.c),omniops-flux)
+COMPLETIONS := $(if $(filter omniops,$(PROGRAMS)),$(addprefix $(B)/completions/omniops.,bash zsh fish))
 
-room = $(sort $(filter-out $(1)/main.c,$(wildcard $(1)/*.c)))
-AGENT_ROOMS := agent agent/source agent/omni agent/plan agent/report
-lib = $(B)/lib$(subst /,-,$(1)).a
-objects = $(patsubst %.c,$(B)/%.o,$(call room,$(1)))
+.PHONY: all
+all: $(addprefix $(B)/,$(PROGRAMS)) $(COMPLETIONS) ## build the programs (default)
 
-RENDER_LIBS := $(B)/librender.a $(B)/libcrds.a $(B)/libbase.a
+include mk/flags.mk
+include mk/rooms.mk
+include mk/tests.mk
+include mk/install.mk
 
-.PHONY: libs
-libs: $(foreach r,base crds render $(AGENT_ROOMS),$(call lib,$(r)))
+.PHONY: demo
+demo: ## a repository becomes a fleet on the embedded store; installs what the build needs
+	@scripts/setup.sh build
+	@$(MAKE) -s -j$(JOBS) all
+	@scripts/demo.sh $(abspath $(B))
 
-define archive
-$(call lib,$(1)): $(call objects,$(1))
-	@rm -f $$@
-	ar rcsD $$@ $$^
-endef
-$(foreach r,base crds render $(AGENT_ROOMS),$(eval $(call archive,$(r))))
+.PHONY: check
+check: ## every test; installs what they need. One of them: make check T=render_load
+	@scripts/setup.sh check
+	@$(MAKE) -j$(JOBS) check-build
+	@B=$(abspath $(B)) MAKE="$(MAKE)" tests/run $(T)
 
-$(B)/%.o: %.c
-	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+.PHONY: bench
+bench: ## measure speed and memory side by side with the references; never part of pass or fail
+	@scripts/setup.sh check
+	@$(MAKE) -s -j$(JOBS) all
+	@B=$(abspath $(B)) tests/bench/run $(T)
 
-# One program per unit test, linked with its room and those below: tests/unit/<room>_<topic>_test.c
-BASE_LIBS := $(B)/libbase.a
-CRDS_LIBS := $(B)/libcrds.a $(BASE_LIBS)
-OMNI_LIBS := $(B)/libagent-omni.a $(RENDER_LIBS)
-PLAN_LIBS := $(B)/libagent-plan.a $(OMNI_LIBS)
-SOURCE_LIBS := $(B)/libagent-source.a $(RENDER_LIBS)
-AGENT_LIBS := $(B)/libagent.a $(B)/libagent-report.a $(B)/libagent-source.a $(PLAN_LIBS)
-THIN_LDLIBS := -lyaml -lcrypto
-AGENT_LDLIBS := $(shell $(PKG_CONFIG) --libs libgit2 yaml-0.1 libcurl jansson libprotobuf-c openssl libzstd libseccomp 2>/dev/null) -lpthread
+.PHONY: fuzz
+fuzz: ## fuzz every target for FUZZ_SECONDS=60 seconds, or one: make fuzz T=load
+	@scripts/setup.sh check
+	@$(MAKE) -s -j$(JOBS) B=$(B)/libfuzzer CC=clang SANITIZE=fuzzer-no-link,address,undefined fuzz-programs
+	@B=$(abspath $(B)) tests/fuzz/run $(T)
 
-room_libs_base := $(BASE_LIBS)
-room_libs_crds := $(CRDS_LIBS)
-room_libs_render := $(RENDER_LIBS)
-room_libs_omni := $(OMNI_LIBS)
-room_libs_plan := $(PLAN_LIBS)
-room_libs_source := $(SOURCE_LIBS)
-room_libs_agent := $(AGENT_LIBS)
-UNIT_TESTS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/unit/*_test.c)))
-test_room = $(firstword $(subst _, ,$(notdir $(1))))
+.PHONY: gdb
+gdb: ## debug one unit test without optimisation: make gdb T=base_text
+	@$(MAKE) -s B=$(B)/debug OPT=-Og $(B)/debug/tests/unit/$(T)_test
+	gdb -q $(B)/debug/tests/unit/$(T)_test
 
-define unit_test
-$(1): $(1).o $(room_libs_$(call test_room,$(1)))
-	$$(CC) $$(ALL_CFLAGS) $$(LINK) $$(LDFLAGS) -o $$@ $$(filter %.o %.a,$$^) -lcmocka $(if $(filter base crds render,$(call test_room,$(1))),$(THIN_LDLIBS),$(AGENT_LDLIBS))
-endef
-$(foreach t,$(UNIT_TESTS),$(eval $(call unit_test,$(t))))
+.PHONY: clean
+clean: ## remove everything that was built
+	rm -rf $(B)
 
-.PHONY: unit
-unit: $(UNIT_TESTS)
-	@for t in $^; do $$t || exit 1; done
-
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo; echo "  settings: B=$(B) CC=$(CC) OPT=$(OPT) CFLAGS= LDFLAGS= V=1 WERROR=$(WERROR) SANITIZE=address,undefined|thread"
+	@echo "            PREFIX=$(PREFIX) DESTDIR= VERSION=$(VERSION)"

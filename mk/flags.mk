@@ -1,0 +1,45 @@
+# Compiler and linker flags. Everything not understood by every supported compiler is probed.
+cc-try = $(shell $(CC) -Werror $(1) -x c -c /dev/null -o /dev/null 2>/dev/null && echo $(1))
+
+WARNINGS := -Wall -Wextra -Wformat=2 -Wconversion -Wno-sign-conversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wold-style-definition -Wpointer-arith -Wwrite-strings -Wundef -Wvla -Wdate-time -Wimplicit-fallthrough \
+	-Werror=return-type -Werror=incompatible-pointer-types $(call cc-try,-Wlogical-op) \
+	$(call cc-try,-Wduplicated-cond) $(if $(filter 1,$(WERROR)),-Werror)
+LANGUAGE := -std=c17 -D_GNU_SOURCE -I. -I$(B)/gen -fno-strict-aliasing -fno-common
+
+# The paths of this machine stay out of the debug data, so that every directory gives the same bytes.
+DEBUG := -g -fno-omit-frame-pointer -ffile-prefix-map=$(B)=build -ffile-prefix-map=$(CURDIR)=.
+
+ifdef SANITIZE
+OPT := -O1
+HARDEN := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+LINK :=
+else
+HARDEN := -fPIE -fstack-protector-strong -ffunction-sections -fdata-sections \
+	$(if $(filter -O0 -Og,$(OPT)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3) $(call cc-try,-fstack-clash-protection) \
+	$(call cc-try,-fcf-protection) $(call cc-try,-ftrivial-auto-var-init=zero)
+LINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed -Wl,--gc-sections
+endif
+
+ALL_CFLAGS = $(LANGUAGE) $(WARNINGS) $(DEBUG) $(OPT) $(HARDEN) $(CFLAGS)
+# Forbidden functions are forbidden in what is shipped, not in tests.
+SHIPPED_CFLAGS := -include base/banned.h
+
+# --- libraries: one question for all of them
+LIBRARIES := libgit2 yaml-0.1 libcurl jansson libprotobuf-c openssl libzstd libseccomp
+AGENT_LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBRARIES) 2>/dev/null) -lpthread
+ifeq ($(filter help clean demo check bench fuzz,$(MAKECMDGOALS)),)
+ifneq ($(shell $(PKG_CONFIG) --exists $(LIBRARIES) 2>/dev/null && command -v $(PROTOC_C) >/dev/null && echo yes),yes)
+$(error Libraries are missing. `scripts/setup.sh build` installs them on Debian and names them elsewhere)
+endif
+endif
+
+# The two thin programs start in a millisecond because nothing but libc has to be loaded; where the static libraries
+# are not installed they are linked like everybody else's.
+THIN_STATIC := -Wl,-Bstatic -lyaml -lcrypto -Wl,-Bdynamic
+THIN_LDLIBS = $(shell echo 'int main(void) { return 0; }' | \
+	$(CC) -x c - -o /dev/null $(THIN_STATIC) 2>/dev/null && echo '$(THIN_STATIC)' || echo -lyaml -lcrypto)
+
+# --- quiet unless V=1
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))

@@ -1,0 +1,62 @@
+# Unit tests: tests/unit/<room>_<topic>_test.c, linked with the archives of its room and the rooms below.
+UNIT_TESTS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/unit/*_test.c)))
+prefix = $(firstword $(subst _, ,$(notdir $(1))))
+room_of = $(or $(firstword $(filter $(prefix) agent/$(prefix) plugin-$(prefix),$(ROOMS))),agent)
+define unit_test
+$(1): LDLIBS := -lcmocka $(call ldlibs,$(2))
+$(1): $(1).o $(call archives,$(2))
+	$$(program)
+endef
+$(foreach t,$(UNIT_TESTS),$(eval $(call unit_test,$(t),$(call room_of,$(t)))))
+
+.PHONY: unit
+unit: $(UNIT_TESTS) ## build the unit tests and run them (T= picks)
+	@B=$(abspath $(B)) tests/run --unit $(T)
+
+# Fuzz targets: tests/fuzz/fuzz_<target>.c, with a driver that replays files, or with libFuzzer.
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+fuzz_room = $(if $(shell grep -l '"agent/' tests/fuzz/fuzz_$(1).c),agent,render)
+define fuzz_target
+$(B)/fuzz/replay_$(1): LDLIBS := $(call ldlibs,$(2))
+$(B)/fuzz/fuzz_$(1): LDLIBS := -fsanitize=fuzzer $(call ldlibs,$(2))
+$(B)/fuzz/replay_$(1): $(B)/tests/fuzz/fuzz_$(1).o $(B)/tests/fuzz/driver.o $(call archives,$(2))
+	$$(program)
+$(B)/fuzz/fuzz_$(1): $(B)/tests/fuzz/fuzz_$(1).o $(call archives,$(2))
+	$$(program)
+endef
+$(foreach t,$(FUZZ),$(eval $(call fuzz_target,$(t),$(call fuzz_room,$(t)))))
+
+.PHONY: replay-programs fuzz-programs unit-programs
+replay-programs: $(addprefix $(B)/fuzz/replay_,$(FUZZ))
+fuzz-programs: $(addprefix $(B)/fuzz/fuzz_,$(FUZZ))
+unit-programs: $(UNIT_TESTS)
+
+# Everything that tests/run needs: the programs; the same code with clang; tests with sanitizers.
+.PHONY: check-build check-clang check-asan check-tsan
+check-build: all unit-programs replay-programs check-clang check-asan check-tsan
+check-clang:
+	@$(MAKE) B=$(B)/clang CC=clang all unit-programs
+check-asan:
+	@$(MAKE) B=$(B)/asan SANITIZE=address,undefined unit-programs replay-programs
+check-tsan: # threads live in agent/ only
+	@$(MAKE) B=$(B)/tsan SANITIZE=thread $(patsubst $(B)/%,$(B)/tsan/%,$(foreach t,$(UNIT_TESTS),$(if $(filter agent% base,$(call room_of,$(t))),$(t))))
+
+# Every header compiles alone.
+HEADERS := $(sort $(foreach r,$(ROOMS),$(wildcard $(r)/*.h)))
+HEADER_CHECKS := $(HEADERS:%.h=$(B)/headers/%.ok)
+$(B)/headers/%.ok: %.h $(B)/flags | $(PROTO_H)
+	@mkdir -p $(@D)
+	@$(CC) $(ALL_CFLAGS) -include $< -MMD -MF $(@:.ok=.d) -MT $@ -fsyntax-only -x c /dev/null
+	@touch $@
+.PHONY: check-headers
+check-headers: $(HEADER_CHECKS)
+
+# The compiler's own analyzers; what they found in a file is kept in <file>.txt until the file changes.
+ANALYZED := $(foreach r,$(ROOMS),$(wildcard $(r)/*.c))
+$(B)/analyze/%.txt: %.c $(B)/flags | $(PROTO_H)
+	$(call say,SCAN,$<)
+	@mkdir -p $(@D)
+	@$(CC) --analyze --analyzer-output text $(ANALYZER) $(LANGUAGE) -MMD -MF $(@:.txt=.d) -MT $@ -Wno-error $(SHIPPED_CFLAGS) \
+		-DOMNIOPS_VERSION='"x"' -o /dev/null $< >$@ 2>&1 || { cat $@; rm -f $@; exit 1; }
+.PHONY: check-analyze
+check-analyze: $(ANALYZED:%.c=$(B)/analyze/%.txt)
