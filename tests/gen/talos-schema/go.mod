@@ -1,0 +1,3 @@
+module gen/talos-schema
+
+go 1.24
