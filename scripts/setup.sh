@@ -1,0 +1,119 @@
+#!/bin/sh
+# Installs what is missing for building (`setup.sh build`), for every test (`setup.sh check`) or for the Go test rig
+# (`setup.sh go`: prints the path of a recent go). A second run finds everything and costs nothing.
+set -eu
+
+BUILD="gcc libc6-dev make pkg-config git ca-certificates libgit2-dev libyaml-dev libcurl4-openssl-dev libjansson-dev
+	libprotobuf-c-dev protobuf-c-compiler libssl-dev libzstd-dev libseccomp-dev"
+CHECK="libcmocka-dev clang binutils curl unzip openssh-client openssh-server gnupg procps python3-minimal"
+
+# The Go toolchain for tests, as the module registry of Go packs it; renew all three together.
+GO_MIN=1.26
+GO_VERSION=1.26.8
+GO_SHA256_amd64=30c2b1bf7dcc88d3eb0a1364e47ddd9128edb3110a30e8a0ef61cd5856b31de7
+GO_SHA256_arm64=02b36b6787b3ac767668f630e2998df45a3b1f9ffee08d1bf3ef6487cd658d99
+
+say() { echo "setup: $*" >&2; }
+die() { say "$*"; exit 1; }
+
+# --- packages -------------------------------------------------------------------------------------------------------
+
+missing_packages() { # names: those that dpkg does not know as installed
+	installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null | sed -n 's/^installed //p')
+	for package in "$@"; do
+		echo "$installed" | grep -qx "$package" || echo "$package"
+	done
+}
+
+install_packages() {
+	missing=$(missing_packages "$@" | tr '\n' ' ')
+	[ -n "$missing" ] || return 0
+	root=
+	if [ "$(id -u)" != 0 ]; then
+		command -v sudo >/dev/null || die "these packages are missing, and there is no sudo to install them: $missing"
+		root=sudo
+	fi
+	say "installing $missing"
+	$root apt-get update -qq || say "the package lists could not be renewed; trying with those that are here"
+	# shellcheck disable=SC2086
+	$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null ||
+		die "apt-get could not install $missing"
+}
+
+# Not Debian: look for what the packages provide and say how they are called.
+find_elsewhere() {
+	missing=
+	for pair in gcc:gcc make:make pkg-config:pkg-config git:git protoc-c:protobuf-c-compiler "$@"; do
+		command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
+	done
+	for pair in libgit2:libgit2-dev yaml-0.1:libyaml-dev libcurl:libcurl4-openssl-dev jansson:libjansson-dev \
+		libprotobuf-c:libprotobuf-c-dev openssl:libssl-dev libzstd:libzstd-dev libseccomp:libseccomp-dev; do
+		pkg-config --exists "${pair%%:*}" 2>/dev/null || missing="$missing ${pair#*:}"
+	done
+	[ -z "$missing" ] || die "please install (names of Debian's packages):$missing"
+}
+
+packages() { # all package names
+	if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
+		# shellcheck disable=SC2086
+		install_packages $1
+	elif [ "$1" = "$BUILD" ]; then
+		find_elsewhere
+	else
+		find_elsewhere clang:clang curl:curl unzip:unzip ssh-keygen:openssh-client gpg:gnupg readelf:binutils
+	fi
+}
+
+# --- Go for the test rig ------------------------------------------------------------------------------------------------
+
+is_recent() { # path of a go
+	version=$(GOTOOLCHAIN=local "$1" env GOVERSION 2>/dev/null | sed 's/^go//; s/[^0-9.].*//') || return 1
+	[ -n "$version" ] && [ "$(printf '%s\n' "$GO_MIN" "$version" | sort -V | head -n 1)" = "$GO_MIN" ]
+}
+
+download_go() { # directory: becomes the unpacked toolchain
+	case $(uname -m) in
+	x86_64) arch=amd64 sum=$GO_SHA256_amd64 ;;
+	aarch64) arch=arm64 sum=$GO_SHA256_arm64 ;;
+	*) die "no Go toolchain is pinned for $(uname -m); install Go $GO_MIN or newer" ;;
+	esac
+	proxies=${GOPROXY:-$(go env GOPROXY 2>/dev/null || true)}
+	mkdir -p "${1%/*}"
+	work=$(mktemp -d "${1%/*}/.go.XXXXXX")
+	trap 'rm -rf "$work"' EXIT
+	name=v0.0.1-go$GO_VERSION.linux-$arch
+	for proxy in $(echo "${proxies:-https://proxy.golang.org}" | tr ',|' '  '); do
+		case $proxy in direct | off) continue ;; esac
+		say "getting Go $GO_VERSION for the tests"
+		curl -fsSL --retry 3 --max-time 600 -o "$work/go.zip" "${proxy%/}/golang.org/toolchain/@v/$name.zip" && break
+	done
+	[ -s "$work/go.zip" ] || die "no module proxy had the Go toolchain; install Go $GO_MIN or newer"
+	echo "$sum  $work/go.zip" | sha256sum -c --status || die "the Go toolchain has another checksum than expected"
+	unzip -q "$work/go.zip" -d "$work"
+	root="$work/golang.org/toolchain@$name"
+	chmod +x "$root"/bin/* "$root"/pkg/tool/*/*
+	mv "$root" "$1" 2>/dev/null || [ -x "$1/bin/go" ] # another run was faster
+	rm -rf "$work"
+	trap - EXIT
+}
+
+find_go() {
+	on_path=$(command -v go || true)
+	if [ -n "$on_path" ] && is_recent "$on_path"; then
+		echo "$on_path"
+		return
+	fi
+	cached=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/omniops/go-$GO_VERSION
+	[ -x "$cached/bin/go" ] || download_go "$cached"
+	echo "$cached/bin/go"
+}
+
+case ${1:-build} in
+build) packages "$BUILD" ;;
+check)
+	packages "$BUILD $CHECK"
+	find_go >/dev/null
+	;;
+go) find_go ;;
+*) die "usage: $0 [build|check|go]" ;;
+esac
