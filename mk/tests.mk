@@ -13,18 +13,18 @@ $(foreach t,$(UNIT_TESTS),$(eval $(call unit_test,$(t),$(call room_of,$(t)))))
 unit: $(UNIT_TESTS) ## build the unit tests and run them (T= picks)
 	@B=$(abspath $(B)) tests/run --unit $(T)
 
-# Fuzz targets: tests/fuzz/fuzz_<target>.c, with a driver that replays files, or with libFuzzer.
+# Fuzz targets: tests/fuzz/fuzz_<target>.c, with a driver that replays files, or with libFuzzer; linked with the
+# archives of the rooms that they include.
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
-fuzz_room = $(if $(shell grep -l '"agent/' tests/fuzz/fuzz_$(1).c),agent,render)
+fuzz_rooms = $(filter $(ROOMS),$(shell sed -n 's,^\#include "\(.*\)/[^/]*"$$,\1,p' tests/fuzz/fuzz_$(1).c))
 define fuzz_target
-$(B)/fuzz/replay_$(1): LDLIBS := $(call ldlibs,$(2))
-$(B)/fuzz/fuzz_$(1): LDLIBS := -fsanitize=fuzzer $(call ldlibs,$(2))
-$(B)/fuzz/replay_$(1): $(B)/tests/fuzz/fuzz_$(1).o $(B)/tests/fuzz/driver.o $(call archives,$(2))
-	$$(program)
-$(B)/fuzz/fuzz_$(1): $(B)/tests/fuzz/fuzz_$(1).o $(call archives,$(2))
+$(B)/fuzz/%_$(1): LDLIBS := $(call ldlibs,$(firstword $(2)))
+$(B)/fuzz/fuzz_$(1): LDLIBS += -fsanitize=fuzzer
+$(B)/fuzz/replay_$(1): $(B)/tests/fuzz/driver.o
+$(B)/fuzz/replay_$(1) $(B)/fuzz/fuzz_$(1): $(B)/tests/fuzz/fuzz_$(1).o $(sort $(foreach r,$(2),$(call archives,$(r))))
 	$$(program)
 endef
-$(foreach t,$(FUZZ),$(eval $(call fuzz_target,$(t),$(call fuzz_room,$(t)))))
+$(foreach t,$(FUZZ),$(eval $(call fuzz_target,$(t),$(sort $(call fuzz_rooms,$(t))))))
 
 .PHONY: replay-programs fuzz-programs unit-programs
 replay-programs: $(addprefix $(B)/fuzz/replay_,$(FUZZ))
