@@ -1,0 +1,139 @@
+/* omniops apply and delete: plan, ask, apply. */
+#include <ctype.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "agent/command.h"
+#include "agent/input.h"
+#include "agent/pass.h"
+#include "base/clock.h"
+
+static bool ask(const char *question)
+{
+	char answer[16] = "";
+	fprintf(stderr, "%s [y/N] ", question);
+	return fgets(answer, sizeof answer, stdin) != NULL && tolower((unsigned char)answer[0]) == 'y';
+}
+
+static bool is_interactive(const struct settings *settings)
+{
+	return !settings->yes && !settings->dry_run && isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+}
+
+/* On a terminal the person may approve what is held, plan by plan. */
+static void ask_for_held(struct pass *pass)
+{
+	for (size_t i = 0; i < pass->count; i++) {
+		struct pass_unit *unit = pass->units[i];
+		if (unit->verdict != GATE_HELD)
+			continue;
+		char question[256];
+		snprintf(question, sizeof question, "%.*s is %s. Approve plan %.8s?", SPAN_ARG(unit->plan.cluster),
+			 plan_risk_name(unit->plan.risk), unit->plan.hash);
+		if (ask(question))
+			unit->verdict = GATE_OPEN;
+	}
+}
+
+/* Applies what may be applied; one failure does not stop the others. */
+static int apply_units(struct call *call, struct pass *pass, const struct fleet *fleet)
+{
+	int64_t deadline_ms = clock_monotonic_ms() + call->settings.timeout_ms;
+	size_t applied = 0, held = 0, failed = 0;
+	for (size_t i = 0; i < pass->count; i++) {
+		struct pass_unit *unit = pass->units[i];
+		struct fail fail = {0};
+		if (unit->verdict == GATE_EMPTY)
+			continue;
+		if (unit->verdict == GATE_HELD) {
+			held++;
+			continue;
+		}
+		if (unit->verdict == GATE_BLOCKED || !pass_apply(pass, unit, fleet, deadline_ms, &fail)) {
+			if (unit->verdict == GATE_BLOCKED)
+				fail_set(&fail, FAIL_CONFLICT, "%.*s: %.*s", SPAN_ARG(unit->plan.cluster), SPAN_ARG(unit->reason));
+			command_error(&fail);
+			failed++;
+			continue;
+		}
+		applied++;
+	}
+	fprintf(stderr, "%zu applied%s, %zu held, %zu failed\n", applied, call->settings.dry_run ? " (dry run)" : "", held,
+		failed);
+	return failed > 0 ? EXIT_ERROR : held > 0 ? EXIT_HELD : EXIT_OK;
+}
+
+static int show_and_apply(struct call *call, struct pass *pass, const struct fleet *fleet)
+{
+	struct text out;
+	text_init(&out, TEXT_NO_LIMIT);
+	pass_print(pass, &out, PLAN_TEXT, call->color);
+	if (command_print(&out, EXIT_OK) != EXIT_OK)
+		return EXIT_ERROR;
+	if (pass_exit_code(pass) == EXIT_OK)
+		return EXIT_OK;
+	if (is_interactive(&call->settings)) {
+		ask_for_held(pass);
+		if (!ask("Apply what is open?"))
+			return EXIT_CHANGES;
+	}
+	return apply_units(call, pass, fleet);
+}
+
+static int run_apply(struct call *call)
+{
+	struct input input;
+	if (!input_read_good(call, &input)) {
+		fputs("omniops: nothing was applied\n", stderr);
+		return EXIT_ERROR;
+	}
+	struct pass pass;
+	struct fail fail;
+	pass_init(&pass, call->arena, &call->settings);
+	int code = pass_plan_fleet(&pass, &input.fleet, &fail) ? show_and_apply(call, &pass, &input.fleet)
+							       : command_error(&fail);
+	pass_done(&pass);
+	return code;
+}
+
+#define APPLY_SETTINGS                                                                                                 \
+	"omni", "connection", "gate", "approve", "approve-all", "yes", "dry-run", "timeout", "color", "help"
+
+static const char *const apply_settings[] = {APPLY_SETTINGS, "prune-unmanaged", "owner", "no-annotations", "rules",
+					     "no-schema", "root", NULL};
+
+const struct command cmd_apply = {
+	"apply", "[PATH…]", "Make Omni what the declarations say",
+	"Shows the plan, asks on a terminal, and applies what the gate lets through. What is riskier than --gate is held\n"
+	"until it is approved with --approve HASH. Clusters that are not in the input are left alone.\n"
+	"Exit status: 0 done, 3 something is held, 1 error.",
+	"  $ omniops apply --omni dir:/var/lib/omni clusters/\n  $ omniops apply --yes --approve 1a2b3c4d clusters/",
+	apply_settings, 0, 1000000, run_apply,
+};
+
+static int run_delete(struct call *call)
+{
+	struct pass pass;
+	struct fail fail;
+	pass_init(&pass, call->arena, &call->settings);
+	int code = pass_plan_delete(&pass, span_of(call->words[0]), &fail) ? EXIT_OK : command_error(&fail);
+	if (code == EXIT_OK && plan_is_empty(&pass.units[0]->plan)) {
+		fail_set(&fail, FAIL_NOT_FOUND, "there is no cluster \"%s\" at %s", call->words[0],
+			 pass.units[0]->target->url);
+		code = command_error(&fail);
+	} else if (code == EXIT_OK) {
+		code = show_and_apply(call, &pass, NULL);
+	}
+	pass_done(&pass);
+	return code;
+}
+
+static const char *const delete_settings[] = {APPLY_SETTINGS, "destroy-machines", NULL};
+
+const struct command cmd_delete = {
+	"delete", "CLUSTER", "Destroy a cluster in Omni",
+	"The plan is critical, so it is held until it is approved: on a terminal, or with --approve HASH.",
+	"  $ omniops delete --omni dir:/var/lib/omni talos-prod-01\n"
+	"  $ omniops delete --omni dir:/var/lib/omni --approve 1a2b3c4d talos-prod-01",
+	delete_settings, 1, 1, run_delete,
+};

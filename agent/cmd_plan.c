@@ -1,0 +1,58 @@
+/* omniops plan: what would change, and whether it would pass. */
+#include <string.h>
+
+#include "agent/command.h"
+#include "agent/input.h"
+#include "agent/pass.h"
+#include "base/cleanup.h"
+
+static bool format_parse(const char *name, enum plan_format *out)
+{
+	static const char *const names[] = {[PLAN_TEXT] = "text", [PLAN_JSON] = "json", [PLAN_MARKDOWN] = "markdown"};
+	*out = PLAN_TEXT;
+	for (size_t i = 0; name != NULL && i <= COUNT_OF(names); i++) {
+		if (i == COUNT_OF(names))
+			return false;
+		if (strcmp(names[i], name) == 0) {
+			*out = (enum plan_format)i;
+			break;
+		}
+	}
+	return true;
+}
+
+static int run_plan(struct call *call)
+{
+	enum plan_format format;
+	if (!format_parse(call->settings.output, &format))
+		return command_usage_error(call->command, "plan prints text, json or markdown, not \"%s\"", call->settings.output);
+	struct input input;
+	if (!input_read_good(call, &input))
+		return EXIT_ERROR;
+	struct pass pass;
+	struct fail fail;
+	pass_init(&pass, call->arena, &call->settings);
+	bool ok = pass_plan_fleet(&pass, &input.fleet, &fail);
+	struct text out;
+	text_init(&out, TEXT_NO_LIMIT);
+	int code = EXIT_ERROR;
+	if (ok) {
+		pass_print(&pass, &out, format, call->color);
+		code = command_print(&out, pass_exit_code(&pass));
+	} else {
+		command_error(&fail);
+	}
+	pass_done(&pass);
+	return code;
+}
+
+static const char *const settings[] = {"omni",	  "connection", "output",    "gate",	       "approve", "approve-all", "prune-unmanaged",
+				       "timeout", "rules",	"no-schema", "root", "color", "help",	 NULL};
+
+const struct command cmd_plan = {
+	"plan", "[PATH…]", "Show what would change in Omni, with its risk",
+	"Exit status: 0 nothing to change, 2 changes, 3 changes that would be held, 1 error.\n"
+	"Output: text, json (documented in docs/plan.md) or markdown (for a pull request).",
+	"  $ omniops plan --omni dir:/var/lib/omni clusters/\n  $ omniops plan -o markdown clusters/ > comment.md",
+	settings, 0, 1000000, run_plan,
+};

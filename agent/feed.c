@@ -1,0 +1,298 @@
+/* One thread per source: waits until it is due, polls, renders in a confined child, posts. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "base/clock.h"
+
+struct snapshot *snapshot_ref(struct snapshot *snapshot)
+{
+	if (snapshot != NULL)
+		snapshot->references++;
+	return snapshot;
+}
+
+void snapshot_unref(struct snapshot *snapshot)
+{
+	if (snapshot == NULL || --snapshot->references > 0)
+		return;
+	arena_done(&snapshot->arena);
+	free(snapshot);
+}
+
+static struct fleet_options fleet_options(const struct settings *settings)
+{
+	struct fleet_options options = FLEET_OPTIONS_DEFAULT;
+	if (settings->rules != NULL && strcmp(settings->rules, "1.9") == 0)
+		options.rules = OMNI_RULES_1_9;
+	options.offline_schema = !settings->no_schema;
+	return options;
+}
+
+/* Hand the snapshot over; the loop works out what is desired now. */
+static void publish(struct feed *feed, struct snapshot *snapshot)
+{
+	struct agent *agent = feed->agent;
+	pthread_mutex_lock(&agent->lock);
+	struct snapshot *old = feed->current;
+	feed->current = snapshot;
+	feed->published++;
+	pthread_mutex_unlock(&agent->lock);
+	snapshot_unref(old);
+}
+
+static void update_in_loop(void *agent)
+{
+	desired_update(agent);
+}
+
+static void log_diags(struct agent *agent, const struct feed *feed, const struct fleet *fleet)
+{
+	enum { MOST = 20 };
+	for (size_t i = 0; i < fleet->diags.count && i < MOST; i++) {
+		const struct diag *diag = &fleet->diags.items[i];
+		if (diag->severity == DIAG_NOTE)
+			continue;
+		log_at(agent->log, diag->severity == DIAG_ERROR ? LEVEL_ERROR : LEVEL_WARN, "render",
+		       "declaration is at fault", log_string("source", source_name(feed->source)),
+		       log_span("file", diag->file), log_int("line", diag->line), log_int("column", diag->column),
+		       log_span("object", diag->object), log_span("field", diag->path), log_string("code", diag->code),
+		       log_span("error", diag->message), log_span("hint", diag->hint));
+	}
+}
+
+static void note_first_error(struct source_state *state, const struct fleet *fleet)
+{
+	state->first_error[0] = '\0';
+	for (size_t i = 0; i < fleet->diags.count; i++) {
+		const struct diag *diag = &fleet->diags.items[i];
+		if (diag->severity != DIAG_ERROR)
+			continue;
+		snprintf(state->first_error, sizeof state->first_error, "%.*s:%u:%u: %.*s: %.*s", SPAN_ARG(diag->file),
+			 diag->line, diag->column, SPAN_ARG(diag->object), SPAN_ARG(diag->message));
+		return;
+	}
+}
+
+static void note_render(struct feed *feed, const struct snapshot *snapshot)
+{
+	struct source_state *state = &feed->state;
+	const struct fleet *fleet = snapshot->fleet;
+	pthread_mutex_lock(&feed->agent->lock);
+	state->is_loaded = true;
+	state->is_incomplete = fleet->is_incomplete;
+	state->clusters = fleet->cluster_count;
+	state->documents = fleet->document_count;
+	state->errors = fleet->diags.error_count;
+	state->warnings = fleet->diags.warning_count;
+	state->changed_wall_ms = clock_wall_ms();
+	state->changes++;
+	note_first_error(state, fleet);
+	pthread_mutex_unlock(&feed->agent->lock);
+}
+
+/* An empty tree is a mistake far more often than an order to destroy everything. */
+static bool is_worth_having(const struct feed *feed, const struct fleet *fleet, struct fail *fail)
+{
+	if (fleet->document_count > 0 || fleet->diags.count > 0)
+		return true;
+	return fail_set(fail, FAIL_NOT_FOUND,
+			"%s holds no document; the last good state stays. Check the path and the ref of the source",
+			source_name(feed->source));
+}
+
+static bool render(struct feed *feed, const struct source_result *result, struct fail *fail)
+{
+	struct agent *agent = feed->agent;
+	struct snapshot *snapshot = calloc(1, sizeof *snapshot);
+	if (snapshot == NULL)
+		abort();
+	snapshot->references = 1;
+	snapshot->source = feed->index;
+	snprintf(snapshot->revision, sizeof snapshot->revision, "%s", result->revision);
+	arena_init(&snapshot->arena, ARENA_NO_LIMIT);
+	struct fleet_options options = fleet_options(agent->settings);
+	agent->counters.renders++;
+	if (!source_tree_render(&agent->sandbox, result->tree, &options, &snapshot->arena, &snapshot->fleet, 0, fail) ||
+	    !is_worth_having(feed, snapshot->fleet, fail)) {
+		agent->counters.render_errors++;
+		snapshot_unref(snapshot);
+		return false;
+	}
+	log_info(agent->log, "source", "new revision", log_string("source", source_name(feed->source)),
+		 log_string("revision", result->revision), log_int("clusters", (int64_t)snapshot->fleet->cluster_count),
+		 log_int("errors", (int64_t)snapshot->fleet->diags.error_count));
+	log_diags(agent, feed, snapshot->fleet);
+	note_render(feed, snapshot);
+	publish(feed, snapshot);
+	loop_post(agent->loop, update_in_loop, agent);
+	return true;
+}
+
+static void note_poll(struct feed *feed, const struct source_result *result, const struct fail *fail)
+{
+	struct agent *agent = feed->agent;
+	struct source_state *state = &feed->state;
+	pthread_mutex_lock(&agent->lock);
+	bool is_new = fail != NULL && strcmp(state->error, fail->text) != 0;
+	bool is_better = fail == NULL && state->error[0] != '\0';
+	state->polls++;
+	state->polled_wall_ms = clock_wall_ms();
+	if (result->revision[0] != '\0')
+		snprintf(state->revision, sizeof state->revision, "%s", result->revision);
+	snprintf(state->error, sizeof state->error, "%s", fail == NULL ? "" : fail->text);
+	state->failures += fail != NULL;
+	pthread_mutex_unlock(&agent->lock);
+	if (is_new)
+		log_error(agent->log, "source", "cannot be read; the last good state stays",
+			  log_string("source", source_name(feed->source)), log_fail(fail));
+	if (is_better)
+		log_info(agent->log, "source", "can be read again", log_string("source", source_name(feed->source)));
+}
+
+static void poll_once(struct feed *feed, struct schedule *schedule)
+{
+	struct agent *agent = feed->agent;
+	pthread_mutex_lock(&agent->lock);
+	bool forget = feed->forget;
+	feed->forget = false;
+	pthread_mutex_unlock(&agent->lock);
+	if (forget)
+		source_forget(feed->source);
+	struct source_result result = {0};
+	struct fail fail = {0};
+	source_poll(feed->source, 0, feed->cancel_fd, &result);
+	if (result.verdict == SOURCE_FAILED) {
+		note_poll(feed, &result, &result.fail);
+	} else if (result.verdict == SOURCE_CHANGED && !render(feed, &result, &fail)) {
+		source_forget(feed->source);
+		note_poll(feed, &result, &fail);
+		result.verdict = SOURCE_FAILED;
+	} else {
+		note_poll(feed, &result, NULL);
+	}
+	source_tree_unref(result.tree);
+	schedule_polled(schedule, clock_monotonic_ms(), &result);
+	loop_post(agent->loop, update_in_loop, agent);
+}
+
+static void drain(int fd)
+{
+	uint64_t count;
+	if (read(fd, &count, sizeof count) < 0 && errno != EAGAIN && errno != EINTR)
+		abort();
+}
+
+/* Until something is due; false: stop. */
+static bool wait_for_turn(struct feed *feed, struct schedule *schedule)
+{
+	for (;;) {
+		int64_t wait = schedule_wait_ms(schedule, clock_monotonic_ms());
+		if (wait <= 0)
+			return true;
+		struct pollfd fds[] = {{feed->cancel_fd, POLLIN, 0}, {feed->wake_fd, POLLIN, 0}, {source_fd(feed->source), POLLIN, 0}};
+		int count = poll(fds, 3, wait > 60000 ? 60000 : (int)wait);
+		if (fds[0].revents != 0)
+			return false;
+		if (count > 0 && fds[1].revents != 0) {
+			drain(feed->wake_fd);
+			schedule_hint(schedule, clock_monotonic_ms());
+		}
+		if (count > 0 && fds[2].revents != 0 && source_drain(feed->source))
+			schedule_hint(schedule, clock_monotonic_ms());
+	}
+}
+
+static void *feed_main(void *argument)
+{
+	struct feed *feed = argument;
+	struct schedule schedule;
+	schedule_init(&schedule, source_interval_ms(feed->source), clock_monotonic_ms(),
+		      (uint64_t)clock_wall_ms() + feed->index);
+	do
+		poll_once(feed, &schedule);
+	while (wait_for_turn(feed, &schedule));
+	return NULL;
+}
+
+static struct source_options source_options(const struct settings *settings)
+{
+	return (struct source_options){
+		.cache_dir = settings->cache_dir,
+		.interval_ms = settings->interval_ms,
+		.user = settings->git_username,
+		.token_file = settings->git_token_file,
+		.token_env = settings->git_token_env,
+		.ssh_key_file = settings->ssh_key_file,
+		.ssh_passphrase_file = settings->ssh_passphrase_file,
+		.known_hosts = settings->known_hosts,
+		.ca_file = settings->ca_file,
+		.verify_keys = settings->verify_keys,
+	};
+}
+
+static bool feed_start(struct agent *agent, struct feed *feed, const char *url, struct fail *fail)
+{
+	struct source_options options = source_options(agent->settings);
+	feed->agent = agent;
+	feed->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	feed->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (feed->cancel_fd < 0 || feed->wake_fd < 0)
+		return fail_errno(fail, errno, "starting the source %s", url);
+	if (!source_open(url, &options, &feed->source, fail))
+		return fail_wrap(fail, "--source %s", url);
+	snprintf(feed->state.name, sizeof feed->state.name, "%s", source_name(feed->source));
+	return true;
+}
+
+bool feeds_start(struct agent *agent, struct fail *fail)
+{
+	const struct string_list *urls = &agent->settings->source;
+	agent->feeds = ARENA_ARRAY(agent->arena, struct feed, urls->count);
+	for (size_t i = 0; i < urls->count; i++) {
+		agent->feeds[i].index = (unsigned)i;
+		if (!feed_start(agent, &agent->feeds[i], urls->items[i], fail))
+			return false;
+		agent->feed_count++;
+	}
+	for (size_t i = 0; i < agent->feed_count; i++)
+		if (pthread_create(&agent->feeds[i].thread, NULL, feed_main, &agent->feeds[i]) != 0)
+			return fail_set(fail, FAIL_IO, "cannot start a thread for the source %s", urls->items[i]);
+	return true;
+}
+
+static void signal_fd(int fd)
+{
+	uint64_t one = 1;
+	if (write(fd, &one, sizeof one) < 0 && errno != EAGAIN)
+		abort();
+}
+
+void feeds_stop(struct agent *agent)
+{
+	for (size_t i = 0; i < agent->feed_count; i++)
+		signal_fd(agent->feeds[i].cancel_fd);
+	for (size_t i = 0; i < agent->feed_count; i++) {
+		struct feed *feed = &agent->feeds[i];
+		if (feed->thread != 0)
+			pthread_join(feed->thread, NULL);
+		source_free(feed->source);
+		snapshot_unref(feed->current);
+		close(feed->cancel_fd);
+		close(feed->wake_fd);
+	}
+	agent->feed_count = 0;
+}
+
+void feed_poll_now(struct feed *feed, bool forget)
+{
+	pthread_mutex_lock(&feed->agent->lock);
+	feed->forget = feed->forget || forget;
+	pthread_mutex_unlock(&feed->agent->lock);
+	signal_fd(feed->wake_fd);
+}

@@ -1,0 +1,70 @@
+#include "agent/input.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+bool input_rules(const struct settings *settings, enum omni_rules *out)
+{
+	*out = settings->rules != NULL && strcmp(settings->rules, "1.9") == 0 ? OMNI_RULES_1_9 : OMNI_RULES_1_10;
+	return true;
+}
+
+bool input_read(struct call *call, struct input *out, struct fail *fail)
+{
+	static char *const here[] = {"."};
+	struct fleet_options options = FLEET_OPTIONS_DEFAULT;
+	input_rules(&call->settings, &options.rules);
+	options.offline_schema = !call->settings.no_schema;
+	fleet_init(&out->fleet, call->arena, &options);
+	tree_init(&out->tree, call->arena);
+	bool is_default = call->word_count == 0;
+	return tree_from_paths(&out->tree, call->settings.root, (const char *const *)(is_default ? here : call->words),
+			       is_default ? 1 : call->word_count, &out->fleet.diags, fail) &&
+	       fleet_load(&out->fleet, &out->tree, fail);
+}
+
+static bool read_file(void *ctx, struct span file, struct span *out_bytes)
+{
+	struct tree *tree = ctx;
+	return tree->read != NULL && tree->read(tree->ctx, file, out_bytes, NULL);
+}
+
+struct diag_source input_source(struct tree *tree)
+{
+	return (struct diag_source){read_file, tree};
+}
+
+static const char *plural(size_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+void input_print_diags(struct input *input, bool with_notes)
+{
+	struct diag_list *list = &input->fleet.diags;
+	if (list->count == 0 || (!with_notes && list->error_count + list->warning_count == 0))
+		return;
+	struct text out;
+	text_init(&out, TEXT_NO_LIMIT);
+	struct diag_source source = input_source(&input->tree);
+	const char *no_color = getenv("NO_COLOR");
+	diag_print(&out, list, DIAG_TEXT, &source, isatty(STDERR_FILENO) && (no_color == NULL || *no_color == '\0'));
+	text_addf(&out, "%zu error%s, %zu warning%s\n", list->error_count, plural(list->error_count), list->warning_count,
+		  plural(list->warning_count));
+	fwrite(out.ptr, 1, out.len, stderr);
+	text_done(&out);
+}
+
+bool input_read_good(struct call *call, struct input *out)
+{
+	struct fail fail;
+	if (!input_read(call, out, &fail)) {
+		input_print_diags(out, false);
+		command_error(&fail);
+		return false;
+	}
+	input_print_diags(out, false);
+	return out->fleet.diags.error_count == 0;
+}

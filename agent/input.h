@@ -1,0 +1,27 @@
+/* The declarations named on a command line, read and checked. */
+#ifndef AGENT_INPUT_H
+#define AGENT_INPUT_H
+
+#include "agent/command.h"
+#include "render/fleet.h"
+
+struct input {
+	struct tree tree;
+	struct fleet fleet;
+};
+
+/* Reads call->words ("." when there are none). Diagnostics stay in out->fleet.diags. */
+bool input_read(struct call *call, struct input *out, struct fail *fail);
+
+/* Diagnostics as text on standard error with the lines that they are about, and a line that counts them. */
+void input_print_diags(struct input *input, bool with_notes);
+
+/* input_read; prints everything that is wrong; false when there are errors. */
+bool input_read_good(struct call *call, struct input *out);
+
+/* For diag_print: the bytes of the files of a tree. */
+struct diag_source input_source(struct tree *tree);
+
+bool input_rules(const struct settings *settings, enum omni_rules *out);
+
+#endif

@@ -1,0 +1,163 @@
+#include "agent/pass.h"
+
+#include "base/clock.h"
+
+void pass_init(struct pass *pass, struct arena *arena, const struct settings *settings)
+{
+	*pass = (struct pass){.arena = arena, .settings = settings};
+	targets_init(&pass->targets, arena, settings);
+}
+
+void pass_done(struct pass *pass)
+{
+	targets_done(&pass->targets);
+}
+
+static struct plan_options plan_options(const struct settings *settings)
+{
+	struct plan_options options = {
+		.prune_unmanaged = settings->prune_unmanaged,
+		.destroy_machines = settings->destroy_machines,
+		.gate = RISK_DISRUPTIVE,
+	};
+	if (settings->gate != NULL)
+		plan_risk_parse(span_of(settings->gate), &options.gate);
+	return options;
+}
+
+/* Hashes approved on the command line and on the document. */
+static void judge(struct pass *pass, struct pass_unit *unit)
+{
+	const struct settings *settings = pass->settings;
+	struct span *approvals = ARENA_ARRAY(pass->arena, struct span, settings->approve.count + 1);
+	size_t count = 0;
+	for (size_t i = 0; i < settings->approve.count; i++)
+		approvals[count++] = span_of(settings->approve.items[i]);
+	struct gate gate = {.limit = plan_options(settings).gate, .approve_all = settings->approve_all};
+	if (unit->cluster != NULL) {
+		if (unit->cluster->approve.len > 0)
+			approvals[count++] = unit->cluster->approve;
+		gate.allow_destroy = unit->cluster->allow_destroy;
+	}
+	gate.approvals = approvals;
+	gate.approval_count = count;
+	unit->verdict = gate_check(&unit->plan, &gate, &unit->reason, pass->arena);
+}
+
+static int64_t deadline(const struct pass *pass)
+{
+	return clock_monotonic_ms() + (pass->settings->timeout_ms > 0 ? pass->settings->timeout_ms : 30000);
+}
+
+/* Everything in the fleet for one connection that is no cluster. */
+static bool plan_raw_unit(struct pass *pass, struct pass_unit *unit, const struct fleet *fleet, struct fail *fail)
+{
+	struct resource_list expected = {0}, actual = {0}, in_use = {0};
+	for (size_t i = 0; i < fleet->raw_count; i++) {
+		if (!span_eq(fleet->raws[i]->connection, unit->target->connection))
+			continue;
+		struct resource *resource = fleet->raws[i]->resource, *found = NULL;
+		struct fail get_fail = {0};
+		resource_push(pass->arena, &expected, resource);
+		if (unit->target->store->ops->get(unit->target->store, pass->arena, resource->type, resource->id,
+						  deadline(pass), &found, &get_fail))
+			resource_push(pass->arena, &actual, found);
+		else if (get_fail.code != FAIL_NOT_FOUND) {
+			if (fail != NULL)
+				*fail = get_fail;
+			return false;
+		}
+	}
+	struct plan_options options = plan_options(pass->settings);
+	plan_raws(pass->arena, &expected, &actual, &in_use, span_of(""), &options, &unit->plan);
+	judge(pass, unit);
+	return true;
+}
+
+static bool plan_cluster_unit(struct pass *pass, struct pass_unit *unit, struct span name, bool is_delete,
+			      struct fail *fail)
+{
+	struct plan_actual actual = {0};
+	struct plan_options options = plan_options(pass->settings);
+	options.is_delete = is_delete;
+	if (unit->cluster != NULL)
+		options.destroy_machines = options.destroy_machines || unit->cluster->destroy_machines;
+	if (!plan_read_actual(unit->target->store, pass->arena, unit->cluster, name, deadline(pass), &actual, fail))
+		return fail_wrap(fail, "cluster %.*s at %s", SPAN_ARG(name), unit->target->url);
+	plan_cluster(pass->arena, unit->cluster, name, &actual, &options, &unit->plan);
+	judge(pass, unit);
+	return true;
+}
+
+static struct pass_unit *add_unit(struct pass *pass, struct target *target, const struct cluster *cluster)
+{
+	struct pass_unit *unit = ARENA_NEW(pass->arena, struct pass_unit);
+	unit->target = target;
+	unit->cluster = cluster;
+	ARENA_PUSH(pass->arena, pass->units, pass->count, pass->cap) = unit;
+	return unit;
+}
+
+static bool has_raw_unit(const struct pass *pass, const struct target *target)
+{
+	for (size_t i = 0; i < pass->count; i++)
+		if (pass->units[i]->target == target && pass->units[i]->cluster == NULL)
+			return true;
+	return false;
+}
+
+bool pass_plan_fleet(struct pass *pass, const struct fleet *fleet, struct fail *fail)
+{
+	struct target *target;
+	for (size_t i = 0; i < fleet->raw_count; i++) {
+		if (!targets_find(&pass->targets, fleet, fleet->raws[i]->connection, &target, fail))
+			return false;
+		if (!has_raw_unit(pass, target) && !plan_raw_unit(pass, add_unit(pass, target, NULL), fleet, fail))
+			return false;
+	}
+	for (size_t i = 0; i < fleet->cluster_count; i++) {
+		const struct cluster *cluster = fleet->clusters[i];
+		if (cluster->suspend)
+			continue;
+		if (!targets_find(&pass->targets, fleet, cluster->connection, &target, fail))
+			return false;
+		if (!plan_cluster_unit(pass, add_unit(pass, target, cluster), cluster->name, false, fail))
+			return false;
+	}
+	return true;
+}
+
+bool pass_plan_delete(struct pass *pass, struct span cluster, struct fail *fail)
+{
+	struct target *target;
+	return targets_find(&pass->targets, NULL, (struct span){"", 0}, &target, fail) &&
+	       plan_cluster_unit(pass, add_unit(pass, target, NULL), cluster, true, fail);
+}
+
+bool pass_replan(struct pass *pass, struct pass_unit *unit, const struct fleet *fleet, struct fail *fail)
+{
+	struct span name = unit->plan.cluster;
+	if (name.len == 0)
+		return plan_raw_unit(pass, unit, fleet, fail);
+	return plan_cluster_unit(pass, unit, name, unit->cluster == NULL, fail);
+}
+
+static struct plan_report *reports_of(const struct pass *pass)
+{
+	struct plan_report *reports = ARENA_ARRAY(pass->arena, struct plan_report, pass->count + 1);
+	for (size_t i = 0; i < pass->count; i++) {
+		const struct pass_unit *unit = pass->units[i];
+		reports[i] = (struct plan_report){span_of(unit->target->url), &unit->plan, unit->verdict, unit->reason};
+	}
+	return reports;
+}
+
+void pass_print(const struct pass *pass, struct text *out, enum plan_format format, bool color)
+{
+	plan_print(out, reports_of(pass), pass->count, format, color);
+}
+
+int pass_exit_code(const struct pass *pass)
+{
+	return plan_exit_code(reports_of(pass), pass->count);
+}

@@ -1,0 +1,58 @@
+#include <stdio.h>
+#include <time.h>
+
+#include "agent/pass.h"
+#include "base/clock.h"
+
+enum { POLL_MS = 100, CALL_TIMEOUT_MS = 30000 };
+
+static void print_event(void *ctx, const struct apply_event *event)
+{
+	(void)ctx;
+	static const char *const words[] = {
+		[APPLY_STARTED] = NULL,		       [APPLY_WRITTEN] = NULL,		   [APPLY_TEARING_DOWN] = "  - tearing down",
+		[APPLY_DESTROYED] = "  - destroyed    ", [APPLY_OP_FAILED] = "  ! failed       ",
+	};
+	const char *word = words[event->what];
+	if (event->what == APPLY_WRITTEN)
+		word = event->op->kind == PLAN_CREATE ? "  + created      " : "  ~ updated      ";
+	if (word == NULL)
+		return;
+	fprintf(stderr, "%s %s(%.*s)%s%s\n", word, event->op->type->name, SPAN_ARG(event->op->id),
+		event->fail != NULL ? ": " : "", event->fail != NULL ? event->fail->text : "");
+}
+
+static void nap(int64_t ms)
+{
+	struct timespec pause = {ms / 1000, (long)(ms % 1000) * 1000000L};
+	nanosleep(&pause, NULL);
+}
+
+bool pass_apply(struct pass *pass, struct pass_unit *unit, const struct fleet *fleet, int64_t deadline_ms,
+		struct fail *fail)
+{
+	(void)fleet;
+	struct apply_options options = {.call_timeout_ms = CALL_TIMEOUT_MS,
+					.dry_run = pass->settings->dry_run,
+					.on_event = print_event};
+	if (unit->cluster != NULL && !pass->settings->no_annotations && pass->settings->owner != NULL) {
+		options.owner = span_of(pass->settings->owner);
+		options.template_hash = span_of(unit->cluster->template_hash);
+	}
+	for (;;) {
+		struct apply_result result = {0};
+		apply_step(unit->target->store, pass->arena, &unit->plan, &options, &result);
+		if (result.state == APPLY_DONE)
+			return true;
+		if (result.state == APPLY_FAILED) {
+			if (fail != NULL)
+				*fail = result.fail;
+			return false;
+		}
+		if (clock_monotonic_ms() >= deadline_ms)
+			return fail_set(fail, FAIL_TIMEOUT,
+					"cluster %.*s: %zu operations are still waiting for Omni; run the command again to go on",
+					SPAN_ARG(unit->plan.cluster), result.waiting);
+		nap(POLL_MS);
+	}
+}

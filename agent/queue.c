@@ -1,0 +1,219 @@
+#include "agent/queue.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+
+enum { GROUPS = 256, FIRST_RETRY_MS = 500, LAST_RETRY_MS = 300000, FIRST_AGAIN_MS = 200, LAST_AGAIN_MS = 10000 };
+
+struct queue {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct queue_item *items;
+	unsigned worker_count, workers_alive, group_limit;
+	unsigned running[GROUPS];
+	uint64_t next_turn, random;
+	bool is_stopping;
+	enum queue_result (*work)(void *ctx, struct queue_item *item);
+	void *ctx;
+	struct queue_metrics metrics;
+	pthread_t *threads;
+};
+
+static bool is_linked(const struct queue *queue, const struct queue_item *item)
+{
+	for (const struct queue_item *i = queue->items; i != NULL; i = i->next)
+		if (i == item)
+			return true;
+	return false;
+}
+
+static void wait_until(struct queue *queue, int64_t at_ms)
+{
+	struct timespec until = {at_ms / 1000, (long)(at_ms % 1000) * 1000000L};
+	if (at_ms == INT64_MAX)
+		pthread_cond_wait(&queue->changed, &queue->lock);
+	else
+		pthread_cond_timedwait(&queue->changed, &queue->lock, &until);
+}
+
+/* The item whose turn it is, or NULL and when to look again. */
+static struct queue_item *pick(struct queue *queue, int64_t now, int64_t *out_next_ms)
+{
+	struct queue_item *best = NULL;
+	*out_next_ms = INT64_MAX;
+	for (struct queue_item *item = queue->items; item != NULL; item = item->next) {
+		if (item->state != QUEUE_WAITING || queue->running[item->group % GROUPS] >= queue->group_limit)
+			continue;
+		if (item->due_ms > now) {
+			if (item->due_ms < *out_next_ms)
+				*out_next_ms = item->due_ms;
+		} else if (best == NULL || item->turn < best->turn) {
+			best = item;
+		}
+	}
+	return best;
+}
+
+static uint64_t next_random(struct queue *queue) /* xorshift: jitter needs no more */
+{
+	queue->random ^= queue->random << 13;
+	queue->random ^= queue->random >> 7;
+	queue->random ^= queue->random << 17;
+	return queue->random;
+}
+
+static int64_t delay(struct queue *queue, unsigned failures, int64_t first_ms, int64_t last_ms)
+{
+	int64_t wait = first_ms;
+	for (unsigned i = 1; i < failures && wait < last_ms; i++)
+		wait *= 2;
+	if (wait > last_ms)
+		wait = last_ms;
+	return wait * (int64_t)(80 + next_random(queue) % 41) / 100;
+}
+
+static void put(struct queue *queue, struct queue_item *item, int64_t delay_ms)
+{
+	int64_t now = clock_monotonic_ms();
+	item->state = QUEUE_WAITING;
+	item->due_ms = now + delay_ms;
+	item->added_ms = now;
+	item->turn = queue->next_turn++;
+	pthread_cond_broadcast(&queue->changed);
+}
+
+static void finish(struct queue *queue, struct queue_item *item, enum queue_result result)
+{
+	queue->running[item->group % GROUPS]--;
+	item->state = QUEUE_IDLE;
+	item->failures = result == QUEUE_DONE ? 0 : item->failures + 1;
+	if (item->is_dirty) {
+		item->is_dirty = false;
+		put(queue, item, 0);
+	} else if (result == QUEUE_RETRY) {
+		queue->metrics.retries++;
+		put(queue, item, delay(queue, item->failures, FIRST_RETRY_MS, LAST_RETRY_MS));
+	} else if (result == QUEUE_AGAIN) {
+		put(queue, item, delay(queue, item->failures, FIRST_AGAIN_MS, LAST_AGAIN_MS));
+	}
+	pthread_cond_broadcast(&queue->changed);
+}
+
+static void *worker(void *argument)
+{
+	struct queue *queue = argument;
+	pthread_mutex_lock(&queue->lock);
+	while (!queue->is_stopping) {
+		int64_t next_ms, now = clock_monotonic_ms();
+		struct queue_item *item = pick(queue, now, &next_ms);
+		if (item == NULL) {
+			wait_until(queue, next_ms);
+			continue;
+		}
+		item->state = QUEUE_RUNNING;
+		queue->running[item->group % GROUPS]++;
+		queue->metrics.runs++;
+		if (now - item->added_ms > queue->metrics.longest_wait_ms)
+			queue->metrics.longest_wait_ms = now - item->added_ms;
+		pthread_mutex_unlock(&queue->lock);
+		enum queue_result result = queue->work(queue->ctx, item);
+		pthread_mutex_lock(&queue->lock);
+		finish(queue, item, result);
+	}
+	queue->workers_alive--;
+	pthread_cond_broadcast(&queue->changed);
+	pthread_mutex_unlock(&queue->lock);
+	return NULL;
+}
+
+struct queue *queue_new(unsigned workers, unsigned group_limit, enum queue_result (*work)(void *ctx, struct queue_item *item),
+			void *ctx)
+{
+	struct queue *queue = calloc(1, sizeof *queue);
+	if (queue == NULL || (queue->threads = calloc(workers, sizeof *queue->threads)) == NULL)
+		abort();
+	pthread_condattr_t attributes;
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&queue->changed, &attributes);
+	pthread_condattr_destroy(&attributes);
+	pthread_mutex_init(&queue->lock, NULL);
+	queue->group_limit = group_limit;
+	queue->work = work;
+	queue->ctx = ctx;
+	queue->random = (uint64_t)clock_wall_ms() | 1;
+	queue->worker_count = queue->workers_alive = workers;
+	for (unsigned i = 0; i < workers; i++)
+		if (pthread_create(&queue->threads[i], NULL, worker, queue) != 0)
+			abort();
+	return queue;
+}
+
+void queue_add(struct queue *queue, struct queue_item *item, int64_t delay_ms)
+{
+	pthread_mutex_lock(&queue->lock);
+	queue->metrics.adds++;
+	if (item->turn == 0 && !is_linked(queue, item)) {
+		item->next = queue->items;
+		queue->items = item;
+		queue->next_turn = queue->next_turn == 0 ? 1 : queue->next_turn;
+	}
+	if (item->state == QUEUE_RUNNING)
+		item->is_dirty = true;
+	else if (item->state == QUEUE_IDLE || item->due_ms > clock_monotonic_ms() + delay_ms)
+		put(queue, item, delay_ms);
+	pthread_mutex_unlock(&queue->lock);
+}
+
+size_t queue_busy(struct queue *queue)
+{
+	size_t busy = 0;
+	pthread_mutex_lock(&queue->lock);
+	for (const struct queue_item *item = queue->items; item != NULL; item = item->next)
+		busy += item->state != QUEUE_IDLE;
+	pthread_mutex_unlock(&queue->lock);
+	return busy;
+}
+
+struct queue_metrics queue_metrics(struct queue *queue)
+{
+	pthread_mutex_lock(&queue->lock);
+	struct queue_metrics metrics = queue->metrics;
+	for (const struct queue_item *item = queue->items; item != NULL; item = item->next) {
+		metrics.depth += item->state == QUEUE_WAITING;
+		metrics.running += item->state == QUEUE_RUNNING;
+	}
+	pthread_mutex_unlock(&queue->lock);
+	return metrics;
+}
+
+void queue_stop(struct queue *queue)
+{
+	pthread_mutex_lock(&queue->lock);
+	queue->is_stopping = true;
+	pthread_cond_broadcast(&queue->changed);
+	pthread_mutex_unlock(&queue->lock);
+}
+
+bool queue_free(struct queue *queue, int64_t deadline_ms)
+{
+	queue_stop(queue);
+	pthread_mutex_lock(&queue->lock);
+	while (queue->workers_alive > 0 && clock_monotonic_ms() < deadline_ms)
+		wait_until(queue, deadline_ms);
+	bool ended = queue->workers_alive == 0;
+	pthread_mutex_unlock(&queue->lock);
+	if (!ended)
+		return false; /* a worker hangs in a call: the process is about to end, leave it its memory */
+	for (unsigned i = 0; i < queue->worker_count; i++)
+		pthread_join(queue->threads[i], NULL);
+	pthread_cond_destroy(&queue->changed);
+	pthread_mutex_destroy(&queue->lock);
+	free(queue->threads);
+	free(queue);
+	return true;
+}

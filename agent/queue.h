@@ -1,0 +1,50 @@
+/* Work for a few threads, one item per object. A key waits at most once; a key that is added while it is being worked on
+ * runs again afterwards; work on one key never overlaps. Keys of one group (a connection) occupy at most `group_limit`
+ * workers, so a slow Omni never takes the last worker from the others; within that, first come, first served. A failed
+ * key comes back after an exponential delay with jitter. */
+#ifndef AGENT_QUEUE_H
+#define AGENT_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct queue;
+struct queue_item; /* embedded in the caller's object */
+
+struct queue_item {
+	struct queue_item *next; /* all items of the queue */
+	unsigned group;
+	enum { QUEUE_IDLE, QUEUE_WAITING, QUEUE_RUNNING } state;
+	bool is_dirty;	     /* added while running */
+	int64_t due_ms;	     /* WAITING: not before; CLOCK_MONOTONIC */
+	int64_t added_ms;    /* when it began to wait, for metrics */
+	uint64_t turn;	     /* first come, first served */
+	unsigned failures;   /* in a row */
+};
+
+enum queue_result {
+	QUEUE_DONE,  /* forget failures */
+	QUEUE_RETRY, /* back-off: 0.5 s, 1 s, … 5 min, ± 20 % */
+	QUEUE_AGAIN, /* look again soon (something is being waited for): 0.2 s, 0.4 s, … 10 s */
+};
+
+struct queue_metrics {
+	uint64_t adds, retries, runs;
+	size_t depth, running;
+	int64_t longest_wait_ms;
+};
+
+/* work(ctx, item) runs on a worker, without any lock of the queue. */
+struct queue *queue_new(unsigned workers, unsigned group_limit, enum queue_result (*work)(void *ctx, struct queue_item *item),
+			void *ctx);
+void queue_add(struct queue *queue, struct queue_item *item, int64_t delay_ms);
+/* Items that wait or run. */
+size_t queue_busy(struct queue *queue);
+struct queue_metrics queue_metrics(struct queue *queue);
+/* Start nothing new. */
+void queue_stop(struct queue *queue);
+/* queue_stop, wait for the running work at most until the deadline; true: all workers ended. */
+bool queue_free(struct queue *queue, int64_t deadline_ms);
+
+#endif

@@ -1,0 +1,99 @@
+/* What the agent knows about its sources and clusters, as plain values: copied under a lock, printed without one. */
+#ifndef AGENT_REPORT_STATE_H
+#define AGENT_REPORT_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/text.h"
+
+/* id, name as printed, good */
+#define UNIT_PHASES(X)                                                                                                 \
+	X(PENDING, "Pending")	       /* nothing was tried yet */                                                         \
+	X(IN_SYNC, "InSync")	       /* Omni is what is declared */                                                      \
+	X(PROGRESSING, "Progressing") /* applied, Omni is still working on it */                                          \
+	X(OUT_OF_SYNC, "OutOfSync")  /* differs, and drift is only reported */                                            \
+	X(HELD, "Held")		       /* the plan waits for approval */                                                   \
+	X(FROZEN, "Frozen")	       /* the declaration is broken or incomplete: the last good state stays */            \
+	X(FAILED, "Failed")	       /* Omni refused or could not be reached; tried again */                             \
+	X(SUSPENDED, "Suspended")
+
+enum unit_phase {
+#define UNIT_PHASE_ENUM(id, name) UNIT_##id,
+	UNIT_PHASES(UNIT_PHASE_ENUM)
+#undef UNIT_PHASE_ENUM
+		UNIT_PHASE_COUNT
+};
+
+struct unit_state {
+	enum unit_phase phase;
+	char message[1024]; /* one line for people; no secrets */
+	char revision[320]; /* of the declaration */
+	char template_hash[DIGEST_HEX_SIZE], applied_hash[DIGEST_HEX_SIZE], plan_hash[DIGEST_HEX_SIZE];
+	char applied_revision[320];
+	char risk[16];
+	size_t creates, updates, destroys; /* of the last plan */
+	int64_t applied_wall_ms, changed_wall_ms;
+	uint64_t attempts, failures;
+	unsigned source;
+	bool is_declared;
+	/* of Omni's own status, where it is known */
+	bool is_ready, has_status;
+	char omni_phase[24];
+};
+
+struct source_state {
+	char name[256];
+	char revision[320];
+	char error[1024]; /* why the last poll or rendering failed; empty: it did not */
+	int64_t polled_wall_ms, changed_wall_ms;
+	uint64_t polls, changes, failures;
+	size_t clusters, documents, errors, warnings;
+	char first_error[512]; /* located: "file:line:col: …" */
+	bool is_loaded, is_incomplete;
+};
+
+struct agent_counters {
+	_Atomic uint64_t renders, render_errors, plans, applies, operations[3], held, webhook_hits, http_requests;
+	_Atomic uint64_t reconcile_results[3]; /* done, retry, again */
+	_Atomic uint64_t apply_ms_total;
+};
+
+struct unit_report {
+	char connection[256], name[256], url[256];
+	bool is_raws;
+	struct unit_state state;
+	char source_name[256];
+};
+
+/* A copy of everything, for the status page, the API and the metrics. Free with report_done. */
+struct agent_report {
+	struct unit_report *units;
+	size_t unit_count;
+	struct source_state *sources;
+	size_t source_count;
+	struct agent_counters *counters; /* of the running agent, not a copy */
+	struct {
+		char url[256];
+		uint64_t read_calls, write_calls;
+	} *omnis;
+	size_t omni_count;
+	size_t queue_depth, queue_running;
+	uint64_t queue_adds, queue_retries;
+	int64_t started_wall_ms;
+	bool is_ready;
+};
+
+const char *unit_phase_name(enum unit_phase phase);
+
+/* JSON of one cluster, of everything; both end in a newline. */
+void report_unit_json(struct text *out, const struct unit_report *unit);
+void report_json(struct text *out, const struct agent_report *report);
+/* Prometheus text format 0.0.4. */
+void report_metrics(struct text *out, const struct agent_report *report);
+/* One page of HTML without scripts or foreign content. */
+void report_page(struct text *out, const struct agent_report *report);
+
+#endif

@@ -1,0 +1,309 @@
+#include "agent/settings.h"
+
+#include <ctype.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/duration.h"
+
+static const char *const colors[] = {"auto", "always", "never", NULL};
+static const char *const log_formats[] = {"text", "json", NULL};
+static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};
+static const char *const rule_sets[] = {"1.9", "1.10", NULL};
+static const char *const risks[] = {"safe", "disruptive", "destructive", "critical", NULL};
+static const char *const drifts[] = {"correct", "report", NULL};
+static const char *const sandboxes[] = {"auto", "require", "off", NULL};
+
+#define AT(member) offsetof(struct settings, member)
+
+static const struct setting settings_table[] = {
+	{"omni", 0, SETTING_STRING, AT(omni), "URL", VALUE_ANY, NULL, NULL, "OMNI_ENDPOINT",
+	 "The Omni to work with: dir:PATH is the embedded directory store."},
+	{"timeout", 0, SETTING_DURATION, AT(timeout_ms), "DURATION", VALUE_ANY, NULL, "5m", NULL,
+	 "Give up after this time, for example 90s or 10m."},
+	{"root", 0, SETTING_STRING, AT(root), "DIR", VALUE_DIR, NULL, NULL, NULL,
+	 "Root of the tree: nothing outside of it is read. Default: the working directory if all paths lie below it."},
+	{"rules", 0, SETTING_STRING, AT(rules), "RELEASE", VALUE_CHOICE, rule_sets, "1.10", NULL,
+	 "Check templates by the rules of this Omni release: 1.9, or 1.10 and newer."},
+	{"no-schema", 0, SETTING_FLAG, AT(no_schema), NULL, VALUE_ANY, NULL, NULL, NULL,
+	 "Do not check the fields of configuration patches against Talos's schema."},
+	{"connection", 0, SETTING_LIST, AT(connection), "NAME=URL", VALUE_ANY, NULL, NULL, NULL,
+	 "Where the OmniConnection of this name leads to (repeatable); default: its spec.endpoint, or --omni."},
+	{"output", 'o', SETTING_STRING, AT(output), "FORMAT", VALUE_ANY, NULL, NULL, NULL, "Form of the output."},
+	{"out", 0, SETTING_STRING, AT(out_dir), "DIR", VALUE_DIR, NULL, NULL, NULL,
+	 "Write one file per cluster into this directory instead of printing."},
+	{"color", 0, SETTING_STRING, AT(color), "WHEN", VALUE_CHOICE, colors, "auto", NULL,
+	 "Colours: auto (on a terminal, unless NO_COLOR is set), always or never."},
+	{"log-format", 0, SETTING_STRING, AT(log_format), "FORMAT", VALUE_CHOICE, log_formats, NULL, NULL,
+	 "Log lines as text or json. Default: text on a terminal, json elsewhere."},
+	{"log-level", 0, SETTING_STRING, AT(log_level), "LEVEL", VALUE_CHOICE, log_levels, "info", NULL,
+	 "Least level that is logged."},
+	{"gate", 0, SETTING_STRING, AT(gate), "RISK", VALUE_CHOICE, risks, "disruptive", NULL,
+	 "Highest risk that is applied without approval; what is above is held."},
+	{"approve", 0, SETTING_LIST, AT(approve), "HASH", VALUE_ANY, NULL, NULL, NULL,
+	 "Approve the plan of this hash (repeatable; the first 8 digits are enough)."},
+	{"approve-all", 0, SETTING_FLAG, AT(approve_all), NULL, VALUE_ANY, NULL, NULL, NULL, "Approve every plan."},
+	{"yes", 'y', SETTING_FLAG, AT(yes), NULL, VALUE_ANY, NULL, NULL, NULL,
+	 "Do not ask on the terminal. Does not approve what the gate holds."},
+	{"prune-unmanaged", 0, SETTING_FLAG, AT(prune_unmanaged), NULL, VALUE_ANY, NULL, NULL, NULL,
+	 "Destroy also what carries the cluster's label but was not made from a template, as omnictl does."},
+	{"destroy-machines", 0, SETTING_FLAG, AT(destroy_machines), NULL, VALUE_ANY, NULL, NULL, NULL,
+	 "Remove disconnected machines of the cluster from Omni, too."},
+	{"dry-run", 'n', SETTING_FLAG, AT(dry_run), NULL, VALUE_ANY, NULL, NULL, NULL, "Say what would be done, do nothing."},
+	{"wait", 'w', SETTING_FLAG, AT(wait), NULL, VALUE_ANY, NULL, NULL, NULL,
+	 "Follow until it is done, at most --timeout."},
+	{"all", 'a', SETTING_FLAG, AT(all), NULL, VALUE_ANY, NULL, NULL, NULL, "Everything, not only what is ours."},
+	{"selector", 'l', SETTING_STRING, AT(selector), "SELECTOR", VALUE_ANY, NULL, NULL, NULL,
+	 "Only resources with these labels, as in: omni.sidero.dev/cluster = prod."},
+	{"source", 's', SETTING_LIST, AT(source), "URL", VALUE_ANY, NULL, NULL, NULL,
+	 "Where declarations come from (repeatable): git+https://HOST/REPO?ref=main&path=clusters, git+ssh://…, "
+	 "git+file:///PATH, dir:/PATH."},
+	{"interval", 0, SETTING_DURATION, AT(interval_ms), "DURATION", VALUE_ANY, NULL, "30s", NULL,
+	 "How often a source is polled; a little jitter is added."},
+	{"resync", 0, SETTING_DURATION, AT(resync_ms), "DURATION", VALUE_ANY, NULL, "10m", NULL,
+	 "Compare every cluster again at least this often, also when no event came."},
+	{"workers", 0, SETTING_NUMBER, AT(workers), "N", VALUE_ANY, NULL, "0", NULL,
+	 "Threads that plan and apply; 0: one per core."},
+	{"http", 0, SETTING_STRING, AT(http), "ADDR:PORT", VALUE_ANY, NULL, "127.0.0.1:8080", NULL,
+	 "Listen here for /metrics, /healthz, /readyz, the status page, /api/v1 and webhooks; \"off\": do not listen."},
+	{"http-token-file", 0, SETTING_STRING, AT(http_token_file), "FILE", VALUE_FILE, NULL, NULL, NULL,
+	 "Bearer token that POST /reconcile asks for."},
+	{"webhook-secret-file", 0, SETTING_STRING, AT(webhook_secret_file), "FILE", VALUE_FILE, NULL, NULL, NULL,
+	 "Secret of the webhooks of GitHub, GitLab, Gitea or Bitbucket at POST /webhook."},
+	{"drift", 0, SETTING_STRING, AT(drift), "WHAT", VALUE_CHOICE, drifts, "correct", NULL,
+	 "Changes made in Omni behind our back: correct them, or only report them."},
+	{"status-dir", 0, SETTING_STRING, AT(status_dir), "DIR", VALUE_DIR, NULL, NULL, NULL,
+	 "Keep one JSON file per cluster with its state here."},
+	{"secret-dir", 0, SETTING_STRING, AT(secret_dir), "DIR", VALUE_DIR, NULL, NULL, NULL,
+	 "Secrets as files NAME/KEY, as a mounted Secret looks."},
+	{"cache-dir", 0, SETTING_STRING, AT(cache_dir), "DIR", VALUE_DIR, NULL, NULL, NULL,
+	 "Where fetched repositories are kept. Default: $XDG_CACHE_HOME/omniops or ~/.cache/omniops."},
+	{"sandbox", 0, SETTING_STRING, AT(sandbox), "MODE", VALUE_CHOICE, sandboxes, "auto", NULL,
+	 "Confinement of the process that reads repository content: auto uses what the kernel offers, require insists."},
+	{"owner", 0, SETTING_STRING, AT(owner), "NAME", VALUE_ANY, NULL, "omniops", NULL,
+	 "Name under which ownership is recorded in Omni; two agents on one Omni need two names."},
+	{"no-annotations", 0, SETTING_FLAG, AT(no_annotations), NULL, VALUE_ANY, NULL, NULL, NULL,
+	 "Do not record owner, hash and revision as annotations of the cluster in Omni."},
+	{"git-username", 0, SETTING_STRING, AT(git_username), "NAME", VALUE_ANY, NULL, NULL, NULL,
+	 "User for Git over HTTPS; default: the one in the URL, or git."},
+	{"git-token-file", 0, SETTING_STRING, AT(git_token_file), "FILE", VALUE_FILE, NULL, NULL, NULL,
+	 "Token or password for Git over HTTPS; read again at every fetch."},
+	{"git-token-env", 0, SETTING_STRING, AT(git_token_env), "VARIABLE", VALUE_ANY, NULL, NULL, NULL,
+	 "Environment variable that holds the token."},
+	{"ssh-key-file", 0, SETTING_STRING, AT(ssh_key_file), "FILE", VALUE_FILE, NULL, NULL, NULL,
+	 "Private key for Git over SSH (ed25519 or ECDSA)."},
+	{"ssh-passphrase-file", 0, SETTING_STRING, AT(ssh_passphrase_file), "FILE", VALUE_FILE, NULL, NULL, NULL,
+	 "Pass phrase of that key."},
+	{"known-hosts", 0, SETTING_STRING, AT(known_hosts), "FILE", VALUE_FILE, NULL, NULL, NULL,
+	 "Host keys that Git over SSH accepts; without it no host is."},
+	{"ca-file", 0, SETTING_STRING, AT(ca_file), "FILE", VALUE_FILE, NULL, NULL, "SSL_CERT_FILE",
+	 "Certificates to trust, PEM."},
+	{"verify-keys", 0, SETTING_STRING, AT(verify_keys), "FILE", VALUE_FILE, NULL, NULL, NULL,
+	 "Apply only commits signed by one of these keys: an SSH allowed_signers file or armoured OpenPGP keys."},
+	{"once", 0, SETTING_FLAG, AT(once), NULL, VALUE_ANY, NULL, NULL, NULL,
+	 "Reconcile once and exit: 0 in sync, 3 something is held, 1 error."},
+	{"help", 'h', SETTING_FLAG, AT(help), NULL, VALUE_ANY, NULL, NULL, NULL, "Show help."},
+};
+
+const struct setting *setting_at(size_t index)
+{
+	return index < COUNT_OF(settings_table) ? &settings_table[index] : NULL;
+}
+
+const struct setting *setting_find(const char *name)
+{
+	for (size_t i = 0; i < COUNT_OF(settings_table); i++)
+		if (strcmp(settings_table[i].name, name) == 0)
+			return &settings_table[i];
+	return NULL;
+}
+
+void setting_env_name(const struct setting *setting, struct text *out)
+{
+	text_adds(out, "OMNIOPS_");
+	for (const char *c = setting->name; *c != '\0'; c++)
+		text_addc(out, *c == '-' ? '_' : (char)toupper((unsigned char)*c));
+}
+
+static bool check_choice(const struct setting *setting, const char *value, struct fail *fail)
+{
+	if (setting->value_kind != VALUE_CHOICE)
+		return true;
+	struct text known;
+	text_init(&known, 256);
+	for (size_t i = 0; setting->choices[i] != NULL; i++) {
+		if (strcmp(setting->choices[i], value) == 0) {
+			text_done(&known);
+			return true;
+		}
+		text_addf(&known, "%s%s", i == 0 ? "" : ", ", setting->choices[i]);
+	}
+	fail_set(fail, FAIL_INVALID, "--%s: \"%s\" is not one of: %s", setting->name, value, known.ptr);
+	text_done(&known);
+	return false;
+}
+
+static bool is_true(const char *value)
+{
+	return value[0] != '\0' && strcmp(value, "0") != 0 && strcmp(value, "false") != 0 && strcmp(value, "no") != 0;
+}
+
+static bool store_duration(const struct setting *setting, const char *value, int64_t *out_ms, struct fail *fail)
+{
+	int64_t nanos;
+	if (!duration_parse(span_of(value), &nanos, NULL) || nanos < 0)
+		return fail_set(fail, FAIL_INVALID, "--%s: \"%s\" is not a duration; write it like 90s, 10m or 1h30m",
+				setting->name, value);
+	*out_ms = nanos / 1000000;
+	return true;
+}
+
+static bool store_item(const struct setting *setting, struct string_list *list, const char *value, struct fail *fail)
+{
+	if (list->count == COUNT_OF(list->items))
+		return fail_set(fail, FAIL_TOO_BIG, "--%s: given more than %zu times", setting->name, list->count);
+	list->items[list->count++] = value;
+	return true;
+}
+
+static bool store(struct settings *settings, const struct setting *setting, const char *value, struct fail *fail)
+{
+	void *place = (char *)settings + setting->offset;
+	switch (setting->type) {
+	case SETTING_FLAG:
+		*(bool *)place = value == NULL || is_true(value);
+		return true;
+	case SETTING_STRING:
+		*(const char **)place = value;
+		return check_choice(setting, value, fail);
+	case SETTING_DURATION:
+		return store_duration(setting, value, place, fail);
+	case SETTING_NUMBER:
+		if (!span_int(span_of(value), 0, 1024, place))
+			return fail_set(fail, FAIL_INVALID, "--%s: \"%s\" is not a number from 0 to 1024", setting->name, value);
+		return true;
+	case SETTING_LIST:
+		return store_item(setting, place, value, fail);
+	}
+	return true;
+}
+
+static const char *environment_value(char *const *environment, const char *name)
+{
+	size_t len = strlen(name);
+	for (; environment != NULL && *environment != NULL; environment++)
+		if (strncmp(*environment, name, len) == 0 && (*environment)[len] == '=')
+			return *environment + len + 1;
+	return NULL;
+}
+
+/* A list in the environment is separated by white space; the copy lives as long as the process. */
+static bool store_environment(struct settings *settings, const struct setting *setting, const char *value,
+			      struct fail *fail)
+{
+	if (setting->type != SETTING_LIST)
+		return store(settings, setting, value, fail);
+	char *copy = strdup(value), *rest = copy, *word;
+	while (copy != NULL && (word = strsep(&rest, " \t\n")) != NULL)
+		if (*word != '\0' && !store(settings, setting, word, fail))
+			return false;
+	return true;
+}
+
+bool settings_init(struct settings *settings, const char *const *names, char *const *environment, struct fail *fail)
+{
+	*settings = (struct settings){0};
+	for (; *names != NULL; names++) {
+		const struct setting *setting = setting_find(*names);
+		if (setting->dflt != NULL && !store(settings, setting, setting->dflt, fail))
+			return false;
+		struct text variable;
+		text_init(&variable, 128);
+		setting_env_name(setting, &variable);
+		const char *value = environment_value(environment, variable.ptr);
+		if ((value == NULL || *value == '\0') && setting->extra_env != NULL)
+			value = environment_value(environment, setting->extra_env);
+		bool ok = value == NULL || *value == '\0' || store_environment(settings, setting, value, fail) ||
+			  fail_wrap(fail, "environment variable %s", variable.ptr);
+		text_done(&variable);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+enum { LONGEST_TABLE = 80 };
+
+static void fill_options(const char *const *names, struct option *options, char *letters)
+{
+	*letters++ = ':'; /* tell a missing value from an unknown flag */
+	for (size_t i = 0; names[i] != NULL; i++) {
+		const struct setting *setting = setting_find(names[i]);
+		bool has_value = setting->type != SETTING_FLAG;
+		options[i] = (struct option){setting->name, has_value ? required_argument : no_argument, NULL, 1000 + (int)i};
+		if (setting->letter != 0) {
+			*letters++ = setting->letter;
+			if (has_value)
+				*letters++ = ':';
+		}
+	}
+	*letters = '\0';
+}
+
+static const struct setting *by_letter(const char *const *names, int letter)
+{
+	for (; *names != NULL; names++) {
+		const struct setting *setting = setting_find(*names);
+		if (setting->letter == letter)
+			return setting;
+	}
+	return NULL;
+}
+
+static bool unknown_flag(char *const *argv, struct fail *fail)
+{
+	const char *word = argv[optind - 1];
+	if (optopt != 0 && optopt < 1000)
+		return fail_set(fail, FAIL_INVALID, "unknown flag -%c", optopt);
+	const struct setting *near = NULL;
+	size_t best = 4;
+	for (size_t i = 0; i < COUNT_OF(settings_table) && strncmp(word, "--", 2) == 0; i++) {
+		size_t distance = span_distance(span_before(span_of(word + 2), '='), span_of(settings_table[i].name), best);
+		if (distance < best) {
+			best = distance;
+			near = &settings_table[i];
+		}
+	}
+	if (near != NULL)
+		return fail_set(fail, FAIL_INVALID, "unknown flag %s here; is --%s meant?", word, near->name);
+	return fail_set(fail, FAIL_INVALID, "unknown flag %s", word);
+}
+
+bool settings_parse(struct settings *settings, const char *const *names, int argc, char **argv, int *out_first,
+		    struct fail *fail)
+{
+	struct option options[LONGEST_TABLE] = {0};
+	char letters[LONGEST_TABLE * 2 + 2];
+	fill_options(names, options, letters);
+	bool is_given[COUNT_OF(settings_table)] = {false};
+	optind = 0;
+	opterr = 0;
+	for (int c; (c = getopt_long(argc, argv, letters, options, NULL)) != -1;) {
+		if (c == ':')
+			return fail_set(fail, FAIL_INVALID, "%s wants a value", argv[optind - 1]);
+		if (c == '?')
+			return unknown_flag(argv, fail);
+		const struct setting *setting = c >= 1000 ? setting_find(names[c - 1000]) : by_letter(names, c);
+		/* The command line replaces what the environment said, also for lists. */
+		if (setting->type == SETTING_LIST && !is_given[setting - settings_table])
+			((struct string_list *)((char *)settings + setting->offset))->count = 0;
+		is_given[setting - settings_table] = true;
+		if (!store(settings, setting, optarg, fail))
+			return false;
+	}
+	*out_first = optind;
+	return true;
+}

@@ -1,0 +1,159 @@
+#include "agent/told.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/files.h"
+
+void told_copy(struct unit *unit, struct unit_report *out)
+{
+	struct agent *agent = unit->agent;
+	snprintf(out->connection, sizeof out->connection, "%s", unit->link->connection);
+	snprintf(out->name, sizeof out->name, "%s", unit->name);
+	snprintf(out->url, sizeof out->url, "%s", unit->link->url);
+	out->is_raws = unit->link->raws == unit;
+	out->state = unit->state;
+	out->source_name[0] = '\0';
+	if (unit->state.is_declared && unit->state.source < agent->feed_count)
+		snprintf(out->source_name, sizeof out->source_name, "%s", agent->feeds[unit->state.source].state.name);
+}
+
+/* STATUS_DIR/<connection or "default">.<cluster>.json */
+static void write_status_file(struct unit *unit)
+{
+	struct agent *agent = unit->agent;
+	if (agent->settings->status_dir == NULL)
+		return;
+	struct unit_report report;
+	pthread_mutex_lock(&agent->lock);
+	told_copy(unit, &report);
+	pthread_mutex_unlock(&agent->lock);
+	struct text json;
+	char path[4096];
+	struct fail fail;
+	text_init(&json, TEXT_NO_LIMIT);
+	report_unit_json(&json, &report);
+	snprintf(path, sizeof path, "%s/%s.%s.json", agent->settings->status_dir,
+		 report.connection[0] == '\0' ? "default" : report.connection, report.is_raws ? "_raw" : report.name);
+	if (!files_write(path, text_span(&json), 0644, &fail))
+		log_warn(agent->log, "report", "status file cannot be written", log_string("path", path), log_fail(&fail));
+	text_done(&json);
+}
+
+static void take_plan(struct unit_state *state, const struct plan *plan)
+{
+	state->creates = plan->creates;
+	state->updates = plan->updates;
+	state->destroys = plan->destroys;
+	memcpy(state->plan_hash, plan->hash, sizeof state->plan_hash);
+	snprintf(state->risk, sizeof state->risk, "%s", plan->count > 0 ? plan_risk_name(plan->risk) : "");
+}
+
+/* Under the lock; returns whether it is news. */
+static bool change(struct unit *unit, enum unit_phase phase, const struct plan *plan, const char *message)
+{
+	struct unit_state *state = &unit->state;
+	bool is_news = state->phase != phase || strcmp(state->message, message) != 0;
+	if (is_news)
+		state->changed_wall_ms = clock_wall_ms();
+	state->phase = phase;
+	snprintf(state->message, sizeof state->message, "%s", message);
+	if (plan != NULL)
+		take_plan(state, plan);
+	return is_news;
+}
+
+static void log_state(const struct unit *unit, enum unit_phase phase, const char *message)
+{
+	enum log_level level = phase == UNIT_FAILED ? LEVEL_ERROR
+			     : phase == UNIT_HELD || phase == UNIT_FROZEN || phase == UNIT_OUT_OF_SYNC ? LEVEL_WARN
+												       : LEVEL_INFO;
+	bool is_raws = unit->link->raws == unit;
+	log_at(unit->agent->log, level, "cluster", unit_phase_name(phase),
+	       log_string("cluster", is_raws ? "(raw resources)" : unit->name), log_string("omni", unit->link->url),
+	       log_string("message", message));
+}
+
+void told(struct unit *unit, enum unit_phase phase, const struct plan *plan, const char *format, ...)
+{
+	char message[sizeof unit->state.message];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(message, sizeof message, format, args);
+	va_end(args);
+	pthread_mutex_lock(&unit->agent->lock);
+	bool is_news = change(unit, phase, plan, message);
+	pthread_mutex_unlock(&unit->agent->lock);
+	if (!is_news)
+		return;
+	/* A unit without raw resources is in sync without anybody having to hear of it. */
+	if (unit->link->raws != unit || phase != UNIT_IN_SYNC || (plan != NULL && plan->count > 0))
+		log_state(unit, phase, message);
+	write_status_file(unit);
+}
+
+enum queue_result told_failure(struct unit *unit, const struct fail *fail)
+{
+	pthread_mutex_lock(&unit->agent->lock);
+	unit->state.failures++;
+	pthread_mutex_unlock(&unit->agent->lock);
+	told(unit, UNIT_FAILED, NULL, "%s: %s", fail_name(fail->code), fail->text);
+	return QUEUE_RETRY;
+}
+
+void told_held(struct unit *unit, const struct plan *plan, struct span reason)
+{
+	bool is_new_plan = strcmp(unit->told_hash, plan->hash) != 0;
+	memcpy(unit->told_hash, plan->hash, sizeof unit->told_hash);
+	if (is_new_plan)
+		unit->agent->counters.held++;
+	told(unit, UNIT_HELD, plan, "plan %.8s is held: %.*s; approve it with: omniops approve %s %.8s", plan->hash,
+	     SPAN_ARG(reason), unit->name[0] == '\0' ? "raw" : unit->name, plan->hash);
+}
+
+void told_applied(struct unit *unit, const struct cluster *cluster, const struct snapshot *snapshot,
+		  const struct plan *plan)
+{
+	struct agent *agent = unit->agent;
+	bool is_write = plan->count > 0;
+	if (cluster != NULL)
+		memcpy(unit->applied_hash, cluster->template_hash, sizeof unit->applied_hash);
+	pthread_mutex_lock(&agent->lock);
+	struct unit_state *state = &unit->state;
+	if (cluster != NULL && (is_write || strcmp(state->applied_hash, cluster->template_hash) != 0)) {
+		memcpy(state->applied_hash, cluster->template_hash, sizeof state->applied_hash);
+		state->applied_wall_ms = clock_wall_ms();
+		snprintf(state->applied_revision, sizeof state->applied_revision, "%s", snapshot->revision);
+	}
+	pthread_mutex_unlock(&agent->lock);
+	if (cluster == NULL && unit->link->raws != unit)
+		told(unit, UNIT_IN_SYNC, plan, "destroyed, as approved");
+	else if (is_write)
+		told(unit, UNIT_IN_SYNC, plan, "applied: %zu created, %zu updated, %zu destroyed", plan->creates,
+		     plan->updates, plan->destroys);
+	else
+		told(unit, UNIT_IN_SYNC, plan, "in sync");
+}
+
+static const char *omni_phase_name(struct span number)
+{
+	static const char *const names[] = {"UNKNOWN", "SCALING_UP", "SCALING_DOWN", "RUNNING", "DESTROYING"};
+	int64_t value = 0;
+	return span_int(number, 0, 4, &value) ? names[value] : names[0];
+}
+
+void told_omni_status(struct unit *unit, const struct plan_actual *actual)
+{
+	for (size_t i = 0; i < actual->status.count; i++) {
+		const struct resource *status = actual->status.items[i];
+		if (status->type != OMNI_CLUSTER_STATUS)
+			continue;
+		pthread_mutex_lock(&unit->agent->lock);
+		unit->state.has_status = true;
+		unit->state.is_ready = span_is(node_text_at(&status->spec, "ready"), "true");
+		snprintf(unit->state.omni_phase, sizeof unit->state.omni_phase, "%s",
+			 omni_phase_name(node_text_at(&status->spec, "phase")));
+		pthread_mutex_unlock(&unit->agent->lock);
+	}
+}

@@ -1,0 +1,20 @@
+/* What a worker found out about its unit: into the state, the log and the status directory, each only when it is news. */
+#ifndef AGENT_TOLD_H
+#define AGENT_TOLD_H
+
+#include "agent/agent.h"
+
+/* plan may be NULL: the last plan's figures stay. */
+void told(struct unit *unit, enum unit_phase phase, const struct plan *plan, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+enum queue_result told_failure(struct unit *unit, const struct fail *fail);
+void told_held(struct unit *unit, const struct plan *plan, struct span reason);
+void told_applied(struct unit *unit, const struct cluster *cluster, const struct snapshot *snapshot,
+		  const struct plan *plan);
+/* ClusterStatus among the actual resources. */
+void told_omni_status(struct unit *unit, const struct plan_actual *actual);
+
+/* The report of one unit, copied under the lock. */
+void told_copy(struct unit *unit, struct unit_report *out);
+
+#endif
