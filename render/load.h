@@ -11,17 +11,18 @@
 /* How plain scalars are understood. */
 enum load_dialect {
 	LOAD_AUTO,	 /* decided per document: `apiVersion` present: KUBERNETES; otherwise OMNI */
-	LOAD_KUBERNETES, /* YAML 1.1 as sigs.k8s.io/yaml, then JSON (resources.md 7.3) */
-	LOAD_OMNI,	 /* YAML 1.2-ish as go.yaml.in/yaml/v4 with the template decoder's rules (omni-template.md 1.2, 3.4) */
+	LOAD_KUBERNETES, /* YAML 1.1 and then JSON, as Kubernetes clients read manifests: `yes` is a boolean, keys are strings */
+	LOAD_OMNI,	 /* as omnictl reads templates: `yes` is text, unquoted dates are times, keys keep their kind */
 };
 
 struct load_limits {
 	size_t max_documents; /* 100000 */
 	size_t max_depth;     /* 64 */
 	size_t max_nodes;     /* per document, aliases expanded: 1000000 */
+	size_t max_bytes;     /* of text per document, aliases expanded; 0: 64 MiB */
 };
 
-#define LOAD_LIMITS_DEFAULT ((struct load_limits){100000, 64, 1000000})
+#define LOAD_LIMITS_DEFAULT ((struct load_limits){100000, 64, 1000000, 0})
 
 struct load_document {
 	struct node root; /* NODE_NULL for an empty document */
@@ -30,11 +31,13 @@ struct load_document {
 };
 
 /* Appends to *out_documents (arena). Syntax faults and limits become diagnostics (YamlSyntax, TooManyNodes, …) and end
- * the stream there; returns false when the stream ended early, so that the caller knows that documents are missing. */
+ * the stream there; returns false when the stream ended early, so that the caller knows that documents are missing.
+ * Faults inside a document that can be read around (DuplicateKey, ComplexKey, …) are errors too, but the stream goes on. */
 bool load_yaml(struct arena *arena, struct span bytes, enum load_dialect dialect, const struct load_limits *limits,
 	       const struct diag_at *at, struct load_document **out_documents, size_t *out_count);
 
-/* One document of trusted or plain content (a patch body): NULL and *out_problem set on a fault. */
+/* One document of plain content (a patch body); false on any fault, with its place in the text of `fail`. Nothing at
+ * all is NODE_NULL, several documents are a fault. */
 bool load_one(struct arena *arena, struct span bytes, enum load_dialect dialect, struct node *out_root,
 	      struct fail *fail);
 

@@ -4,7 +4,7 @@
  *
  * The loader (render/load.h) resolves every scalar for the dialect of its document, so that the text of NODE_BOOL,
  * NODE_INT, NODE_FLOAT, NODE_NULL and NODE_TIME is canonical: `0x1f` is NODE_INT "31", `yes` under Kubernetes is
- * NODE_BOOL "true". Integers keep all their digits. */
+ * NODE_BOOL "true". Integers keep all their digits. What the author wrote stays reachable: node_source_text. */
 #ifndef RENDER_NODE_H
 #define RENDER_NODE_H
 
@@ -29,8 +29,9 @@ enum node_kind {
 enum node_style { NODE_PLAIN, NODE_SINGLE, NODE_DOUBLE, NODE_LITERAL, NODE_FOLDED };
 
 struct node {
-	uint8_t kind;	 /* enum node_kind */
-	uint8_t style;	 /* enum node_style: how a scalar was written */
+	uint8_t kind;		/* enum node_kind */
+	uint8_t style : 7;	/* enum node_style: how a scalar was written; a tagged scalar is never NODE_PLAIN */
+	uint8_t has_source : 1; /* the written text differs from the canonical one and stands behind its NUL */
 	uint16_t column; /* 1-based bytes, saturating; 0: made by us, no position */
 	uint32_t line;	 /* 1-based; 0: made by us */
 	uint32_t len;	 /* bytes of text, items or pairs */
@@ -43,7 +44,7 @@ struct node {
 };
 
 struct pair {
-	struct node key; /* NODE_STRING after resolution */
+	struct node key; /* a scalar; NODE_STRING except for keys such as `80:` of an omnictl template's free-form content */
 	struct node value;
 };
 
@@ -67,6 +68,17 @@ static inline bool node_is_scalar(const struct node *node)
 static inline struct span node_text(const struct node *node)
 {
 	return node_is_scalar(node) ? (struct span){node->text, node->len} : (struct span){"", 0};
+}
+
+/* The text of a scalar as it was written (`1.30`, `0x1f`, `yes`): for fields that take any scalar as a string. NUL behind;
+ * the empty span of null, sequences and maps. */
+static inline struct span node_source_text(const struct node *node)
+{
+	if (!node_is_scalar(node))
+		return (struct span){"", 0};
+	if (!node->has_source)
+		return (struct span){node->text, node->len};
+	return (struct span){node->text + node->len + 1, strlen(node->text + node->len + 1)};
 }
 
 /* The value of a key of a map; NULL when the node is no map or lacks the key. `path` may be dotted: "spec.talos.version". */

@@ -14,7 +14,7 @@ struct diag_list;
 
 struct tree_file {
 	struct span path;
-	struct span bytes; /* loaded when bytes.ptr != NULL */
+	struct span bytes; /* loaded when bytes.ptr != NULL: see tree_load */
 };
 
 struct tree_limits {
@@ -31,15 +31,24 @@ struct tree {
 	size_t input_count, input_cap;
 	struct span revision; /* "main@sha1:…", may be empty */
 	struct tree_limits limits;
+	bool is_incomplete; /* something that was asked for could not be read: nothing may be concluded from what is missing */
 	/* Read any file of the tree, also one that is no input (patches). NOT_FOUND when absent, INVALID for a path that
 	 * is not clean or leaves the root (a symlink included), TOO_BIG. The bytes live as long as the tree. */
 	bool (*read)(void *ctx, struct span path, struct span *out_bytes, struct fail *fail);
+	/* Bring in the bytes of an input and give them back; NULL: by `read`, and never. */
+	bool (*load)(void *ctx, struct tree_file *file, struct fail *fail);
+	void (*drop)(void *ctx, struct tree_file *file);
 	void *ctx;
 };
 
 void tree_init(struct tree *tree, struct arena *arena);
 void tree_add_input(struct tree *tree, struct span path, struct span bytes);
-void tree_sort(struct tree *tree);
+void tree_sort(struct tree *tree); /* bytewise by path; of two with one path the first stays */
+
+/* The bytes of an input, brought in when they are not there; false when that fails (unreadable, too big): then the tree
+ * is incomplete. tree_drop frees them once they are parsed: one file at a time is in memory. */
+bool tree_load(struct tree *tree, struct tree_file *file, struct fail *fail);
+void tree_drop(struct tree *tree, struct tree_file *file);
 
 /* Resolve `file` as written in a document against `base_dir` (relative to the root, "" is the root) into a clean path;
  * false when it is absolute or climbs out of the root. */
@@ -53,7 +62,7 @@ bool tree_is_document_name(struct span path);
 /* Files and directories as given on a command line ("-" is standard input), relative to root_dir. root_dir NULL: the
  * working directory when every path lies below it, else the directory of the first path. What cannot be read becomes a
  * diagnostic in `diags` (code Unreadable) and leaves the tree incomplete; hidden files and directories (".git") are
- * skipped. Opens with openat2(RESOLVE_BENEATH). */
+ * skipped, links to directories are not followed. A file is opened so that no link leads out of the root. */
 bool tree_from_paths(struct tree *tree, const char *root_dir, const char *const *paths, size_t count,
 		     struct diag_list *diags, struct fail *fail);
 

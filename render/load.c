@@ -1,0 +1,202 @@
+#include "render/load.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "render/load_int.h"
+
+static struct place mark_place(struct loader *loader, const yaml_mark_t *mark)
+{
+	return input_place(&loader->input, mark);
+}
+
+/* The text of a document starts behind the line of its "---", unless something stands on that line. */
+static size_t content_begin(struct span file, size_t behind_marker)
+{
+	size_t at = behind_marker;
+	while (at < file.len && (file.ptr[at] == ' ' || file.ptr[at] == '\t'))
+		at++;
+	if (at < file.len && file.ptr[at] == '\r')
+		at++;
+	return at < file.len && file.ptr[at] == '\n' ? at + 1 : behind_marker;
+}
+
+static bool begin_document(struct loader *loader, const yaml_event_t *event)
+{
+	if (loader->document_count >= loader->limits.max_documents) {
+		struct node here = {0};
+		fault_at(&here, mark_place(loader, &event->start_mark));
+		return fault_limit(loader, "TooManyDocuments", &here, "more documents than one file may hold");
+	}
+	size_t begin = loader->document_count == 0 ? 0 : loader->documents[loader->document_count - 1].end;
+	struct place end = mark_place(loader, &event->end_mark);
+	if (!event->data.document_start.implicit)
+		begin = content_begin(loader->input.file, end.offset);
+	struct load_document *document = &ARENA_PUSH(&loader->scratch, loader->documents, loader->document_count,
+						     loader->document_cap);
+	*document = (struct load_document){.begin = begin};
+	build_reset(loader);
+	return true;
+}
+
+/* Kubernetes or Omni, by the keys of the document; what was read under the other assumption is read anew. */
+static void settle_dialect(struct loader *loader)
+{
+	if (loader->asked != LOAD_AUTO || loader->dialect == LOAD_KUBERNETES)
+		return;
+	if (node_get(&loader->root, "apiVersion") == NULL)
+		return;
+	loader->dialect = LOAD_KUBERNETES;
+	build_convert(loader, &loader->root);
+}
+
+/* Faults that were found while reading learn the name of their object. */
+static void name_faults(struct loader *loader)
+{
+	struct diag_list *list = loader->at.list;
+	struct span kind = node_text_at(&loader->root, "kind"), name = node_text_at(&loader->root, "metadata.name");
+	if (name.len == 0)
+		name = node_text_at(&loader->root, "name");
+	if (kind.len == 0)
+		return;
+	struct span object = kind;
+	if (name.len > 0)
+		object = arena_spanf(list->arena, "%.*s/%.*s", SPAN_ARG(kind), SPAN_ARG(name));
+	else
+		object = arena_copy(list->arena, kind);
+	for (size_t i = loader->first_diag; i < list->count; i++)
+		if (list->items[i].object.len == 0)
+			list->items[i].object = object;
+}
+
+static bool end_document(struct loader *loader, const yaml_event_t *event)
+{
+	struct load_document *document = &loader->documents[loader->document_count - 1];
+	document->end = mark_place(loader, &event->start_mark).offset;
+	if (document->end < document->begin)
+		document->end = document->begin;
+	settle_dialect(loader);
+	document->root = loader->root;
+	document->dialect = loader->dialect;
+	if (loader->at.list->count > loader->first_diag)
+		name_faults(loader);
+	return !loader->is_failed;
+}
+
+static bool handle_event(struct loader *loader, const yaml_event_t *event)
+{
+	switch (event->type) {
+	case YAML_DOCUMENT_START_EVENT: return begin_document(loader, event);
+	case YAML_DOCUMENT_END_EVENT: return end_document(loader, event);
+	case YAML_NO_EVENT:
+	case YAML_STREAM_START_EVENT:
+	case YAML_STREAM_END_EVENT: return true;
+	default: return build_event(loader, event);
+	}
+}
+
+/* True: to the end of the stream. */
+static bool read_stream(struct loader *loader)
+{
+	bool is_open = false;
+	for (;;) {
+		yaml_event_t event;
+		if (!yaml_parser_parse(&loader->parser, &event)) {
+			loader->document_count -= is_open;
+			return !loader->input.is_cut && fault_syntax(loader);
+		}
+		yaml_event_type_t type = event.type;
+		bool is_good = handle_event(loader, &event);
+		yaml_event_delete(&event);
+		if (type == YAML_DOCUMENT_START_EVENT)
+			is_open = is_good;
+		else if (type == YAML_DOCUMENT_END_EVENT && is_good)
+			is_open = false;
+		if (!is_good) {
+			loader->document_count -= is_open;
+			return false;
+		}
+		if (type == YAML_STREAM_END_EVENT)
+			break;
+	}
+	/* The unreadable bytes belong to the last document. */
+	if (loader->input.is_cut && loader->document_count > 0)
+		loader->document_count--;
+	return !loader->input.is_cut;
+}
+
+static struct load_limits effective_limits(const struct load_limits *limits)
+{
+	struct load_limits out = limits == NULL ? LOAD_LIMITS_DEFAULT : *limits;
+	if (out.max_bytes == 0)
+		out.max_bytes = (size_t)64 << 20;
+	if (out.max_depth == 0 || out.max_depth > 1000)
+		out.max_depth = 64;
+	return out;
+}
+
+static void append_documents(struct loader *loader, struct load_document **out_documents, size_t *out_count)
+{
+	size_t before = *out_count, count = loader->document_count;
+	if (count == 0)
+		return;
+	struct load_document *all = ARENA_ARRAY(loader->arena, struct load_document, before + count);
+	if (before > 0)
+		memcpy(all, *out_documents, before * sizeof *all);
+	memcpy(all + before, loader->documents, count * sizeof *all);
+	for (size_t i = before; i < before + count; i++) {
+		all[i].begin += loader->input.bom;
+		all[i].end += loader->input.bom;
+	}
+	*out_documents = all;
+	*out_count = before + count;
+}
+
+static void done(struct loader *loader)
+{
+	yaml_parser_delete(&loader->parser);
+	free(loader->stack);
+	arena_done(&loader->scratch);
+}
+
+bool load_yaml(struct arena *arena, struct span bytes, enum load_dialect dialect, const struct load_limits *limits,
+	       const struct diag_at *at, struct load_document **out_documents, size_t *out_count)
+{
+	struct loader loader = {.arena = arena, .at = *at, .asked = dialect, .limits = effective_limits(limits)};
+	arena_init(&loader.scratch, ARENA_NO_LIMIT);
+	map_init(&loader.anchors, &loader.scratch);
+	input_open(&loader.input, &loader.scratch, bytes);
+	loader.levels = ARENA_ARRAY(&loader.scratch, struct level, loader.limits.max_depth + 1);
+	if (!yaml_parser_initialize(&loader.parser))
+		abort();
+	yaml_parser_set_encoding(&loader.parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&loader.parser, (const unsigned char *)loader.input.yaml.ptr,
+				     loader.input.yaml.len);
+	bool is_whole = read_stream(&loader);
+	if (loader.input.is_cut)
+		is_whole = fault_input(&loader);
+	append_documents(&loader, out_documents, out_count);
+	done(&loader);
+	return is_whole;
+}
+
+bool load_one(struct arena *arena, struct span bytes, enum load_dialect dialect, struct node *out_root,
+	      struct fail *fail)
+{
+	struct diag_list diags;
+	diag_list_init(&diags, arena);
+	struct diag_at at = {.list = &diags};
+	struct load_document *documents = NULL;
+	size_t count = 0;
+	load_yaml(arena, bytes, dialect, NULL, &at, &documents, &count);
+	for (size_t i = 0; i < diags.count; i++) {
+		const struct diag *diag = &diags.items[i];
+		if (diag->severity == DIAG_ERROR)
+			return fail_set(fail, FAIL_INVALID, "line %u, column %u: %.*s", diag->line, diag->column,
+					SPAN_ARG(diag->message));
+	}
+	if (count > 1)
+		return fail_set(fail, FAIL_INVALID, "%zu documents where one is wanted", count);
+	*out_root = count == 0 ? node_null() : documents[0].root;
+	return true;
+}

@@ -1,0 +1,224 @@
+#include <string.h>
+
+#include "base/utf8.h"
+#include "render/load_int.h"
+
+/* --- what libyaml may see ----------------------------------------------------------------------------------------- */
+
+/* Bytes that a plain ASCII text consists of; others want a closer look. */
+static bool is_simple_byte(unsigned char c)
+{
+	return (c >= 0x20 && c < 0x7F) || c == '\n' || c == '\t' || c == '\r';
+}
+
+/* Eight bytes at a time; the exact answer is only wanted where something stands out. */
+static size_t skip_simple(struct span s, size_t at)
+{
+	const uint64_t ones = 0x0101010101010101u, high = 0x8080808080808080u;
+	while (at < s.len) {
+		for (; at + 8 <= s.len; at += 8) {
+			uint64_t word;
+			memcpy(&word, s.ptr + at, sizeof word);
+			uint64_t control = (word - ones * 0x20) & ~word & high;
+			uint64_t delete = ((word ^ ones * 0x7F) - ones) & ~(word ^ ones * 0x7F) & high;
+			if (((word & high) | control | delete) != 0)
+				break;
+		}
+		size_t end = at + 8 < s.len ? at + 8 : s.len;
+		for (; at < end; at++)
+			if (!is_simple_byte((unsigned char)s.ptr[at]))
+				return at;
+	}
+	return s.len;
+}
+
+/* What YAML calls printable, outside of ASCII. */
+static bool is_allowed(uint32_t c)
+{
+	return c == 0x85 || (c >= 0xA0 && c <= 0xD7FF) || (c >= 0xE000 && c <= 0xFFFD && c != 0xFEFF) ||
+	       (c >= 0x10000 && c <= 0x10FFFF);
+}
+
+/* Offset of the first byte that ends the reading; s.len when there is none. */
+static size_t check_bytes(struct input *input, struct span s)
+{
+	size_t at = skip_simple(s, 0);
+	while (at < s.len) {
+		uint32_t c;
+		size_t used = utf8_decode((struct span){s.ptr + at, s.len - at}, &c);
+		if (c == UTF8_BAD)
+			input->problem = "bytes that are not UTF-8";
+		else if (c < 0x80)
+			input->problem = "a control character";
+		else if (!is_allowed(c) && c != 0xFEFF)
+			input->problem = "a character that YAML does not allow";
+		if (input->problem != NULL)
+			return at;
+		input->is_simple = false;
+		at = skip_simple(s, at + used);
+	}
+	return s.len;
+}
+
+static bool is_utf16(struct span s)
+{
+	if (s.len < 2)
+		return false;
+	const unsigned char *p = (const unsigned char *)s.ptr;
+	bool has_mark = (p[0] == 0xFF && p[1] == 0xFE) || (p[0] == 0xFE && p[1] == 0xFF);
+	return has_mark || (s.len % 2 == 0 && (p[0] == 0) != (p[1] == 0));
+}
+
+/* --- JSON --------------------------------------------------------------------------------------------------------- */
+
+static bool hex4(struct span s, size_t at, uint32_t *out)
+{
+	uint32_t value = 0;
+	if (at + 6 > s.len || s.ptr[at] != '\\' || s.ptr[at + 1] != 'u')
+		return false;
+	for (size_t i = at + 2; i < at + 6; i++) {
+		char c = s.ptr[i];
+		uint32_t digit = c >= '0' && c <= '9' ? (uint32_t)(c - '0') : (uint32_t)((c | 0x20) - 'a' + 10);
+		if (digit > 15 || (c > '9' && c < 'A'))
+			return false;
+		value = value << 4 | digit;
+	}
+	*out = value;
+	return true;
+}
+
+static bool is_json(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (memchr(" \t\r\n", s.ptr[i], 4) == NULL)
+			return s.ptr[i] == '{' || s.ptr[i] == '[';
+	return false;
+}
+
+/* One \u escape: JSON writes characters beyond U+FFFF as two, which YAML does not know. Returns bytes read. */
+static size_t rewrite_escape(struct input *input, struct arena *scratch, size_t at, char *to, size_t *len)
+{
+	struct span s = input->file;
+	uint32_t high, low;
+	if (!hex4(s, at, &high) || high < 0xD800 || high > 0xDFFF) {
+		size_t count = at + 2 <= s.len ? 2 : 1; /* with the escaped character, which may be a backslash */
+		memcpy(to + *len, s.ptr + at, count);
+		*len += count;
+		return count;
+	}
+	if (high < 0xDC00 && hex4(s, at + 6, &low) && low >= 0xDC00 && low <= 0xDFFF) {
+		static const char digits[] = "0123456789ABCDEF";
+		uint32_t c = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+		memcpy(to + *len, "\\U00", 4);
+		for (int i = 0; i < 6; i++)
+			to[*len + 4 + (size_t)i] = digits[c >> (20 - 4 * i) & 15];
+		*len += 10;
+		ARENA_PUSH(scratch, input->pairs, input->pair_count, input->pair_cap) = at;
+		return 12;
+	}
+	memcpy(to + *len, "\\uFFFD", 6);
+	*len += 6;
+	return 6;
+}
+
+static void rewrite_json(struct input *input, struct arena *scratch)
+{
+	struct span s = input->yaml;
+	if (memmem(s.ptr, s.len, "\\u", 2) == NULL || !is_json(s))
+		return;
+	char *copy = arena_alloc(scratch, s.len + 1);
+	size_t len = 0;
+	bool is_quoted = false;
+	for (size_t i = 0; i < s.len;) {
+		if (s.ptr[i] == '"')
+			is_quoted = !is_quoted;
+		if (is_quoted && s.ptr[i] == '\\') {
+			i += rewrite_escape(input, scratch, i, copy, &len);
+			continue;
+		}
+		copy[len++] = s.ptr[i++];
+	}
+	input->yaml = (struct span){copy, len};
+	if (input->pair_count > 0)
+		input->is_simple = false;
+}
+
+/* --- opening ------------------------------------------------------------------------------------------------------ */
+
+void input_open(struct input *input, struct arena *scratch, struct span bytes)
+{
+	*input = (struct input){.file = bytes, .is_simple = true, .at = {0, 1, 1}};
+	if (span_starts(bytes, "\xEF\xBB\xBF")) {
+		input->bom = 3;
+		input->file = (struct span){bytes.ptr + 3, bytes.len - 3};
+	}
+	input->yaml = input->file;
+	size_t good = 0;
+	if (is_utf16(input->file))
+		input->problem = "UTF-16 text";
+	else
+		good = check_bytes(input, input->file);
+	if (input->problem != NULL) {
+		input->is_cut = true;
+		input->cut_at = input_find(input, good);
+		input->yaml.len = good;
+	}
+	rewrite_json(input, scratch);
+}
+
+/* --- positions ---------------------------------------------------------------------------------------------------- */
+
+static size_t char_bytes(unsigned char lead)
+{
+	return lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+}
+
+/* Over one character of the rewritten text. */
+static void step(struct input *input)
+{
+	struct place *at = &input->at;
+	struct span file = input->file;
+	if (input->next_pair < input->pair_count && at->offset == input->pairs[input->next_pair]) {
+		input->next_pair++;
+		input->at_index += 10;
+		at->offset += 12;
+		at->column += 12;
+		return;
+	}
+	unsigned char c = (unsigned char)file.ptr[at->offset];
+	size_t used = char_bytes(c);
+	input->at_index++;
+	at->offset += used;
+	at->column += (uint32_t)used;
+	if (c == '\n' || (c == '\r' && (at->offset >= file.len || file.ptr[at->offset] != '\n'))) {
+		at->line++;
+		at->column = 1;
+	}
+}
+
+struct place input_place(struct input *input, const yaml_mark_t *mark)
+{
+	if (input->is_simple)
+		return (struct place){mark->index, (uint32_t)mark->line + 1, (uint32_t)mark->column + 1};
+	if (mark->index < input->at_index) {
+		input->at_index = 0;
+		input->next_pair = 0;
+		input->at = (struct place){0, 1, 1};
+	}
+	while (input->at_index < mark->index && input->at.offset < input->file.len)
+		step(input);
+	return input->at;
+}
+
+struct place input_find(const struct input *input, size_t offset)
+{
+	struct place place = {offset, 1, 1};
+	for (size_t i = 0; i < offset; i++) {
+		place.column++;
+		if (input->file.ptr[i] == '\n') {
+			place.line++;
+			place.column = 1;
+		}
+	}
+	return place;
+}

@@ -1,0 +1,118 @@
+/* Inside the loader. One struct loader reads one stream: load.c runs libyaml and the documents, load_build.c makes
+ * nodes out of its events, load_map.c finishes maps (duplicate and merge keys), load_input.c looks at the bytes before
+ * libyaml does and turns its character counts into positions, load_fault.c says in words what is wrong.
+ *
+ * Nodes under construction lie on one stack; when a list or map ends, its children move to the arena as one block. So
+ * there is one copy per node and no allocation per node. */
+#ifndef RENDER_LOAD_INT_H
+#define RENDER_LOAD_INT_H
+
+#include <yaml.h>
+
+#include "base/map.h"
+#include "render/load.h"
+#include "render/resolve.h"
+
+/* --- load_input.c ------------------------------------------------------------------------------------------------- */
+
+struct place {
+	size_t offset;
+	uint32_t line, column; /* 1-based, bytes */
+};
+
+/* The bytes handed to libyaml, and how to find its marks in the file. */
+struct input {
+	struct span file;   /* as the user knows it, without a byte order mark */
+	struct span yaml;   /* as libyaml gets it: a prefix of `file`, or a copy with other escapes */
+	size_t bom;	    /* bytes cut off in front */
+	bool is_simple;	    /* one byte is one character and nothing was rewritten: marks are positions */
+	bool is_cut;	    /* something unreadable follows: the last document is not whole */
+	const char *problem; /* why it is cut */
+	struct place cut_at;
+	size_t *pairs; /* offsets of surrogate pairs in `file`, which became one character of 10 bytes */
+	size_t pair_count, pair_cap, next_pair;
+	/* where the last mark was found: marks come nearly in order */
+	size_t at_index;
+	struct place at;
+};
+
+void input_open(struct input *input, struct arena *scratch, struct span bytes);
+struct place input_place(struct input *input, const yaml_mark_t *mark);
+struct place input_find(const struct input *input, size_t offset);
+
+/* --- the loader --------------------------------------------------------------------------------------------------- */
+
+struct level {
+	size_t first;		/* its first child on the stack */
+	size_t nodes_before;	/* the document's node count when it began */
+	size_t bytes_before;
+	struct anchor *anchor;	/* to be filled in when it ends */
+	struct node node;	/* kind and position */
+	uint16_t height;	/* levels below it */
+	bool has_merge, has_complex_key;
+};
+
+struct anchor {
+	struct node node;
+	size_t nodes, bytes; /* what one use of it adds to the document */
+	uint16_t height;
+	bool is_open; /* its value has not ended yet */
+};
+
+enum { INTERN_SLOTS = 512 };
+
+struct loader {
+	struct arena *arena;
+	struct arena scratch; /* dies with the stream */
+	struct diag_at at;
+	struct load_limits limits;
+	enum load_dialect asked, dialect;
+	bool is_failed; /* stop: a fault that ends the stream was reported */
+
+	struct input input;
+	yaml_parser_t parser;
+
+	struct node *stack;
+	size_t stack_count, stack_cap;
+	struct level *levels;
+	size_t depth;
+
+	struct map anchors;
+	bool has_anchors;
+	size_t nodes, bytes; /* of the document, aliases expanded */
+	struct node root;
+	bool has_root;
+
+	struct span intern[INTERN_SLOTS];
+	struct load_document *documents;
+	size_t document_count, document_cap;
+	size_t first_diag; /* of the document */
+};
+
+static inline enum resolve_rules loader_rules(const struct loader *loader)
+{
+	return loader->dialect == LOAD_OMNI ? RESOLVE_OMNI : RESOLVE_KUBERNETES;
+}
+
+/* load_build.c */
+bool build_event(struct loader *loader, const yaml_event_t *event);
+void build_reset(struct loader *loader);
+struct span build_intern(struct loader *loader, struct span text);
+/* Space in the arena for a text; NULL when the arena's limit is reached (reported). */
+char *build_text(struct loader *loader, size_t size);
+/* Turn an Omni document into a Kubernetes one: its plain scalars are understood anew. */
+void build_convert(struct loader *loader, struct node *root);
+/* The key of a map as Kubernetes readers make it: always a string. */
+void build_string_key(struct loader *loader, struct node *key);
+
+/* load_map.c: the children of a map, in `pairs`; returns how many stay. */
+size_t map_finish(struct loader *loader, struct level *level, struct pair **pairs, size_t count);
+size_t map_unique(struct loader *loader, struct pair *pairs, size_t count);
+
+/* load_fault.c */
+bool fault_syntax(struct loader *loader);
+bool fault_input(struct loader *loader);
+bool fault_limit(struct loader *loader, const char *code, const struct node *at, const char *message);
+void fault_at(struct node *node, struct place place);
+
+#endif

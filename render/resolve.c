@@ -1,0 +1,159 @@
+#include "render/resolve.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "render/resolve_number.h"
+
+enum hint { HINT_NONE, HINT_WORD, HINT_DOT, HINT_NUMBER };
+
+/* What the first byte lets a scalar be. */
+static const unsigned char hints[256] = {
+	['y'] = HINT_WORD,   ['Y'] = HINT_WORD,	  ['n'] = HINT_WORD,   ['N'] = HINT_WORD,   ['t'] = HINT_WORD,
+	['T'] = HINT_WORD,   ['f'] = HINT_WORD,	  ['F'] = HINT_WORD,   ['o'] = HINT_WORD,   ['O'] = HINT_WORD,
+	['~'] = HINT_WORD,   ['.'] = HINT_DOT,	  ['+'] = HINT_NUMBER, ['-'] = HINT_NUMBER, ['0'] = HINT_NUMBER,
+	['1'] = HINT_NUMBER, ['2'] = HINT_NUMBER, ['3'] = HINT_NUMBER, ['4'] = HINT_NUMBER, ['5'] = HINT_NUMBER,
+	['6'] = HINT_NUMBER, ['7'] = HINT_NUMBER, ['8'] = HINT_NUMBER, ['9'] = HINT_NUMBER,
+};
+
+/* Exactly lower case, Capitalised or UPPER CASE of `lower`. */
+static bool is_spelling(struct span s, const char *lower)
+{
+	if (strlen(lower) != s.len)
+		return false;
+	bool is_lower = true, is_upper = true, is_tail_lower = true;
+	for (size_t i = 0; i < s.len; i++) {
+		bool low = s.ptr[i] == lower[i];
+		if (!low && s.ptr[i] != (lower[i] ^ 0x20))
+			return false;
+		is_lower = is_lower && low;
+		is_upper = is_upper && !low;
+		is_tail_lower = is_tail_lower && (low || i == 0);
+	}
+	return is_lower || is_upper || is_tail_lower;
+}
+
+int resolve_old_boolean(struct span s)
+{
+	if (s.len == 0 || s.len > 3)
+		return -1;
+	if (is_spelling(s, "y") || is_spelling(s, "yes") || is_spelling(s, "on"))
+		return 1;
+	if (is_spelling(s, "n") || is_spelling(s, "no") || is_spelling(s, "off"))
+		return 0;
+	return -1;
+}
+
+static bool set(struct resolved *out, enum node_kind kind, struct span text)
+{
+	out->kind = kind;
+	out->text = text;
+	return true;
+}
+
+static bool resolve_word(enum resolve_rules rules, struct span raw, struct resolved *out)
+{
+	if (raw.len > 5)
+		return false;
+	if (is_spelling(raw, "true"))
+		return set(out, NODE_BOOL, SPAN("true"));
+	if (is_spelling(raw, "false"))
+		return set(out, NODE_BOOL, SPAN("false"));
+	if (is_spelling(raw, "null") || span_is(raw, "~"))
+		return set(out, NODE_NULL, SPAN("null"));
+	int old = rules == RESOLVE_KUBERNETES ? resolve_old_boolean(raw) : -1;
+	if (old < 0)
+		return false;
+	return set(out, NODE_BOOL, old ? SPAN("true") : SPAN("false"));
+}
+
+/* ".nan", ".inf" with or without a sign */
+static bool resolve_special(struct span raw, struct resolved *out)
+{
+	bool has_sign = raw.ptr[0] == '+' || raw.ptr[0] == '-';
+	struct span name = {raw.ptr + has_sign, raw.len - has_sign};
+	if (name.len != 4 || name.ptr[0] != '.')
+		return false;
+	name = (struct span){name.ptr + 1, 3};
+	if (is_spelling(name, "inf"))
+		return set(out, NODE_FLOAT, raw.ptr[0] == '-' ? SPAN("-.inf") : SPAN(".inf"));
+	if (!has_sign && (span_is(name, "nan") || span_is(name, "NaN") || span_is(name, "NAN")))
+		return set(out, NODE_FLOAT, SPAN(".nan"));
+	return false;
+}
+
+static bool set_double(enum resolve_rules rules, double value, struct resolved *out)
+{
+	if (rules == RESOLVE_KUBERNETES && value == 0) /* the API server drops the sign of zero */
+		value = 0;
+	return set(out, NODE_FLOAT, resolve_print_double(value, out->space));
+}
+
+static bool is_plain_integer(struct span raw)
+{
+	if (raw.len > 18 || (raw.ptr[0] == '0' && raw.len > 1))
+		return false;
+	for (size_t i = 0; i < raw.len; i++)
+		if (raw.ptr[i] < '0' || raw.ptr[i] > '9')
+			return false;
+	return true;
+}
+
+/* Nothing that starts as a number holds any other byte, except timestamps, which are looked at first. */
+static bool has_number_bytes_only(struct span raw)
+{
+	for (size_t i = 0; i < raw.len; i++)
+		if (memchr("0123456789abcdefABCDEFxXoO_.+-", raw.ptr[i], 30) == NULL)
+			return false;
+	return true;
+}
+
+static bool resolve_number(enum resolve_rules rules, struct span raw, struct resolved *out)
+{
+	if (is_plain_integer(raw))
+		return set(out, NODE_INT, raw);
+	if (resolve_special(raw, out))
+		return true;
+	if (number_timestamp(raw, out->space, &out->text)) {
+		if (rules == RESOLVE_KUBERNETES)
+			return false; /* readers that know no time keep the text */
+		out->kind = NODE_TIME;
+		return true;
+	}
+	if (!has_number_bytes_only(raw))
+		return false;
+	if (rules == RESOLVE_OMNI && span_is(raw, "-0"))
+		return set(out, NODE_FLOAT, SPAN("-0"));
+	if (number_integer(raw, out->space, &out->text)) {
+		out->kind = NODE_INT;
+		return true;
+	}
+	double value;
+	return number_float(raw, &value) && set_double(rules, value, out);
+}
+
+static bool resolve_dot(enum resolve_rules rules, struct span raw, struct resolved *out)
+{
+	double value;
+	if (resolve_special(raw, out))
+		return true;
+	return number_fraction(raw, &value) && set_double(rules, value, out);
+}
+
+void resolve_plain(enum resolve_rules rules, struct span raw, struct resolved *out)
+{
+	bool is_known = false;
+	if (raw.len == 0) {
+		set(out, NODE_NULL, SPAN("null"));
+		return;
+	}
+	switch (hints[(unsigned char)raw.ptr[0]]) {
+	case HINT_WORD: is_known = resolve_word(rules, raw, out); break;
+	case HINT_DOT: is_known = resolve_dot(rules, raw, out); break;
+	case HINT_NUMBER: is_known = resolve_number(rules, raw, out); break;
+	default: break;
+	}
+	if (!is_known)
+		set(out, NODE_STRING, raw);
+}
