@@ -7,7 +7,7 @@ static const struct rule secret_key_rules[] = {RULE_NOT_BLANK("service account S
 static const struct field secret_rows[] = {
 	{.name = "name", .type = FIELD_STRING, .flags = FIELD_REQUIRED, .min = 1, .rules = secret_name_rules,
 	 .doc = "Name of the Secret, in the namespace of the connection."},
-	{.name = "key", .type = FIELD_STRING, .flags = FIELD_REQUIRED, .dflt = "serviceAccountKey",
+	{.name = "key", .type = FIELD_STRING, .flags = FIELD_REQUIRED, .min = 1, .dflt = "serviceAccountKey",
 	 .rules = secret_key_rules, .doc = "The entry of the Secret that holds the service account key."},
 };
 

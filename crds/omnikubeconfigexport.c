@@ -18,9 +18,9 @@ static const struct schema target = {SCHEMA(target_rows)};
 static const struct rule user_rules[] = {RULE_NOT_BLANK("service account user is required"), {0}};
 
 static const struct rule group_rules[] = {
-	{"self.all(group, group.trim() != '')", "service account group must not be blank", CHECK_GROUPS},
+	{"self.all(group, group.trim() != '')", "service account group must not be blank", CHECK_GROUPS_NOT_BLANK},
 	{"self.all(group, self.exists_one(other, group.trim() == other.trim()))",
-	 "a service account group may be listed only once", CHECK_TRANSITION /* CHECK_GROUPS looks for this too */},
+	 "a service account group may be listed only once", CHECK_GROUPS_UNIQUE},
 	{0},
 };
 

@@ -44,6 +44,8 @@ static const struct schema status = {SCHEMA(status_rows)};
 static const struct rule rules[] = {
 	{SET_NAME("self") " == " SET_NAME("oldSelf"),
 	 "workerSetName is immutable: the old worker set would be torn down and its machines wiped", CHECK_TRANSITION},
+	/* The Go operator's admission lets this through, but can never render it. */
+	{NULL, "the name control-planes is reserved by Omni: set spec.workerSetName", CHECK_RESERVED_OBJECT},
 	{0},
 };
 
