@@ -103,7 +103,7 @@ bool source_matches_url(const struct source *source, struct span url);
 /* --- when to poll: plain arithmetic, owned by whoever polls --------------------------------------------------------- */
 
 struct schedule {
-	int64_t interval_ms, next_ms, last_ms;
+	int64_t interval_ms, next_ms, quiet_until_ms;
 	unsigned failures; /* in a row */
 	uint64_t random;   /* state of the jitter */
 };
@@ -112,7 +112,8 @@ void schedule_init(struct schedule *schedule, int64_t interval_ms, int64_t now_m
 /* After a poll: the interval ± 10 %; after failures 5 s, 10 s, 20 s … up to the larger of the interval and 5 min, never
  * before retry_after_ms. */
 void schedule_polled(struct schedule *schedule, int64_t now_ms, const struct source_result *result);
-/* A webhook or an inotify event: due in SOURCE_DEBOUNCE_MS, but not within a second of the last poll. */
+/* A webhook or an inotify event: due in SOURCE_DEBOUNCE_MS, but not within a second of the last poll,
+ * and never while the host asked for quiet. */
 void schedule_hint(struct schedule *schedule, int64_t now_ms);
 int64_t schedule_wait_ms(const struct schedule *schedule, int64_t now_ms); /* 0: due */
 
