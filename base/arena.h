@@ -25,7 +25,8 @@ void arena_done(struct arena *arena);  /* runs the defers, frees; safe on zeroed
 void arena_reset(struct arena *arena); /* as done, ready for use again */
 
 /* Zeroed memory. arena_alloc aborts beyond the limit: for our own data. arena_try_alloc returns NULL: for sizes that
- * the user's input decides. */
+ * the user's input decides. The limit is looked at when a new block is needed, so up to one block (1 MiB) more may be
+ * given out. */
 void *arena_alloc(struct arena *arena, size_t size) __attribute__((alloc_size(2), returns_nonnull));
 void *arena_try_alloc(struct arena *arena, size_t size) __attribute__((alloc_size(2)));
 #define ARENA_NEW(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
