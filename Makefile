@@ -28,6 +28,7 @@ all: $(addprefix $(B)/,$(PROGRAMS)) $(COMPLETIONS) ## build the programs (defaul
 include mk/flags.mk
 include mk/rooms.mk
 include mk/tests.mk
+include mk/gen.mk
 include mk/install.mk
 
 .PHONY: demo

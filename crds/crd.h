@@ -1,9 +1,8 @@
-/* What is made from the tables, besides the checks: CustomResourceDefinitions, reference pages, JSON schemas, and the
- * text of `omniops explain`. Pure functions of the tables. */
+/* What is made from the tables, besides the checks and `omniops explain`: CustomResourceDefinitions, reference pages
+ * and JSON schemas. Pure functions of the tables. */
 #ifndef CRDS_CRD_H
 #define CRDS_CRD_H
 
-#include "base/fail.h"
 #include "base/text.h"
 #include "crds/schema.h"
 
@@ -16,9 +15,5 @@ void reference_print(struct text *out, const struct kind *kind);
 
 /* A JSON schema (draft 7) of manifests of this kind, for editors. */
 void schema_json_print(struct text *out, const struct kind *kind);
-
-/* A kind, or one of its fields ("spec.machineClass.size"; list items need no index): type, limits, meaning, children,
- * and for a kind an example. NOT_FOUND with the nearest name when there is no such field. */
-bool explain_print(struct text *out, const struct kind *kind, struct span dotted_field, struct fail *fail);
 
 #endif
