@@ -1,6 +1,10 @@
 /* Carries out a plan, step by step. Every step is idempotent and its progress is read back from Omni, not from notes:
  * a process killed at any instruction plans again and goes on. Teardown is observed, never awaited: apply_step returns
- * APPLY_WAITING and is called again when something changed or a timer fires. */
+ * APPLY_WAITING and is called again, with the same plan, when something changed or a timer fires.
+ *
+ * Order: creates, updates, then the destroy phases one after the other. The first failure among creates and updates ends
+ * the step, so that nothing is destroyed before what replaces it is there; inside a destroy phase the others go on. An
+ * approved plan is kept until DONE or FAILED: planning again in between gives the remainder another hash. */
 #ifndef AGENT_PLAN_APPLY_H
 #define AGENT_PLAN_APPLY_H
 
@@ -9,33 +13,48 @@
 
 enum apply_state { APPLY_DONE, APPLY_WAITING, APPLY_FAILED };
 
+enum apply_event_kind { APPLY_STARTED, APPLY_WRITTEN, APPLY_TEARING_DOWN, APPLY_DESTROYED, APPLY_OP_FAILED };
+
 /* One event per operation, for progress and reports. */
 struct apply_event {
 	const struct plan_op *op;
-	enum { APPLY_STARTED, APPLY_WRITTEN, APPLY_TEARING_DOWN, APPLY_DESTROYED, APPLY_OP_FAILED } what;
+	enum apply_event_kind what;
 	const struct fail *fail; /* OP_FAILED */
 };
 
 struct apply_options {
-	int64_t call_timeout_ms; /* per call */
+	int64_t call_timeout_ms; /* per call; 0: the store's default */
 	bool dry_run;
 	struct span owner, revision, template_hash; /* written as annotations of the Cluster; empty owner: none written */
 	void (*on_event)(void *ctx, const struct apply_event *event);
 	void *ctx;
+	/* plan->count zeroed bytes that the caller keeps between the steps of one plan: operations known to be done are not
+	 * asked for again, and reported once. NULL: every step looks at everything. Never needed for correctness. */
+	unsigned char *progress;
+};
+
+enum apply_op_state { APPLY_OP_PENDING, APPLY_OP_DONE, APPLY_OP_WAITING, APPLY_OP_LOCKED, APPLY_OP_BROKEN };
+
+struct apply_op_result {
+	enum apply_op_state state;
+	const struct fail *fail; /* BROKEN, LOCKED */
 };
 
 struct apply_result {
 	enum apply_state state;
 	struct fail fail;		 /* FAILED: the first failure */
-	const struct plan_op *failed_op; /* which one */
-	size_t done, waiting; /* operations */
+	const struct plan_op *failed_op; /* which one; NULL: the annotations of the Cluster */
+	size_t done, waiting, locked;	 /* operations */
+	struct apply_op_result *ops;	 /* plan->count, in the scratch arena */
 };
 
-/* Reads what Omni holds for a cluster (omni-template.md 5.1), with as few calls as possible. */
+/* Reads what Omni holds for a cluster, with as few calls as possible. Any failure but "not found" fails the whole: from
+ * an incomplete picture nothing may be planned. `cluster` may be NULL (deletion by name); then, and when the cluster
+ * says destroyMachines, its disconnected machines are read, too. */
 bool plan_read_actual(struct omni_store *store, struct arena *arena, const struct cluster *cluster, struct span name,
 		      int64_t deadline_ms, struct plan_actual *out, struct fail *fail);
 
-/* Does as much of the plan as can be done now. */
+/* Does as much of the plan as can be done now. The caller has asked the gate. */
 void apply_step(struct omni_store *store, struct arena *scratch, const struct plan *plan,
 		const struct apply_options *options, struct apply_result *out);
 

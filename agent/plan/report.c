@@ -1,0 +1,112 @@
+#include "agent/plan/report_internal.h"
+
+#include "base/cleanup.h"
+
+bool plan_format_parse(struct span name, enum plan_format *out)
+{
+	static const char *const names[] = {"text", "json", "markdown"};
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		if (span_is(name, names[i])) {
+			*out = (enum plan_format)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+void plan_reports_hash(const struct plan_report *reports, size_t count, char out_hex[DIGEST_HEX_SIZE])
+{
+	if (count == 1) {
+		memcpy(out_hex, reports[0].plan->hash, DIGEST_HEX_SIZE);
+		return;
+	}
+	struct digest *digest = digest_new();
+	for (size_t i = 0; i < count; i++)
+		digest_add(digest, span_of(reports[i].plan->hash));
+	digest_finish(digest, out_hex);
+}
+
+struct report_totals report_count(const struct plan_report *reports, size_t count)
+{
+	struct report_totals totals = {0};
+	for (size_t i = 0; i < count; i++) {
+		const struct plan *plan = reports[i].plan;
+		totals.creates += plan->creates;
+		totals.updates += plan->updates;
+		totals.destroys += plan->destroys;
+		totals.conflicts += plan->conflict_count;
+		totals.is_held |= report_is_held(&reports[i]);
+		totals.is_waiting |= plan->is_waiting;
+		if (plan->risk > totals.risk)
+			totals.risk = plan->risk;
+	}
+	plan_reports_hash(reports, count, totals.hash);
+	return totals;
+}
+
+int plan_exit_code(const struct plan_report *reports, size_t count)
+{
+	int code = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (report_is_held(&reports[i]))
+			return 3;
+		if (!plan_is_empty(reports[i].plan))
+			code = 2;
+	}
+	return code;
+}
+
+void report_add_plain(struct text *out, struct span text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.ptr[i];
+		/* C1 controls in UTF-8 (0xC2 0x80…0x9F) steer terminals, too. */
+		bool is_c1 = c == 0xC2 && i + 1 < text.len && (unsigned char)text.ptr[i + 1] < 0xA0;
+		if (c >= 0x20 && c != 0x7F && !is_c1)
+			text_addc(out, (char)c);
+		else if (c == '\n')
+			text_adds(out, "\\n");
+		else
+			text_addf(out, "\\x%02x", c);
+	}
+}
+
+void report_add_name(struct text *out, const struct omni_type *type, struct span id)
+{
+	struct span name = span_of(type->name);
+	text_add(out, span_before(name, '.'));
+	text_addc(out, '(');
+	report_add_plain(out, id);
+	text_addc(out, ')');
+}
+
+void report_add_title(struct text *out, const struct plan_report *report)
+{
+	if (report->plan->cluster.len == 0)
+		text_adds(out, "raw resources");
+	else {
+		text_adds(out, "cluster ");
+		report_add_plain(out, report->plan->cluster);
+	}
+}
+
+void report_add_command(struct text *out, const struct plan *plan)
+{
+	if (plan->cluster.len == 0)
+		text_addf(out, "omniops apply --approve %.*s", PLAN_HASH_SHORT, plan->hash);
+	else {
+		text_adds(out, plan->is_delete ? "omniops delete " : "omniops approve ");
+		report_add_plain(out, plan->cluster);
+		text_addf(out, plan->is_delete ? " --approve %.*s" : " %.*s", PLAN_HASH_SHORT, plan->hash);
+	}
+}
+
+void plan_print(struct text *out, const struct plan_report *reports, size_t count, enum plan_format format, bool colour)
+{
+	if (format == PLAN_JSON)
+		report_print_json(out, reports, count);
+	else if (format == PLAN_MARKDOWN)
+		report_print_markdown(out, reports, count);
+	else
+		report_print_text(out, reports, count, colour);
+}
