@@ -13,14 +13,14 @@ bool input_rules(const struct settings *settings, enum omni_rules *out)
 
 bool input_read(struct call *call, struct input *out, struct fail *fail)
 {
-	static char *const here[] = {"."};
+	static const char *const here[] = {"."};
 	struct fleet_options options = FLEET_OPTIONS_DEFAULT;
 	input_rules(&call->settings, &options.rules);
 	options.offline_schema = !call->settings.no_schema;
 	fleet_init(&out->fleet, call->arena, &options);
 	tree_init(&out->tree, call->arena);
 	bool is_default = call->word_count == 0;
-	return tree_from_paths(&out->tree, call->settings.root, (const char *const *)(is_default ? here : call->words),
+	return tree_from_paths(&out->tree, call->settings.root, is_default ? here : (const char *const *)call->words,
 			       is_default ? 1 : call->word_count, &out->fleet.diags, fail) &&
 	       fleet_load(&out->fleet, &out->tree, fail);
 }

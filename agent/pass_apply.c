@@ -1,5 +1,4 @@
 #include <stdio.h>
-#include <time.h>
 
 #include "agent/pass.h"
 #include "base/clock.h"
@@ -20,12 +19,6 @@ static void print_event(void *ctx, const struct apply_event *event)
 		return;
 	fprintf(stderr, "%s %s(%.*s)%s%s\n", word, event->op->type->name, SPAN_ARG(event->op->id),
 		event->fail != NULL ? ": " : "", event->fail != NULL ? event->fail->text : "");
-}
-
-static void nap(int64_t ms)
-{
-	struct timespec pause = {ms / 1000, (long)(ms % 1000) * 1000000L};
-	nanosleep(&pause, NULL);
 }
 
 bool pass_apply(struct pass *pass, struct pass_unit *unit, const struct fleet *fleet, int64_t deadline_ms,
@@ -53,6 +46,6 @@ bool pass_apply(struct pass *pass, struct pass_unit *unit, const struct fleet *f
 			return fail_set(fail, FAIL_TIMEOUT,
 					"cluster %.*s: %zu operations are still waiting for Omni; run the command again to go on",
 					SPAN_ARG(unit->plan.cluster), result.waiting);
-		nap(POLL_MS);
+		clock_sleep_ms(POLL_MS);
 	}
 }

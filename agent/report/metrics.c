@@ -1,0 +1,194 @@
+/* Prometheus text format 0.0.4. Labels are bounded: sources, connections, clusters. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/report/state.h"
+#include "base/cleanup.h"
+
+static void family(struct text *out, const char *name, const char *type, const char *help)
+{
+	text_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void label_value(struct text *out, const char *value)
+{
+	for (; *value != '\0'; value++) {
+		if (*value == '\\' || *value == '"')
+			text_addf(out, "\\%c", *value);
+		else if (*value == '\n')
+			text_adds(out, "\\n");
+		else
+			text_addc(out, *value);
+	}
+}
+
+static void add_label(struct text *out, const char *name, const char *value, bool is_first)
+{
+	text_addf(out, "%s%s=\"", is_first ? "{" : ",", name);
+	label_value(out, value);
+	text_addc(out, '"');
+}
+
+static void plain(struct text *out, const char *name, const char *type, const char *help, double value)
+{
+	family(out, name, type, help);
+	text_addf(out, "%s %.15g\n", name, value);
+}
+
+/* --- sources -------------------------------------------------------------------------------------------------------- */
+
+static double source_polls(const struct source_state *s) { return (double)s->polls; }
+static double source_failures(const struct source_state *s) { return (double)s->failures; }
+static double source_changes(const struct source_state *s) { return (double)s->changes; }
+static double source_errors(const struct source_state *s) { return (double)s->errors; }
+static double source_clusters(const struct source_state *s) { return (double)s->clusters; }
+static double source_polled(const struct source_state *s) { return (double)s->polled_wall_ms / 1000; }
+static double source_ok(const struct source_state *s) { return s->error[0] == '\0' && s->errors == 0 && s->is_loaded; }
+
+static const struct {
+	const char *name, *type, *help;
+	double (*value)(const struct source_state *source);
+} source_families[] = {
+	{"omni_agent_source_polls_total", "counter", "Polls of a source.", source_polls},
+	{"omni_agent_source_failures_total", "counter", "Polls or renderings of a source that failed.", source_failures},
+	{"omni_agent_source_revisions_total", "counter", "New contents that a source delivered.", source_changes},
+	{"omni_agent_source_errors", "gauge", "Errors in the declarations of the last revision.", source_errors},
+	{"omni_agent_source_clusters", "gauge", "Clusters that the last revision declares.", source_clusters},
+	{"omni_agent_source_last_poll_timestamp_seconds", "gauge", "When the source was polled last.", source_polled},
+	{"omni_agent_source_ready", "gauge", "1 when the source was read and its declarations are without errors.", source_ok},
+};
+
+static void print_sources(struct text *out, const struct agent_report *report)
+{
+	for (size_t f = 0; f < COUNT_OF(source_families); f++) {
+		family(out, source_families[f].name, source_families[f].type, source_families[f].help);
+		for (size_t i = 0; i < report->source_count; i++) {
+			text_adds(out, source_families[f].name);
+			add_label(out, "source", report->sources[i].name, true);
+			text_addf(out, "} %.15g\n", source_families[f].value(&report->sources[i]));
+		}
+	}
+}
+
+/* --- clusters ------------------------------------------------------------------------------------------------------- */
+
+static void cluster_labels(struct text *out, const struct unit_report *unit)
+{
+	add_label(out, "connection", unit->connection, true);
+	add_label(out, "name", unit->name, false);
+}
+
+static double unit_in_sync(const struct unit_report *u) { return u->state.phase == UNIT_IN_SYNC; }
+static double unit_ready(const struct unit_report *u) { return u->state.has_status && u->state.is_ready; }
+static double unit_applied(const struct unit_report *u) { return (double)u->state.applied_wall_ms / 1000; }
+static double unit_failures(const struct unit_report *u) { return (double)u->state.failures; }
+static double unit_attempts(const struct unit_report *u) { return (double)u->state.attempts; }
+
+static const struct {
+	const char *name, *type, *help;
+	double (*value)(const struct unit_report *unit);
+} unit_families[] = {
+	{"omni_agent_cluster_in_sync", "gauge", "1 when Omni is what is declared.", unit_in_sync},
+	{"omni_agent_cluster_ready", "gauge", "1 when Omni reports the cluster ready.", unit_ready},
+	{"omni_agent_cluster_applied_timestamp_seconds", "gauge", "When a template of the cluster was applied last.", unit_applied},
+	{"omni_agent_cluster_reconciles_total", "counter", "Reconciliations of a cluster.", unit_attempts},
+	{"omni_agent_cluster_failures_total", "counter", "Reconciliations of a cluster that failed.", unit_failures},
+};
+
+static void print_units(struct text *out, const struct agent_report *report)
+{
+	for (size_t f = 0; f < COUNT_OF(unit_families); f++) {
+		family(out, unit_families[f].name, unit_families[f].type, unit_families[f].help);
+		for (size_t i = 0; i < report->unit_count; i++) {
+			if (report->units[i].is_raws)
+				continue;
+			text_adds(out, unit_families[f].name);
+			cluster_labels(out, &report->units[i]);
+			text_addf(out, "} %.15g\n", unit_families[f].value(&report->units[i]));
+		}
+	}
+	family(out, "omni_agent_cluster_state", "gauge", "1 for the state that the cluster is in.");
+	for (size_t i = 0; i < report->unit_count; i++) {
+		text_adds(out, "omni_agent_cluster_state");
+		cluster_labels(out, &report->units[i]);
+		add_label(out, "state", unit_phase_name(report->units[i].state.phase), false);
+		text_adds(out, "} 1\n");
+	}
+	family(out, "omni_agent_clusters", "gauge", "Clusters by state.");
+	for (int phase = 0; phase < UNIT_PHASE_COUNT; phase++) {
+		size_t count = 0;
+		for (size_t i = 0; i < report->unit_count; i++)
+			count += !report->units[i].is_raws && (int)report->units[i].state.phase == phase;
+		text_addf(out, "omni_agent_clusters{state=\"%s\"} %zu\n", unit_phase_name((enum unit_phase)phase), count);
+	}
+}
+
+/* --- work and process ----------------------------------------------------------------------------------------------- */
+
+static void print_work(struct text *out, const struct agent_report *report)
+{
+	static const char *const ops[] = {"create", "update", "destroy"};
+	static const char *const results[] = {"success", "error", "requeue"};
+	const struct agent_counters *counters = report->counters;
+	family(out, "omni_agent_operations_total", "counter", "Resources written to Omni.");
+	for (size_t i = 0; i < COUNT_OF(ops); i++)
+		text_addf(out, "omni_agent_operations_total{op=\"%s\"} %lu\n", ops[i], (unsigned long)counters->operations[i]);
+	family(out, "omni_agent_reconcile_total", "counter", "Reconciliations by result.");
+	for (size_t i = 0; i < COUNT_OF(results); i++)
+		text_addf(out, "omni_agent_reconcile_total{result=\"%s\"} %lu\n", results[i],
+			  (unsigned long)counters->reconcile_results[i]);
+	family(out, "omni_agent_omni_calls_total", "counter", "Calls to an Omni.");
+	for (size_t i = 0; i < report->omni_count; i++)
+		for (int w = 0; w < 2; w++) {
+			text_adds(out, "omni_agent_omni_calls_total");
+			add_label(out, "omni", report->omnis[i].url, true);
+			add_label(out, "kind", w ? "write" : "read", false);
+			text_addf(out, "} %lu\n", (unsigned long)(w ? report->omnis[i].write_calls : report->omnis[i].read_calls));
+		}
+	plain(out, "omni_agent_renders_total", "counter", "Trees that were rendered.", (double)counters->renders);
+	plain(out, "omni_agent_render_failures_total", "counter", "Renderings that failed.", (double)counters->render_errors);
+	plain(out, "omni_agent_plans_total", "counter", "Plans that were made.", (double)counters->plans);
+	plain(out, "omni_agent_plans_held_total", "counter", "Plans that were held for approval.", (double)counters->held);
+	plain(out, "omni_agent_webhooks_total", "counter", "Genuine webhooks received.", (double)counters->webhook_hits);
+	plain(out, "omni_agent_apply_seconds_total", "counter", "Time spent applying plans.",
+	      (double)counters->apply_ms_total / 1000);
+	plain(out, "omni_agent_queue_depth", "gauge", "Clusters that wait for a worker.", (double)report->queue_depth);
+	plain(out, "omni_agent_queue_running", "gauge", "Clusters that are being worked on.", (double)report->queue_running);
+	plain(out, "omni_agent_queue_adds_total", "counter", "Times that a cluster was queued.", (double)report->queue_adds);
+	plain(out, "omni_agent_queue_retries_total", "counter", "Times that a failed cluster was queued again.",
+	      (double)report->queue_retries);
+}
+
+static void print_process(struct text *out, const struct agent_report *report)
+{
+	long pages = 0, user = 0, system = 0;
+	FILE *file = fopen("/proc/self/statm", "re");
+	if (file != NULL) {
+		if (fscanf(file, "%*d %ld", &pages) != 1)
+			pages = 0;
+		fclose(file);
+	}
+	file = fopen("/proc/self/stat", "re");
+	if (file != NULL) {
+		if (fscanf(file, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld", &user, &system) != 2)
+			user = system = 0;
+		fclose(file);
+	}
+	plain(out, "process_resident_memory_bytes", "gauge", "Resident memory size in bytes.",
+	      (double)pages * (double)sysconf(_SC_PAGESIZE));
+	plain(out, "process_cpu_seconds_total", "counter", "User and system CPU time spent in seconds.",
+	      (double)(user + system) / (double)sysconf(_SC_CLK_TCK));
+	plain(out, "process_start_time_seconds", "gauge", "Start time of the process since the Unix epoch in seconds.",
+	      (double)report->started_wall_ms / 1000);
+	family(out, "omni_agent_build_info", "gauge", "Version of the program.");
+	text_adds(out, "omni_agent_build_info{version=\"" OMNIOPS_VERSION "\"} 1\n");
+}
+
+void report_metrics(struct text *out, const struct agent_report *report)
+{
+	print_sources(out, report);
+	print_units(out, report);
+	print_work(out, report);
+	print_process(out, report);
+}
