@@ -4,7 +4,7 @@ INSTALLED := $(foreach p,$(PROGRAMS),$(B)/$(p):bin/$(p):755) \
 	$(if $(COMPLETIONS),$(B)/completions/omniops.bash:share/bash-completion/completions/omniops:644 \
 		$(B)/completions/omniops.zsh:share/zsh/site-functions/_omniops:644 \
 		$(B)/completions/omniops.fish:share/fish/vendor_completions.d/omniops.fish:644) \
-	$(foreach c,$(sort $(wildcard deploy/crds/*.yaml)),$(c):share/omniops/crds/$(notdir $(c)):644) \
+	$(foreach c,$(sort $(wildcard crds/yaml/*.yaml)),$(c):share/omniops/crds/$(notdir $(c)):644) \
 	$(foreach u,$(sort $(wildcard deploy/systemd/*.service deploy/systemd/*.timer)),$(u):lib/systemd/system/$(notdir $(u)):644) \
 	$(foreach d,LICENSE README.md,$(d):share/doc/omniops/$(d):644)
 field = $(word $(1),$(subst :, ,$(2)))

@@ -1,10 +1,15 @@
-# Unit tests: tests/unit/<room>_<topic>_test.c, linked with the archives of its room and the rooms below.
+# Unit tests: tests/unit/<room>_<topic>_test.c, linked with the archives of its room and the rooms below, and with what
+# it needs of the helpers, which are the other files there.
 UNIT_TESTS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/unit/*_test.c)))
+HELPERS := $(patsubst %.c,$(B)/%.o,$(sort $(filter-out %_test.c,$(wildcard tests/unit/*.c))))
+$(B)/libtests.a: $(HELPERS)
+	@rm -f $@
+	$(Q)ar rcsD $@ $^
 prefix = $(firstword $(subst _, ,$(notdir $(1))))
 room_of = $(or $(firstword $(filter $(prefix) agent/$(prefix) plugin-$(prefix),$(ROOMS))),agent)
 define unit_test
 $(1): LDLIBS := -lcmocka $(call ldlibs,$(2))
-$(1): $(1).o $(call archives,$(2))
+$(1): $(1).o $(B)/libtests.a $(call archives,$(2))
 	$$(program)
 endef
 $(foreach t,$(UNIT_TESTS),$(eval $(call unit_test,$(t),$(call room_of,$(t)))))
@@ -33,7 +38,7 @@ unit-programs: $(UNIT_TESTS)
 
 # Everything that tests/run needs: the programs; the same code with clang; tests with sanitizers.
 .PHONY: check-build check-clang check-asan check-tsan
-check-build: all unit-programs replay-programs check-clang check-asan check-tsan
+check-build: all $(B)/crds-gen unit-programs replay-programs check-clang check-asan check-tsan
 check-clang:
 	@$(MAKE) B=$(B)/clang CC=clang all unit-programs
 check-asan:
