@@ -8,6 +8,8 @@ struct identity {
 	struct span version, kind, name;
 	const struct talos_kind *known; /* NULL: not known, or the document without a kind */
 	bool is_legacy;
+	struct span peer; /* the other end of a VethConfig: a link like those that have a document */
+	bool has_peer;
 };
 
 struct documents {
@@ -136,6 +138,17 @@ static bool conflict(const struct identity *a, const struct identity *b)
 	return false;
 }
 
+/* The network links that both configure; ptr NULL: none. */
+static struct span same_link(const struct identity *a, const struct identity *b)
+{
+	bool are_links = a->known != NULL && b->known != NULL && a->known->conflicts.count > 2 &&
+			 b->known->conflicts.count > 2;
+
+	if (are_links && a->has_peer && (span_eq(a->peer, b->name) || (b->has_peer && span_eq(a->peer, b->peer))))
+		return a->peer.ptr == NULL ? SPAN("") : a->peer;
+	return are_links && b->has_peer && span_eq(b->peer, a->name) ? a->name : (struct span){0};
+}
+
 static bool same_document(const struct identity *a, const struct identity *b)
 {
 	if (a->is_legacy && b->is_legacy)
@@ -160,15 +173,20 @@ static void check_others(struct documents *documents, const struct identity *ide
 				   "join them into one document, or use several patches");
 			return;
 		}
-		if (conflict(identity, other) || conflict(other, identity)) {
+		if (conflict(identity, other) || conflict(other, identity) || same_link(identity, other).ptr != NULL) {
 			patch_hint(walk,
 				   patch_error(walk, "ConflictingPatchDocuments", root, path,
-					       "%.*s and %.*s may not both be named \"%.*s\"", SPAN_ARG(other->kind),
-					       SPAN_ARG(kind), SPAN_ARG(identity->name)),
+					       "this %.*s configures the same thing as the %.*s named \"%.*s\"",
+					       SPAN_ARG(kind), SPAN_ARG(other->kind), SPAN_ARG(other->name)),
 				   "keep one of them");
 			return;
 		}
 	}
+	if (identity->has_peer && span_eq(identity->peer, identity->name))
+		patch_hint(walk,
+			   patch_error(walk, "ConflictingPatchDocuments", root, path,
+				       "both ends of this %.*s have the same name", SPAN_ARG(kind)),
+			   "give each a name of its own: name and peer.name");
 }
 
 static void not_a_mapping(struct patch_walk *walk, const struct node *root, const struct field_path *path)
@@ -212,6 +230,8 @@ static void check_document(struct documents *documents, const struct node *root,
 				     .kind = node_source_text(node_get(root, "kind")),
 				     .name = node_source_text(node_get(root, "name"))};
 	kind = select_kind(walk, root, path, &identity);
+	identity.has_peer = kind != NULL && span_is(identity.kind, "VethConfig");
+	identity.peer = node_text_at(root, "peer.name");
 	check_others(documents, &identity, root, path);
 	ARENA_PUSH(walk->scratch, documents->items, documents->count, documents->cap) = identity;
 	if (kind != NULL && !walk->check->skip_schema)

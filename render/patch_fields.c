@@ -55,6 +55,8 @@ static void bad_value(struct patch_walk *walk, const struct talos_type *type, co
 		patch_hint(walk, diag, "did you mean %.*s?", SPAN_ARG(near));
 	else if (type->kind == TALOS_DURATION && node->kind != NODE_STRING)
 		patch_hint(walk, diag, "a duration needs its unit: %.*ss", SPAN_ARG(text));
+	else if (node->kind == NODE_TIME)
+		patch_hint(walk, diag, "put the date in quotes");
 	else if (type->kind == TALOS_URL)
 		patch_hint(walk, diag, "an address needs its scheme in front: https://...");
 	else if (type->kind == TALOS_BOOL && node->kind == NODE_STRING)
@@ -159,11 +161,18 @@ static void walk_items(struct patch_walk *walk, const struct talos_type *type, u
 static void walk_arg(struct patch_walk *walk, const struct talos_type *type, const struct node *node,
 		     const struct field_path *path)
 {
+	if (walk->check->rules < OMNI_RULES_1_10)
+		patch_hint(walk,
+			   patch_error(walk, "PatchListNotInOmni", node, path,
+				       "Omni 1.9 refuses a list of values for an argument, whatever Talos says"),
+			   "write one text, or update Omni");
 	for (size_t i = 0; i < node->len; i++) {
 		struct field_path here = path_index(path, i);
 
 		if (node->items[i].kind == NODE_SEQ || node->items[i].kind == NODE_MAP)
 			wrong_type(walk, type, &node->items[i], &here);
+		else if (!patch_value_fits(walk, type, &node->items[i], node_text(&node->items[i])))
+			bad_value(walk, type, &node->items[i], node_text(&node->items[i]), &here);
 	}
 }
 
@@ -197,7 +206,7 @@ static void walk_value(struct patch_walk *walk, const struct talos_type *type, u
 		walk_arg(walk, type, node, path);
 	else if (node->kind == NODE_SEQ || node->kind == NODE_MAP)
 		wrong_type(walk, type, node, path);
-	else if (!patch_value_fits(type, node, text))
+	else if (!patch_value_fits(walk, type, node, text))
 		bad_value(walk, type, node, text, path);
 }
 

@@ -309,7 +309,8 @@ bool patch_is_bytes(struct span text)
 	}
 	if (unit.len > 1 || (unit.len == 1 && (unit.ptr[0] | 0x20) != 'b'))
 		return false;
-	return number_of((struct span){text.ptr, count}) * factor < 18446744073709551616.0L;
+	/* The decoder calculates in this precision. */
+	return (double)(number_of((struct span){text.ptr, count}) * factor) < 18446744073709551616.0;
 }
 
 bool patch_is_size(struct span text)

@@ -56,7 +56,8 @@ void patch_fields(struct patch_walk *walk, unsigned structure, const struct node
 /* --- patch_value.c, patch_format.c: scalars ------------------------------------------------------------------------ */
 
 /* Does the decoder of Talos read this scalar as a value of the type? */
-bool patch_value_fits(const struct talos_type *type, const struct node *node, struct span text);
+bool patch_value_fits(const struct patch_walk *walk, const struct talos_type *type, const struct node *node,
+		      struct span text);
 /* "a whole number from 0 to 65535", in a buffer. */
 enum { PATCH_WORDS_MAX = 256 };
 const char *patch_type_words(const struct talos_type *type, char buffer[PATCH_WORDS_MAX]);

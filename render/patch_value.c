@@ -44,14 +44,15 @@ static bool int_fits(const struct number_range *range, struct span digits)
 static bool float_fits(const struct number_range *range, struct span text)
 {
 	char buffer[64];
+	char *rest;
 	double value;
 
 	if (text.len >= sizeof buffer)
 		return false;
 	memcpy(buffer, text.ptr, text.len);
 	buffer[text.len] = '\0';
-	value = strtod(buffer, NULL);
-	return isfinite(value) && value == trunc(value) && value >= (double)range->min && value <= (double)range->max;
+	value = strtod(buffer, &rest);
+	return *rest == '\0' && isfinite(value) && value == trunc(value) && value >= (double)range->min && value <= (double)range->max;
 }
 
 static bool number_fits(const struct talos_type *type, const struct node *node)
@@ -118,8 +119,28 @@ static bool port_range_fits(const struct node *node, struct span text)
 	return number_fits(&PORT, node) || patch_is_port_range(text);
 }
 
-bool patch_value_fits(const struct talos_type *type, const struct node *node, struct span text)
+/* Types that are texts to the decoder before they are anything else. */
+static bool is_read_as_text(const struct talos_type *type)
 {
+	switch (type->kind) {
+	case TALOS_STRING:
+	case TALOS_ARG:
+	case TALOS_URL:
+	case TALOS_DISK_SIZE:
+	case TALOS_SIZE_MATCH:
+	case TALOS_BASE64:
+	case TALOS_BASE64_KEY: return true;
+	default: return false;
+	}
+}
+
+bool patch_value_fits(const struct patch_walk *walk, const struct talos_type *type, const struct node *node,
+		      struct span text)
+{
+	/* Omni 1.10 and Talos 1.14 do not take an unquoted date for a text. */
+	if (node->kind == NODE_TIME && is_read_as_text(type) &&
+	    (walk->check->rules >= OMNI_RULES_1_10 || talos_first_minor(walk->talos.mask) >= 14))
+		return false;
 	switch (type->kind) {
 	case TALOS_BOOL: return bool_fits(node);
 	case TALOS_INT8:
