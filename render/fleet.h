@@ -23,7 +23,7 @@
 #define ANNOTATION_ALLOW_DESTROY "omni.texashpc.com/allow-destroy"
 #define ANNOTATION_SUSPEND "omni.texashpc.com/suspend"
 
-/* The rule set of the Omni release that templates are checked and translated for (omni-template.md section 0). */
+/* The Omni release whose rules templates are checked by. Newer releases take those of the newest here. */
 enum omni_rules { OMNI_RULES_1_9, OMNI_RULES_1_10 };
 
 struct fleet_options {
@@ -43,12 +43,13 @@ enum document_class {
 };
 
 struct document {
-	struct span file;
+	struct span file, source; /* its path in the tree; the bytes of that file */
 	struct node root;
 	size_t begin, end; /* its bytes in the file */
 	enum document_class class;
 	const struct kind *kind; /* crds/schema.h; DOCUMENT_KIND only */
 	struct span ns, name;	 /* metadata; of a template document: its name */
+	struct span object;	 /* "OmniCluster/prod", for diagnostics; may be empty */
 	bool has_errors;
 };
 
@@ -64,7 +65,7 @@ struct cluster {
 	const struct document *head;	  /* OmniCluster, or the Cluster document */
 	const struct document **documents; /* all, in rendering order: cluster, control plane, workers, machines */
 	size_t document_count, document_cap;
-	struct node *template_docs; /* same order, in the form of a cluster template (resources.md 7.2) */
+	struct node *template_docs; /* same order, in the form of a cluster template */
 
 	/* from OmniCluster.spec and annotations */
 	bool suspend, orphan, destroy_machines;
@@ -72,7 +73,7 @@ struct cluster {
 
 	struct span template_text; /* of a plain template: its own bytes */
 	char template_hash[DIGEST_HEX_SIZE];
-	struct resource_list resources; /* expected, in translation order (omni-template.md 3.4) */
+	struct resource_list resources; /* expected, in translation order */
 };
 
 /* A raw Omni resource, or the one an OmniMachineClass stands for. */

@@ -1,0 +1,278 @@
+/* Documents to clusters: the children of an OmniCluster by namespace and clusterRef, the documents of a plain template
+ * by their file. */
+#include "render/fleet_build.h"
+
+#include <stdlib.h>
+
+#include "render/template_schema.h"
+
+enum { RANK_CLUSTER, RANK_CONTROL_PLANE, RANK_WORKERS, RANK_MACHINE, RANK_NONE };
+
+struct diag_at build_at(struct build *build, const struct document *document)
+{
+	return (struct diag_at){&build->fleet->diags, document->file, document->object};
+}
+
+void build_mark_incomplete(struct build *build, struct span file)
+{
+	struct fleet *fleet = build->fleet;
+	fleet->is_incomplete = true;
+	if (fleet->broken_count > 0 && span_eq(fleet->broken_files[fleet->broken_count - 1], file))
+		return;
+	ARENA_PUSH(build->arena, fleet->broken_files, fleet->broken_count, fleet->broken_cap) = file;
+}
+
+static struct span object_key(struct build *build, struct span ns, struct span name)
+{
+	return arena_spanf(build->arena, "%.*s/%.*s", SPAN_ARG(ns), SPAN_ARG(name));
+}
+
+static struct span full_name(struct build *build, const struct document *document)
+{
+	return arena_spanf(build->arena, "%s/%.*s/%.*s", document->kind->name, SPAN_ARG(document->ns),
+			   SPAN_ARG(document->name));
+}
+
+static bool is_first_of_its_name(struct build *build, const struct document *document)
+{
+	return document->name.len == 0 || map_get(&build->objects, full_name(build, document)) == document;
+}
+
+/* The same kind, namespace and name twice: only one of them could ever be applied. */
+static bool index_object(struct build *build, struct document *document)
+{
+	void **place = map_at(&build->objects, full_name(build, document));
+	if (*place == NULL) {
+		*place = document;
+		return true;
+	}
+	struct document *first = *place;
+	struct diag_at at = build_at(build, document);
+	first->has_errors = document->has_errors = true;
+	diag_error(&at, "DuplicateObject", node_path(&document->root, "metadata.name"), "metadata.name",
+		   "%.*s is declared twice, first in %.*s:%u", SPAN_ARG(at.object), SPAN_ARG(first->file),
+		   first->root.line);
+	return false;
+}
+
+static struct unit *new_unit(struct build *build, const struct document *head, bool is_template)
+{
+	struct unit *unit = ARENA_NEW(build->arena, struct unit);
+	unit->cluster = ARENA_NEW(build->arena, struct cluster);
+	unit->cluster->is_template = is_template;
+	unit->cluster->ns = is_template ? SPAN("") : head->ns;
+	ARENA_PUSH(build->arena, build->order, build->order_count, build->order_cap) = unit;
+	return unit;
+}
+
+static void add_part(struct build *build, struct unit *unit, const struct document *document, int rank,
+		     const struct node *name_node)
+{
+	struct part *part = &ARENA_PUSH(build->arena, unit->parts, unit->part_count, unit->part_cap);
+	*part = (struct part){.document = document, .rank = rank, .name = document->name, .name_node = name_node};
+	part->key = rank == RANK_WORKERS || rank == RANK_MACHINE ? node_text(name_node) : SPAN("");
+	unit->control_plane_count += rank == RANK_CONTROL_PLANE;
+	unit->cluster->has_errors |= document->has_errors;
+}
+
+/* spec.<field>, or metadata.name where that is empty. */
+static const struct node *effective_name(const struct document *document, const char *field)
+{
+	const struct node *node = node_get(node_get(&document->root, "spec"), field);
+	return node_text(node).len > 0 ? node : node_path(&document->root, "metadata.name");
+}
+
+static struct span annotation(const struct node *annotations, const char *key)
+{
+	return node_text(node_get(annotations, key));
+}
+
+static void read_annotations(struct cluster *cluster, const struct node *annotations)
+{
+	cluster->approve = annotation(annotations, ANNOTATION_APPROVE);
+	cluster->allow_destroy = annotation(annotations, ANNOTATION_ALLOW_DESTROY);
+	if (span_is(annotation(annotations, ANNOTATION_SUSPEND), "true"))
+		cluster->suspend = true;
+}
+
+static bool is_true(const struct node *node)
+{
+	return node_is(node, NODE_BOOL) && span_is(node_text(node), "true");
+}
+
+static void add_cluster(struct build *build, struct document *document)
+{
+	const struct node *root = &document->root, *spec = node_get(root, "spec");
+	struct unit *unit = new_unit(build, document, false);
+	struct cluster *cluster = unit->cluster;
+	const struct node *name = effective_name(document, "clusterName");
+	cluster->head = document;
+	cluster->name = node_text(name);
+	cluster->object = document->object;
+	cluster->connection = node_text_at(spec, "connectionRef.name");
+	cluster->suspend = is_true(node_get(spec, "suspend"));
+	cluster->orphan = is_true(node_path(spec, "deletePolicy.orphan"));
+	cluster->destroy_machines = is_true(node_path(spec, "deletePolicy.destroyMachines"));
+	read_annotations(cluster, node_path(root, "metadata.annotations"));
+	add_part(build, unit, document, RANK_CLUSTER, name);
+	void **place = map_at(&build->units, object_key(build, document->ns, document->name));
+	if (*place == NULL)
+		*place = unit;
+	place = map_at(&build->units_by_ns, document->ns);
+	unit->next_in_ns = *place;
+	*place = unit;
+}
+
+/* Of a child whose cluster cannot be told: every cluster of its namespace may be the one that it is missing from. */
+static void taint_namespace(struct build *build, struct span ns)
+{
+	for (struct unit *unit = map_get(&build->units_by_ns, ns); unit != NULL; unit = unit->next_in_ns)
+		unit->cluster->has_errors = true;
+}
+
+static const char *nearest_cluster(struct build *build, struct span ns, struct span name)
+{
+	const char *best = NULL;
+	size_t best_distance = 3, seen = 0;
+	for (struct unit *unit = map_get(&build->units_by_ns, ns); unit != NULL && seen < 2000; unit = unit->next_in_ns) {
+		size_t distance = span_distance(name, unit->cluster->head->name, best_distance);
+		seen++;
+		if (distance < best_distance) {
+			best = arena_string(build->arena, unit->cluster->head->name);
+			best_distance = distance;
+		}
+	}
+	return best;
+}
+
+static void unknown_cluster(struct build *build, struct document *document, struct span name, bool is_handler)
+{
+	struct diag_at at = build_at(build, document);
+	const struct node *node = node_path(&document->root, "spec.clusterRef.name");
+	bool alone = is_handler && build->units.count == 0;
+	document->has_errors |= !alone;
+	struct diag *diag = diag_add(&at, alone ? DIAG_WARNING : DIAG_ERROR, "UnknownReference", node,
+				     "spec.clusterRef.name", "no OmniCluster \"%.*s\" is declared in %s%.*s", SPAN_ARG(name),
+				     document->ns.len > 0 ? "namespace " : "the same namespace", SPAN_ARG(document->ns));
+	const char *near = nearest_cluster(build, document->ns, name);
+	if (near != NULL)
+		diag_hint(&at, diag, "did you mean \"%s\"?", near);
+	else if (build->fleet->is_incomplete)
+		diag_hint(&at, diag, "files that could not be read may hold it: correct those first");
+	else
+		diag_hint(&at, diag, "add the OmniCluster, or remove this object");
+}
+
+static int rank_of(const struct kind *kind)
+{
+	static const int ranks[] = {RANK_CLUSTER, RANK_CONTROL_PLANE, RANK_WORKERS, RANK_MACHINE, RANK_NONE};
+	return kind->template_kind == NULL ? RANK_NONE : ranks[template_kind_find(span_of(kind->template_kind))];
+}
+
+static void add_child(struct build *build, struct document *document)
+{
+	int rank = rank_of(document->kind);
+	const struct node *ref = node_path(&document->root, "spec.clusterRef.name");
+	if (node_text(ref).len == 0) { /* reported with the kind */
+		if (rank != RANK_NONE)
+			taint_namespace(build, document->ns);
+		return;
+	}
+	struct unit *unit = map_get(&build->units, object_key(build, document->ns, node_text(ref)));
+	if (unit == NULL) {
+		unknown_cluster(build, document, node_text(ref), rank == RANK_NONE);
+		return;
+	}
+	static const char *const fields[] = {[RANK_WORKERS] = "workerSetName", [RANK_MACHINE] = "machineID"};
+	if (rank == RANK_NONE)
+		return;
+	bool is_named = rank == RANK_WORKERS || rank == RANK_MACHINE;
+	add_part(build, unit, document, rank, is_named ? effective_name(document, fields[rank]) : NULL);
+}
+
+/* Broken documents of our group still say which cluster they were meant for. */
+static void taint_unusable(struct build *build, const struct document *document)
+{
+	const struct node *ref = node_path(&document->root, "spec.clusterRef.name");
+	struct unit *unit = map_get(&build->units, object_key(build, document->ns, node_text(ref)));
+	if (unit != NULL)
+		unit->cluster->has_errors = true;
+	else if (node_text(ref).len > 0 || node_path(&document->root, "spec") != NULL)
+		taint_namespace(build, document->ns);
+}
+
+static void add_template(struct build *build, const struct document *document, struct unit **unit)
+{
+	static const int ranks[] = {RANK_CLUSTER, RANK_CONTROL_PLANE, RANK_WORKERS, RANK_MACHINE};
+	const struct node *root = &document->root;
+	enum template_kind kind = template_kind_find(node_text_at(root, "kind"));
+	if (*unit == NULL || !span_eq((*unit)->parts[0].document->file, document->file))
+		*unit = new_unit(build, document, true);
+	struct cluster *cluster = (*unit)->cluster;
+	add_part(build, *unit, document, ranks[kind], node_get(root, "name"));
+	if (kind != TEMPLATE_CLUSTER || cluster->head != NULL)
+		return;
+	cluster->head = document;
+	cluster->name = document->name;
+	cluster->object = document->object;
+	read_annotations(cluster, node_get(root, "annotations"));
+}
+
+static int compare_parts(const void *a, const void *b)
+{
+	const struct part *x = a, *y = b;
+	int order = x->rank - y->rank;
+	if (order == 0)
+		order = span_cmp(x->key, y->key);
+	if (order == 0)
+		order = span_cmp(x->name, y->name);
+	if (order == 0)
+		order = x->document < y->document ? -1 : x->document > y->document;
+	return order;
+}
+
+static void finish_unit(struct build *build, struct unit *unit)
+{
+	struct cluster *cluster = unit->cluster;
+	if (!cluster->is_template)
+		qsort(unit->parts, unit->part_count, sizeof *unit->parts, compare_parts);
+	cluster->documents = ARENA_ARRAY(build->arena, const struct document *, unit->part_count);
+	cluster->document_count = cluster->document_cap = unit->part_count;
+	for (size_t i = 0; i < unit->part_count; i++)
+		cluster->documents[i] = unit->parts[i].document;
+	assemble_template(build, unit);
+}
+
+static void add_kind(struct build *build, struct document *document, int pass)
+{
+	bool is_cluster = span_is(span_of(document->kind->name), "OmniCluster");
+	if (pass == 0 && document->name.len > 0 && !index_object(build, document))
+		return;
+	if (pass == 0 && is_cluster)
+		add_cluster(build, document);
+	if (pass == 0 || is_cluster || schema_field(document->kind->spec, SPAN("clusterRef")) == NULL)
+		return;
+	if (is_first_of_its_name(build, document))
+		add_child(build, document);
+	else
+		taint_unusable(build, document);
+}
+
+void assemble(struct build *build)
+{
+	struct fleet *fleet = build->fleet;
+	for (int pass = 0; pass < 2; pass++) {
+		struct unit *template = NULL;
+		for (size_t i = 0; i < fleet->document_count; i++) {
+			struct document *document = fleet->documents[i];
+			if (document->class == DOCUMENT_KIND)
+				add_kind(build, document, pass);
+			else if (pass == 0 && document->class == DOCUMENT_TEMPLATE)
+				add_template(build, document, &template);
+			else if (pass == 1 && document->has_errors)
+				taint_unusable(build, document);
+		}
+	}
+	for (size_t i = 0; i < build->order_count; i++)
+		finish_unit(build, build->order[i]);
+}

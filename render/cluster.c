@@ -1,0 +1,21 @@
+/* The bytes of a cluster template and their hash. */
+#include "render/cluster.h"
+
+#include "render/emit.h"
+
+void cluster_render(struct build *build, struct cluster *cluster)
+{
+	if (cluster->is_template) {
+		cluster->template_text = cluster->head->source;
+	} else {
+		struct text *out = &build->scratch;
+		text_reset(out);
+		for (size_t i = 0; i < cluster->document_count; i++) {
+			if (i > 0)
+				text_adds(out, "---\n");
+			emit_template_document(out, &cluster->template_docs[i]);
+		}
+		cluster->template_text = arena_copy(build->arena, text_span(out));
+	}
+	digest_hex(cluster->template_text, cluster->template_hash);
+}

@@ -1,0 +1,140 @@
+/* The way of a tree: read, collect what stands alone, assemble clusters, check, render, translate. */
+#include "render/fleet.h"
+
+#include <stdlib.h>
+
+#include "render/cluster.h"
+#include "render/template.h"
+
+void fleet_init(struct fleet *fleet, struct arena *arena, const struct fleet_options *options)
+{
+	*fleet = (struct fleet){.arena = arena, .options = *options};
+	diag_list_init(&fleet->diags, arena);
+}
+
+static void open_build(struct build *build, struct fleet *fleet, struct tree *tree)
+{
+	*build = (struct build){.fleet = fleet, .arena = fleet->arena, .tree = tree};
+	arena_init(&build->joins, ARENA_NO_LIMIT);
+	arena_init(&build->temporary, ARENA_NO_LIMIT);
+	text_init(&build->scratch, TEXT_NO_LIMIT);
+	struct map *maps[] = {&build->objects,	      &build->units, &build->units_by_ns, &build->connections,
+			      &build->connection_ns,  &build->names, &build->machines,	  &build->ids,
+			      &build->files,	      &build->patches_done};
+	for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
+		map_init(maps[i], &build->joins);
+}
+
+static void close_build(struct build *build)
+{
+	arena_done(&build->joins);
+	arena_done(&build->temporary);
+	text_done(&build->scratch);
+}
+
+/* Check one cluster; render and translate it when nothing is wrong. */
+static void finish_unit(struct build *build, struct unit *unit)
+{
+	const struct fleet_options *options = &build->fleet->options;
+	struct cluster *cluster = unit->cluster;
+	struct template template;
+	arena_reset(&build->temporary);
+	template_open(build, unit, &template);
+	size_t before = build->fleet->diags.error_count;
+	template_check(&template);
+	if (build->fleet->diags.error_count > before)
+		cluster->has_errors = true;
+	if (cluster->has_errors || cluster->head == NULL || cluster->name.len == 0)
+		return;
+	if (options->render)
+		cluster_render(build, cluster);
+	if (options->translate)
+		template_translate(&template);
+}
+
+/* A cluster without a name is none that could be acted on, but something was meant by it. */
+static void keep_cluster(struct build *build, struct unit *unit)
+{
+	struct fleet *fleet = build->fleet;
+	struct cluster *cluster = unit->cluster;
+	if (cluster->has_errors)
+		cluster->resources = (struct resource_list){0};
+	if (cluster->head == NULL || cluster->name.len == 0) {
+		build_mark_incomplete(build, unit->parts[0].document->file);
+		return;
+	}
+	ARENA_PUSH(fleet->arena, fleet->clusters, fleet->cluster_count, fleet->cluster_cap) = cluster;
+}
+
+static int compare_clusters(const void *a, const void *b)
+{
+	const struct cluster *x = *(struct cluster *const *)a, *y = *(struct cluster *const *)b;
+	int order = span_cmp(x->connection, y->connection);
+	if (order == 0)
+		order = span_cmp(x->name, y->name);
+	if (order == 0)
+		order = span_cmp(x->ns, y->ns);
+	if (order == 0)
+		order = span_cmp(x->head->file, y->head->file);
+	if (order == 0)
+		order = x->head->begin < y->head->begin ? -1 : x->head->begin > y->head->begin;
+	return order;
+}
+
+static int compare_raws(const void *a, const void *b)
+{
+	const struct raw_resource *x = *(struct raw_resource *const *)a, *y = *(struct raw_resource *const *)b;
+	int order = span_cmp(x->connection, y->connection);
+	if (order == 0)
+		order = span_cmp(x->resource->type_name, y->resource->type_name);
+	if (order == 0)
+		order = span_cmp(x->resource->id, y->resource->id);
+	if (order == 0)
+		order = span_cmp(x->document->file, y->document->file);
+	if (order == 0)
+		order = x->document->begin < y->document->begin ? -1 : x->document->begin > y->document->begin;
+	return order;
+}
+
+static int compare_connections(const void *a, const void *b)
+{
+	const struct connection *x = *(struct connection *const *)a, *y = *(struct connection *const *)b;
+	int order = span_cmp(x->ns, y->ns);
+	return order != 0 ? order : span_cmp(x->name, y->name);
+}
+
+static void sort_all(void *items, size_t count, int (*compare)(const void *, const void *))
+{
+	if (count > 1)
+		qsort(items, count, sizeof(void *), compare);
+}
+
+bool fleet_load(struct fleet *fleet, struct tree *tree, struct fail *fail)
+{
+	struct build build;
+	open_build(&build, fleet, tree);
+	bool ok = fleet_read(&build, fail);
+	if (ok) {
+		raw_collect(&build);
+		assemble(&build);
+		assemble_cross_check(&build);
+		for (size_t i = 0; i < build.order_count; i++)
+			finish_unit(&build, build.order[i]);
+		for (size_t i = 0; i < build.order_count; i++)
+			keep_cluster(&build, build.order[i]);
+		sort_all(fleet->clusters, fleet->cluster_count, compare_clusters);
+		sort_all(fleet->raws, fleet->raw_count, compare_raws);
+		sort_all(fleet->connections, fleet->connection_count, compare_connections);
+	}
+	diag_sort(&fleet->diags);
+	close_build(&build);
+	return ok;
+}
+
+const struct cluster *fleet_find(const struct fleet *fleet, struct span cluster_name)
+{
+	for (size_t i = 0; i < fleet->cluster_count; i++)
+		if (span_eq(fleet->clusters[i]->name, cluster_name))
+			return fleet->clusters[i];
+	return NULL;
+}

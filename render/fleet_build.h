@@ -1,0 +1,80 @@
+/* What is needed only while a fleet is put together: the tree and the indexes of the joins. Private to render/fleet*.c,
+ * assemble*.c, template*.c and raw.c. */
+#ifndef RENDER_FLEET_BUILD_H
+#define RENDER_FLEET_BUILD_H
+
+#include "base/map.h"
+#include "render/fleet.h"
+
+struct build {
+	struct fleet *fleet;
+	struct arena *arena;
+	struct tree *tree;
+	struct text scratch;	      /* for emitting, before the result goes to the arena */
+	struct map objects;	      /* "Kind/ns/name" → struct document */
+	struct map units;	      /* "ns/name" of an OmniCluster → struct unit */
+	struct map units_by_ns;	      /* ns → struct unit, chained by next_in_ns */
+	struct map connections;	      /* "ns/name" → struct connection */
+	struct map connection_ns;     /* namespaces that declare connections */
+	struct map names;	      /* name of a cluster in Omni → struct claim */
+	struct map machines;	      /* machine ID → struct claim */
+	struct map ids;		      /* type of resource → struct map of ID → struct claim */
+	struct map files;	      /* clean path → struct tree_content */
+	struct map patches_done;      /* "file\ntalos version" → whether the patch file is good */
+	struct arena joins;	      /* of the maps; goes when the fleet is there */
+	struct arena temporary;	      /* of one cluster at a time */
+	struct unit **order;	      /* as found */
+	size_t order_count, order_cap;
+};
+
+/* One cluster while its parts are collected. */
+struct unit {
+	struct cluster *cluster;
+	struct span omni; /* build_omni of its connection */
+	struct unit *next_in_ns;
+	struct part {
+		const struct document *document;
+		struct span key;  /* what it is sorted by: effective worker name, machine ID */
+		struct span name; /* metadata.name breaks ties */
+		int rank;	  /* cluster, control plane, workers, machines */
+		const struct node *name_node; /* where the effective name is written, for diagnostics */
+	} *parts;
+	size_t part_count, part_cap;
+	size_t control_plane_count;
+};
+
+/* Where faults of a document are reported. */
+struct diag_at build_at(struct build *build, const struct document *document);
+
+/* Something that may be there only once in an Omni (a resource, a cluster, a machine) and who has it. */
+struct claim {
+	struct claim *next; /* the same in another Omni */
+	struct span omni;
+	struct cluster *cluster;     /* or */
+	struct raw_resource *raw;
+	const struct resource *resource; /* may be NULL */
+	const struct document *document;
+	const struct node *node;
+};
+/* Takes `key`; NULL, or who has taken it before on the same Omni. */
+const struct claim *build_claim(struct build *build, struct map *map, struct span key, const struct claim *wanted);
+/* One text for every Omni that is known to be another; empty when it cannot be told, which clashes with all. */
+struct span build_omni(struct build *build, struct span ns, struct span connection);
+/* The claims of resource IDs of one type. */
+struct map *build_ids(struct build *build, struct span type_name);
+void build_taint(const struct claim *claim);
+
+/* The input of this document was incomplete, or it cannot be told what it belonged to. */
+void build_mark_incomplete(struct build *build, struct span file);
+
+/* fleet_read.c: files to documents, classified and checked against their kinds. */
+bool fleet_read(struct build *build, struct fail *fail);
+/* assemble.c: documents to units; assemble_template.c: template documents of a unit of custom resources. */
+void assemble(struct build *build);
+void assemble_template(struct build *build, struct unit *unit);
+/* assemble_cross.c: rules over the whole input. */
+void assemble_cross_check(struct build *build);
+/* raw.c: OmniConnection, OmniMachineClass, raw resources. */
+void raw_collect(struct build *build);
+
+#endif
