@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/text.h"
 #include "base/utf8.h"
 #include "render/load_int.h"
 
@@ -48,9 +49,9 @@ static size_t check_bytes(struct input *input, struct span s)
 		size_t used = utf8_decode((struct span){s.ptr + at, s.len - at}, &c);
 		if (c == UTF8_BAD)
 			input->problem = "bytes that are not UTF-8";
-		else if (c < 0x80)
+		else if (c < 0x20 || (c == 0x7F && !input->is_json))
 			input->problem = "a control character";
-		else if (!is_allowed(c) && c != 0xFEFF)
+		else if (!is_allowed(c) && c != 0xFEFF && !input->is_json)
 			input->problem = "a character that YAML does not allow";
 		if (input->problem != NULL)
 			return at;
@@ -87,7 +88,7 @@ static bool hex4(struct span s, size_t at, uint32_t *out)
 	return true;
 }
 
-static bool is_json(struct span s)
+static bool looks_like_json(struct span s)
 {
 	for (size_t i = 0; i < s.len; i++)
 		if (memchr(" \t\r\n", s.ptr[i], 4) == NULL)
@@ -95,51 +96,70 @@ static bool is_json(struct span s)
 	return false;
 }
 
-/* One \u escape: JSON writes characters beyond U+FFFF as two, which YAML does not know. Returns bytes read. */
-static size_t rewrite_escape(struct input *input, struct arena *scratch, size_t at, char *to, size_t *len)
+struct rewriter {
+	struct input *input;
+	struct arena *scratch;
+	struct text out;
+};
+
+static size_t replace(struct rewriter *rewriter, size_t at, size_t from, uint32_t c)
 {
-	struct span s = input->file;
+	struct input *input = rewriter->input;
+	text_addf(&rewriter->out, "\\U%08X", c);
+	ARENA_PUSH(rewriter->scratch, input->rewrites, input->rewrite_count, input->rewrite_cap) =
+		(struct rewrite){at, (uint8_t)from, 10};
+	return from;
+}
+
+/* An escape: JSON writes characters beyond U+FFFF as two of them, which YAML does not know. Returns the bytes read. */
+static size_t rewrite_escape(struct rewriter *rewriter, struct span s, size_t at)
+{
 	uint32_t high, low;
 	if (!hex4(s, at, &high) || high < 0xD800 || high > 0xDFFF) {
 		size_t count = at + 2 <= s.len ? 2 : 1; /* with the escaped character, which may be a backslash */
-		memcpy(to + *len, s.ptr + at, count);
-		*len += count;
+		text_add(&rewriter->out, (struct span){s.ptr + at, count});
 		return count;
 	}
-	if (high < 0xDC00 && hex4(s, at + 6, &low) && low >= 0xDC00 && low <= 0xDFFF) {
-		static const char digits[] = "0123456789ABCDEF";
-		uint32_t c = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
-		memcpy(to + *len, "\\U00", 4);
-		for (int i = 0; i < 6; i++)
-			to[*len + 4 + (size_t)i] = digits[c >> (20 - 4 * i) & 15];
-		*len += 10;
-		ARENA_PUSH(scratch, input->pairs, input->pair_count, input->pair_cap) = at;
-		return 12;
-	}
-	memcpy(to + *len, "\\uFFFD", 6);
-	*len += 6;
+	if (high < 0xDC00 && hex4(s, at + 6, &low) && low >= 0xDC00 && low <= 0xDFFF)
+		return replace(rewriter, at, 12, 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00));
+	text_add(&rewriter->out, SPAN("\\uFFFD"));
 	return 6;
+}
+
+/* A character as it is, unless YAML allows it only as an escape. */
+static size_t rewrite_char(struct rewriter *rewriter, struct span s, size_t at)
+{
+	uint32_t c;
+	size_t used = utf8_decode((struct span){s.ptr + at, s.len - at}, &c);
+	/* Line breaks for YAML 1.1, but not for JSON: U+0085, U+2028, U+2029. */
+	bool is_break = c == 0x85 || c == 0x2028 || c == 0x2029;
+	if (c >= 0x7F && (is_break || !is_allowed(c)))
+		return replace(rewriter, at, used, c);
+	text_add(&rewriter->out, (struct span){s.ptr + at, used});
+	return used;
 }
 
 static void rewrite_json(struct input *input, struct arena *scratch)
 {
 	struct span s = input->yaml;
-	if (memmem(s.ptr, s.len, "\\u", 2) == NULL || !is_json(s))
+	if (!input->is_json || (input->is_simple && memmem(s.ptr, s.len, "\\u", 2) == NULL))
 		return;
-	char *copy = arena_alloc(scratch, s.len + 1);
-	size_t len = 0;
+	struct rewriter rewriter = {.input = input, .scratch = scratch};
+	text_init(&rewriter.out, TEXT_NO_LIMIT);
 	bool is_quoted = false;
 	for (size_t i = 0; i < s.len;) {
 		if (s.ptr[i] == '"')
 			is_quoted = !is_quoted;
-		if (is_quoted && s.ptr[i] == '\\') {
-			i += rewrite_escape(input, scratch, i, copy, &len);
-			continue;
-		}
-		copy[len++] = s.ptr[i++];
+		if (!is_quoted)
+			text_addc(&rewriter.out, s.ptr[i++]);
+		else if (s.ptr[i] == '\\')
+			i += rewrite_escape(&rewriter, s, i);
+		else
+			i += rewrite_char(&rewriter, s, i);
 	}
-	input->yaml = (struct span){copy, len};
-	if (input->pair_count > 0)
+	input->yaml = arena_copy(scratch, text_span(&rewriter.out));
+	text_done(&rewriter.out);
+	if (input->rewrite_count > 0)
 		input->is_simple = false;
 }
 
@@ -153,6 +173,7 @@ void input_open(struct input *input, struct arena *scratch, struct span bytes)
 		input->file = (struct span){bytes.ptr + 3, bytes.len - 3};
 	}
 	input->yaml = input->file;
+	input->is_json = looks_like_json(input->file);
 	size_t good = 0;
 	if (is_utf16(input->file))
 		input->problem = "UTF-16 text";
@@ -178,11 +199,11 @@ static void step(struct input *input)
 {
 	struct place *at = &input->at;
 	struct span file = input->file;
-	if (input->next_pair < input->pair_count && at->offset == input->pairs[input->next_pair]) {
-		input->next_pair++;
-		input->at_index += 10;
-		at->offset += 12;
-		at->column += 12;
+	if (input->next_rewrite < input->rewrite_count && at->offset == input->rewrites[input->next_rewrite].offset) {
+		const struct rewrite *rewrite = &input->rewrites[input->next_rewrite++];
+		input->at_index += rewrite->to;
+		at->offset += rewrite->from;
+		at->column += rewrite->from;
 		return;
 	}
 	unsigned char c = (unsigned char)file.ptr[at->offset];
@@ -202,7 +223,7 @@ struct place input_place(struct input *input, const yaml_mark_t *mark)
 		return (struct place){mark->index, (uint32_t)mark->line + 1, (uint32_t)mark->column + 1};
 	if (mark->index < input->at_index) {
 		input->at_index = 0;
-		input->next_pair = 0;
+		input->next_rewrite = 0;
 		input->at = (struct place){0, 1, 1};
 	}
 	while (input->at_index < mark->index && input->at.offset < input->file.len)

@@ -20,6 +20,12 @@ struct place {
 	uint32_t line, column; /* 1-based, bytes */
 };
 
+/* `from` bytes of the file became `to` characters for libyaml. */
+struct rewrite {
+	size_t offset;
+	uint8_t from, to;
+};
+
 /* The bytes handed to libyaml, and how to find its marks in the file. */
 struct input {
 	struct span file;   /* as the user knows it, without a byte order mark */
@@ -29,8 +35,9 @@ struct input {
 	bool is_cut;	    /* something unreadable follows: the last document is not whole */
 	const char *problem; /* why it is cut */
 	struct place cut_at;
-	size_t *pairs; /* offsets of surrogate pairs in `file`, which became one character of 10 bytes */
-	size_t pair_count, pair_cap, next_pair;
+	bool is_json;
+	struct rewrite *rewrites; /* in order; what JSON writes otherwise than YAML */
+	size_t rewrite_count, rewrite_cap, next_rewrite;
 	/* where the last mark was found: marks come nearly in order */
 	size_t at_index;
 	struct place at;

@@ -179,7 +179,7 @@ static int days_in(int year, int month)
 struct moment {
 	int year, month, day, hour, minute, second;
 	char fraction[16]; /* ".5", without trailing zeros, at most nine digits */
-	char zone[8];	   /* "Z", "+02:00" */
+	char zone[16];	   /* "Z", "+02:00" */
 };
 
 static bool take_date(struct cursor *cursor, struct moment *moment)
