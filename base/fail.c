@@ -1,3 +1,4 @@
+#define BASE_FAIL_IMPLEMENTATION
 #include "base/fail.h"
 
 #include <errno.h>

@@ -54,6 +54,14 @@ bool fail_errno(struct fail *fail, int errnum, const char *format, ...) __attrib
 /* Put "context: " in front of the text; keeps the code; returns false. */
 bool fail_wrap(struct fail *fail, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The analyzer sees one file at a time: tell it what these return. */
+#if defined(__clang_analyzer__) && !defined(BASE_FAIL_IMPLEMENTATION)
+#define fail_set(...) ((void)fail_set(__VA_ARGS__), false)
+#define fail_setv(...) ((void)fail_setv(__VA_ARGS__), false)
+#define fail_errno(...) ((void)fail_errno(__VA_ARGS__), false)
+#define fail_wrap(...) ((void)fail_wrap(__VA_ARGS__), false)
+#endif
+
 /* The name of a code ("NotFound"), and whether trying again later may help. */
 const char *fail_name(enum fail_code code);
 bool fail_is_retryable(enum fail_code code);

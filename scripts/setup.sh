@@ -8,7 +8,7 @@ BUILD="gcc libc6-dev make pkg-config git ca-certificates libgit2-dev libyaml-dev
 CHECK="libcmocka-dev clang binutils curl unzip openssh-client openssh-server gnupg procps python3-minimal"
 
 # The Go toolchain for tests, as the module registry of Go packs it; renew all three together.
-GO_MIN=1.26
+GO_MIN=1.26.6
 GO_VERSION=1.26.8
 GO_SHA256_amd64=30c2b1bf7dcc88d3eb0a1364e47ddd9128edb3110a30e8a0ef61cd5856b31de7
 GO_SHA256_arm64=02b36b6787b3ac767668f630e2998df45a3b1f9ffee08d1bf3ef6487cd658d99
