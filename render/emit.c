@@ -88,20 +88,20 @@ static void write_value(struct writer *writer, const struct node *node, struct p
 }
 
 /* Keys that are too long or hold line breaks: "? key" and, on a line of its own, ": value". */
-static void write_explicit(struct writer *writer, const struct pair *pair, struct place inside, unsigned indent)
+static void write_explicit(struct writer *writer, const struct pair *pair, struct place inside, struct place place)
 {
 	const struct node *value = &pair->value;
 	text_add(writer->out, SPAN("? "));
-	write_scalar(writer, &pair->key, &(struct scalar_place){inside.indent, false, true});
+	write_scalar(writer, &pair->key, &(struct scalar_place){inside.indent, false, place.is_item});
 	write_newline(writer);
-	text_pad(writer->out, ' ', indent);
+	text_pad(writer->out, ' ', place.indent);
 	text_add(writer->out, SPAN(": "));
 	inside.is_started = true;
 	if (is_block(value)) {
-		text_pad(writer->out, ' ', inside.indent - indent - 2);
+		text_pad(writer->out, ' ', inside.indent - place.indent - 2);
 		write_block(writer, value, inside);
 	} else {
-		write_scalar(writer, value, &(struct scalar_place){inside.indent, false, true});
+		write_scalar(writer, value, &(struct scalar_place){inside.indent, false, place.is_item});
 		write_newline(writer);
 	}
 }
@@ -119,7 +119,7 @@ static void write_pair(struct writer *writer, const struct pair *pair, struct pl
 	if (place.sorting == SORT_FREE_FORM && is_free_form(&pair->key))
 		inside.sorting = SORT_ALL;
 	if (!is_simple_key(&pair->key)) {
-		write_explicit(writer, pair, inside, place.indent);
+		write_explicit(writer, pair, inside, place);
 		return;
 	}
 	write_scalar(writer, &pair->key, &(struct scalar_place){0, true, false});

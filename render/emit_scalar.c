@@ -174,12 +174,14 @@ static enum node_style quoted_style(struct span s)
  * inside of list items. */
 static bool is_damaged_by_literal(struct span s, bool is_item)
 {
-	size_t at = 0;
-	while (at < s.len && s.ptr[at] == '\n')
-		at++;
-	if (at < s.len && s.ptr[at] == '\t')
-		return true;
-	return at < s.len && s.ptr[at] == ' ' && (at > 0 || is_item);
+	size_t at = 0, used = 0;
+	uint32_t c = '\n';
+	while (at < s.len && is_break(c)) {
+		at += used;
+		if (at < s.len)
+			used = utf8_decode((struct span){s.ptr + at, s.len - at}, &c);
+	}
+	return c == '\t' || (c == ' ' && (at > 0 || is_item));
 }
 
 enum node_style scalar_style(struct span s, unsigned facts, const struct scalar_place *place)
