@@ -7,7 +7,7 @@ fresh=$(mktemp -d)
 trap 'rm -rf "$fresh"' EXIT
 
 generate() { mkdir -p "$fresh/crds" "$fresh/docs" && "$B/crds-gen" "$fresh"; }
-same() { diff -r "$1" "$fresh/$1"; }
+same() { ! diff -r "$1" "$fresh/$1" | cut -c 1-160 | head -n 20 | grep .; }
 
 check "the generator runs" generate
 for folder in crds/yaml crds/json docs/reference; do

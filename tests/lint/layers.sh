@@ -25,7 +25,7 @@ LIBRARIES='
 yaml.h          | render
 git2.h          | agent/source
 git2/           | agent/source
-curl/           | agent/omni agent/kube
+curl/           | agent/omni agent/kube agent/source
 jansson.h       | agent
 protobuf-c/     | agent/omni
 zstd.h          | agent/omni

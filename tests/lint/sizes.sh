@@ -1,6 +1,6 @@
 #!/bin/bash
-# Nothing grows beyond what a reader can hold: files 500 lines, headers 200, functions 60, lines 140 columns. Tables that a
-# program wrote say "Generated" in their first line and are left out.
+# Nothing grows beyond what a reader can hold: files 500 lines (lists of test cases 800), headers 200, functions 60,
+# lines 140 columns. Tables that a program wrote say "Generated" in their first line and are left out.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
@@ -14,7 +14,7 @@ ours() {
 files=$(ours)
 
 long_files() { # shellcheck disable=SC2086
-	wc -l $files | awk '$2 != "total" && ($1 > 500 || ($2 ~ /\.h$/ && $2 !~ /^tests/ && $1 > 200)) { print; bad = 1 } END { exit bad }'
+	wc -l $files | awk '$2 != "total" && ($1 > ($2 ~ /^tests/ ? 800 : 500) || ($2 ~ /\.h$/ && $2 !~ /^tests/ && $1 > 200)) { print; bad = 1 } END { exit bad }'
 }
 
 # A function's body opens and closes in the first column.
