@@ -35,7 +35,7 @@ include mk/install.mk
 demo: ## a repository becomes a fleet on the embedded store; installs what the build needs
 	@scripts/setup.sh build
 	@$(MAKE) -s -j$(JOBS) all
-	@scripts/demo.sh $(abspath $(B))
+	@scripts/demo.sh $(abspath $(B))/omniops
 
 .PHONY: check
 check: ## every test; installs what they need. One of them: make check T=render_load
