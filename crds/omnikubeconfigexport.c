@@ -27,8 +27,9 @@ static const struct rule group_rules[] = {
 static const struct field account_rows[] = {
 	{.name = "user", .type = FIELD_STRING, .flags = FIELD_REQUIRED, .min = 1, .rules = user_rules,
 	 .doc = "User name that the kubeconfig signs in with."},
-	{.name = "groups", .type = FIELD_LIST, .item = FIELD_STRING, .flags = FIELD_REQUIRED | FIELD_SET, .min = 1,
-	 .max = 128, .item_max = 256, .rules = group_rules,
+	{.name = "groups", .type = FIELD_LIST, .item = FIELD_STRING, .min = 1,
+	 .flags = FIELD_REQUIRED | FIELD_SET | FIELD_SERVER_LIMIT,
+	 .max = 64, .item_max = 256, .rules = group_rules,
 	 .doc = "Kubernetes groups of that user; they decide what it may do."},
 	{.name = "allowClusterAdmin", .type = FIELD_BOOL,
 	 .doc = "Permit the group `system:masters`, which may do everything and cannot be restricted."},

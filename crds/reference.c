@@ -56,17 +56,17 @@ static void put_table(struct text *out, const char *path, const struct schema *s
 	put_rows(out, path, schema, 0);
 }
 
-static void put_rule(struct text *out, const char *path, const struct rule *rule)
+static void put_rule(struct text *out, const char *path, const struct rule *rule, bool only_files)
 {
 	text_addf(out, "- `%s`: ", path);
 	text_adds(out, rule->message);
-	text_adds(out, rule->cel == NULL ? ". (Checked in files.)\n" : ".\n");
+	text_adds(out, only_files ? ". (Checked in files only.)\n" : ".\n");
 }
 
 static void put_rules(struct text *out, const char *path, const struct schema *schema, int depth)
 {
 	for (const struct rule *rule = schema->rules; rule != NULL && rule->message != NULL; rule++)
-		put_rule(out, path, rule);
+		put_rule(out, path, rule, rule->cel == NULL && schema->alternatives == NULL);
 	for (size_t i = 0; i < schema->count && depth < DEPTH_MAX; i++) {
 		const struct field *field = &schema->fields[i];
 		char here[PATH_MAX_LEN];
@@ -93,7 +93,7 @@ void reference_print(struct text *out, const struct kind *kind)
 	struct text rules;
 	text_init(&rules, TEXT_NO_LIMIT);
 	for (const struct rule *rule = kind->rules; rule != NULL && rule->message != NULL; rule++)
-		put_rule(&rules, kind->name, rule);
+		put_rule(&rules, kind->name, rule, rule->cel == NULL);
 	put_rules(&rules, "spec", kind->spec, 0);
 	if (rules.len > 0) {
 		text_adds(out, "\n## Rules between fields\n\n");

@@ -40,6 +40,7 @@ enum field_flags {
 	FIELD_OURS = 16,	 /* an extension: not in the Go operator's CRD */
 	FIELD_IN_TEMPLATE = 32,	 /* rendered into the cluster template under the same name, in row order */
 	FIELD_ALWAYS = 64,	 /* rendered even when empty */
+	FIELD_SERVER_LIMIT = 128, /* the upper limits exist only for the API server's cost budget of rules */
 };
 
 /* How a rule is checked in files, without an API server; render/kind_rules.c has one function for each. */

@@ -54,8 +54,8 @@ extern const char *const CHOICES_DELETE_ORPHAN[];
 
 #define ROW_MACHINES                                                                                                   \
 	{                                                                                                              \
-		.name = "machines", .type = FIELD_LIST, .flags = FIELD_IN_TEMPLATE, .item = FIELD_STRING, .min = 1,    \
-		.max = 800, .item_max = 45, .pattern = &PATTERN_UUID, .rules = RULES_MACHINE_IDS,                      \
+		.name = "machines", .type = FIELD_LIST, .flags = FIELD_IN_TEMPLATE | FIELD_SET, .min = 1,              \
+		.item = FIELD_STRING, .pattern = &PATTERN_UUID, .rules = RULES_MACHINE_IDS,                            \
 		.doc = "UUIDs of the machines of this set, as Omni shows them. Either this or machineClass is needed." \
 	}
 

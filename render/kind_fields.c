@@ -157,7 +157,7 @@ static void check_item(const struct kind_walk *walk, const struct field_path *pa
 	else if (field->item == FIELD_STRING && item->kind != NODE_STRING)
 		kind_wrong_type(walk, path, item, "text", true);
 	else if (field->item == FIELD_STRING) {
-		check_length(walk, path, item, 0, field->item_max);
+		check_length(walk, path, item, 0, (field->flags & FIELD_SERVER_LIMIT) != 0 ? 0 : field->item_max);
 		check_form(walk, path, item, field->pattern);
 	}
 }
@@ -168,7 +168,8 @@ static void check_list(const struct kind_walk *walk, const struct field_path *pa
 	if ((int64_t)node->len < field->min)
 		diag_error(walk->at, "InvalidLength", node, PATH_TEXT(path), "must have at least %lld item%s",
 			   (long long)field->min, field->min == 1 ? "" : "s");
-	if (field->max > 0 && (int64_t)node->len > field->max)
+	bool has_limit = field->max > 0 && (field->flags & FIELD_SERVER_LIMIT) == 0;
+	if (has_limit && (int64_t)node->len > field->max)
 		diag_error(walk->at, "InvalidLength", node, PATH_TEXT(path), "has %u items, more than %lld", node->len,
 			   (long long)field->max);
 	if (field->item == FIELD_ANY)

@@ -52,12 +52,18 @@ static bool is_word(struct span s)
 	return true;
 }
 
-static bool is_label_key(struct span key)
+/* Kubernetes looks at the prefix of an annotation in lower case. */
+static bool is_key(struct span key, bool fold_case)
 {
-	struct span name = span_behind(key, '/');
+	struct span name = span_behind(key, '/'), prefix = span_before(key, '/');
+	char lower[NAME_MAX_LEN];
 	if (name.ptr == NULL)
 		return is_word(key);
-	return is_dns_name(span_before(key, '/')) && is_word(name);
+	if (prefix.len > sizeof lower)
+		return false;
+	for (size_t i = 0; i < prefix.len; i++)
+		lower[i] = (char)(fold_case ? tolower((unsigned char)prefix.ptr[i]) : prefix.ptr[i]);
+	return is_dns_name((struct span){lower, prefix.len}) && is_word(name);
 }
 
 /* --- labels, annotations ------------------------------------------------------------------------------------------ */
@@ -74,7 +80,7 @@ static size_t check_texts(const struct kind_walk *walk, const struct field_path 
 		const struct pair *pair = &map->pairs[i];
 		struct field_path here = path_span(path, node_text(&pair->key));
 		bytes += pair->key.len + node_text(&pair->value).len;
-		if (!is_label_key(node_text(&pair->key)))
+		if (!is_key(node_text(&pair->key), !are_labels))
 			diag_error(walk->at, "InvalidFormat", &pair->key, PATH_TEXT(&here),
 				   "the key is not of the form prefix.example.com/name or name");
 		if (pair->value.kind == NODE_NULL)
