@@ -71,9 +71,12 @@ static bool set_path(struct source_config *config, const char *value, struct fai
 	struct span given = span_of(value);
 	while (given.len > 1 && span_ends(given, "/"))
 		given.len--;
-	if (!tree_resolve(&config->arena, SPAN(""), given.len == 0 ? SPAN(".") : given, &clean))
+	config->path = "";
+	if (given.len == 0 || span_is(given, "."))
+		return true;
+	if (!tree_resolve(&config->arena, SPAN(""), given, &clean))
 		return fail_set(fail, FAIL_INVALID, "path=%s is not a path below the root of the tree", value);
-	config->path = span_is(clean, ".") ? "" : arena_string(&config->arena, clean);
+	config->path = arena_string(&config->arena, clean);
 	return true;
 }
 

@@ -46,7 +46,9 @@ static bool limit(__rlimit_resource_t resource, rlim_t value)
 
 static bool set_limits(const struct confinement *confinement)
 {
-	bool ok = limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_NPROC, 0);
+	bool ok = limit(RLIMIT_CORE, 0);
+	if (!confinement->may_write_files)
+		ok = limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_NPROC, 0) && ok;
 	/* A sanitizer's shadow memory is far beyond any sensible limit. */
 	if (confinement->max_memory_bytes > 0 && !HAS_SANITIZER)
 		ok = limit(RLIMIT_AS, confinement->max_memory_bytes) && ok;

@@ -11,6 +11,7 @@ struct confinement {
 	size_t max_memory_bytes; /* 0: no limit */
 	unsigned cpu_seconds;	 /* 0: no limit */
 	bool kernel_layers;	 /* landlock and seccomp too */
+	bool may_write_files;
 };
 
 int confine_landlock_abi(void); /* 0: the kernel has none */

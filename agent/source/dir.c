@@ -254,6 +254,7 @@ static void finish(struct dir_source *source, struct attempt *attempt, struct so
 	out->verdict = same ? SOURCE_UNCHANGED : SOURCE_CHANGED;
 	if (same)
 		return;
+	outside_clear(source->outside);
 	struct source_tree *tree = attempt->tree;
 	memcpy(tree->content_id, source->last_id, sizeof base);
 	tree->tree.revision = arena_copy(&tree->arena, span_of(source->last_revision));

@@ -149,11 +149,20 @@ void outside_content_id(struct outside *outside, int root_fd, size_t max_file_by
 		struct span bytes;
 		arena_init(&scratch, ARENA_NO_LIMIT);
 		if (!scan_read_file(&scratch, root_fd, outside->items[i].path, max_file_bytes, &bytes, NULL))
-			bytes = SPAN("");
+			bytes = SPAN("\0absent");
 		digest_add(digest, bytes);
 		arena_done(&scratch);
 	}
 	if (digest != NULL)
 		digest_finish(digest, out);
+	pthread_mutex_unlock(&outside->lock);
+}
+
+void outside_clear(struct outside *outside)
+{
+	pthread_mutex_lock(&outside->lock);
+	arena_reset(&outside->arena);
+	outside->items = NULL;
+	outside->count = outside->cap = 0;
 	pthread_mutex_unlock(&outside->lock);
 }

@@ -40,6 +40,8 @@ void outside_unref(void *outside);
 bool outside_is_same(struct outside *outside, int root_fd, size_t max_file_bytes);
 /* The id of a tree: `base` covers what is loaded with it, the remembered files are added. */
 void outside_content_id(struct outside *outside, int root_fd, size_t max_file_bytes, const char *base, char out[65]);
+/* A new tree was handed out: what counts now is what its rendering will read. */
+void outside_clear(struct outside *outside);
 
 /* tree->read, and what ends it with the tree's arena. */
 bool dir_tree_read(void *dir_tree, struct span path, struct span *out_bytes, struct fail *fail);

@@ -132,7 +132,7 @@ int child_render_main(void)
 
 int child_probe_main(void)
 {
-	struct confinement confinement = {(size_t)1 << 30, 10, true};
+	struct confinement confinement = {.max_memory_bytes = (size_t)1 << 30, .cpu_seconds = 10, .kernel_layers = true};
 	struct text message;
 	struct span request;
 	uint8_t type;
