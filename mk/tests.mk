@@ -15,7 +15,7 @@ endef
 $(foreach t,$(UNIT_TESTS),$(eval $(call unit_test,$(t),$(call room_of,$(t)))))
 
 .PHONY: unit
-unit: $(UNIT_TESTS) ## build the unit tests and run them (T= picks)
+unit: $(foreach t,$(UNIT_TESTS),$(if $(findstring $(T),$(t)),$(t))) ## build the unit tests and run them; some of them: make unit T=render_load
 	@B=$(abspath $(B)) tests/run --unit $(T)
 
 # Fuzz targets: tests/fuzz/fuzz_<target>.c, with a driver that replays files, or with libFuzzer; linked with the

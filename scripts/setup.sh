@@ -40,27 +40,31 @@ install_packages() {
 		die "apt-get could not install $missing"
 }
 
-# Not Debian: look for what the packages provide and say how they are called.
-find_elsewhere() {
+# Not Debian: look for what the packages provide, and name what is missing as Debian does.
+find_elsewhere() { # command:package…
 	missing=
-	for pair in gcc:gcc make:make pkg-config:pkg-config git:git protoc-c:protobuf-c-compiler "$@"; do
-		command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
-	done
-	for pair in libgit2:libgit2-dev yaml-0.1:libyaml-dev libcurl:libcurl4-openssl-dev jansson:libjansson-dev \
-		libprotobuf-c:libprotobuf-c-dev openssl:libssl-dev libzstd:libzstd-dev libseccomp:libseccomp-dev; do
-		pkg-config --exists "${pair%%:*}" 2>/dev/null || missing="$missing ${pair#*:}"
+	for pair in "$@"; do
+		case $pair in
+		*.pc:*) pkg-config --exists "${pair%%.pc:*}" 2>/dev/null || missing="$missing ${pair#*:}" ;;
+		*) command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}" ;;
+		esac
 	done
 	[ -z "$missing" ] || die "please install (names of Debian's packages):$missing"
 }
 
-packages() { # all package names
+build_commands="gcc:gcc make:make pkg-config:pkg-config git:git protoc-c:protobuf-c-compiler libgit2.pc:libgit2-dev
+	yaml-0.1.pc:libyaml-dev libcurl.pc:libcurl4-openssl-dev jansson.pc:libjansson-dev libprotobuf-c.pc:libprotobuf-c-dev
+	openssl.pc:libssl-dev libzstd.pc:libzstd-dev libseccomp.pc:libseccomp-dev"
+check_commands="cmocka.pc:libcmocka-dev clang:clang curl:curl unzip:unzip ssh-keygen:openssh-client gpg:gnupg
+	readelf:binutils"
+
+packages() { # all package names, all commands
 	if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
 		# shellcheck disable=SC2086
 		install_packages $1
-	elif [ "$1" = "$BUILD" ]; then
-		find_elsewhere
 	else
-		find_elsewhere clang:clang curl:curl unzip:unzip ssh-keygen:openssh-client gpg:gnupg readelf:binutils
+		# shellcheck disable=SC2086
+		find_elsewhere $2
 	fi
 }
 
@@ -109,9 +113,9 @@ find_go() {
 }
 
 case ${1:-build} in
-build) packages "$BUILD" ;;
+build) packages "$BUILD" "$build_commands" ;;
 check)
-	packages "$BUILD $CHECK"
+	packages "$BUILD $CHECK" "$build_commands $check_commands"
 	find_go >/dev/null
 	;;
 go) find_go ;;
