@@ -28,13 +28,15 @@ static const char *find_lock(struct arena *arena, const struct plan_op *op, bool
 		return NULL;
 	if (is_locked && is_protected(op->type))
 		return cluster_locked;
-	if (op->kind == PLAN_DESTROY && op->type == OMNI_MACHINE_SET_NODE && has_machine_lock(op->actual))
-		return arena_spanf(arena,
+	if (op->kind != PLAN_DESTROY || op->type != OMNI_MACHINE_SET_NODE || !has_machine_lock(op->actual))
+		return NULL;
+	if (labels_get(&op->actual->annotations, ANNOTATION_LOCK) != NULL)
+		return "the machine is locked by its declaration: take the change back, unlock the machine, then remove it";
+	return arena_spanf(arena,
 				   "the machine is locked in Omni: unlock it there (omnictl cluster machine unlock %.*s), or "
 				   "take the change back",
 				   SPAN_ARG(op->id))
 			.ptr;
-	return NULL;
 }
 
 static void note_locks(struct arena *arena, struct plan *plan, const struct plan_actual *actual)
