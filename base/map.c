@@ -1,8 +1,10 @@
 #include "base/map.h"
 
-static uint64_t hash_of(struct span key) /* FNV-1a */
+/* FNV-1a from a start that nobody outside knows (addresses are random), so that no document can be made whose keys all
+ * fall together. The order of entries does not depend on it. */
+static uint64_t hash_of(const struct map *map, struct span key)
 {
-	uint64_t hash = 14695981039346656037u;
+	uint64_t hash = 14695981039346656037u ^ (uint64_t)(uintptr_t)map->arena * 0x9e3779b97f4a7c15u;
 	for (size_t i = 0; i < key.len; i++)
 		hash = (hash ^ (unsigned char)key.ptr[i]) * 1099511628211u;
 	return hash ^ hash >> 32;
@@ -17,7 +19,7 @@ void map_init(struct map *map, struct arena *arena)
 static uint32_t *find_slot(const struct map *map, struct span key)
 {
 	size_t mask = map->slot_count - 1;
-	for (size_t i = hash_of(key) & mask;; i = (i + 1) & mask) {
+	for (size_t i = hash_of(map, key) & mask;; i = (i + 1) & mask) {
 		uint32_t *slot = &map->slots[i];
 		if (*slot == 0 || span_eq(map->entries[*slot - 1].key, key))
 			return slot;
