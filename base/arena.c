@@ -63,7 +63,7 @@ static bool add_block(struct arena *arena, size_t need)
 	return true;
 }
 
-void *arena_try_alloc(struct arena *arena, size_t size)
+static void *take_bytes(struct arena *arena, size_t size, size_t *out_rounded)
 {
 	if (size > SIZE_MAX / 2)
 		return NULL;
@@ -75,7 +75,22 @@ void *arena_try_alloc(struct arena *arena, size_t size)
 	void *ptr = arena->at;
 	arena->at += rounded;
 	arena->used_bytes += rounded;
-	return memset(ptr, 0, rounded);
+	*out_rounded = rounded;
+	return ptr;
+}
+
+void *arena_try_alloc(struct arena *arena, size_t size)
+{
+	size_t rounded = 0;
+	void *ptr = take_bytes(arena, size, &rounded);
+	return ptr == NULL || rounded == 0 ? ptr : memset(ptr, 0, rounded);
+}
+
+void *arena_dup(struct arena *arena, const void *bytes, size_t size)
+{
+	size_t rounded;
+	void *ptr = take_bytes(arena, size, &rounded);
+	return ptr == NULL || size == 0 ? ptr : memcpy(ptr, bytes, size);
 }
 
 void *arena_alloc(struct arena *arena, size_t size)

@@ -37,6 +37,9 @@ struct span arena_copy(struct arena *arena, struct span s);
 char *arena_string(struct arena *arena, struct span s);
 struct span arena_spanf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* A copy of any bytes, aligned for every type; NULL beyond the limit. */
+void *arena_dup(struct arena *arena, const void *bytes, size_t size);
+
 /* Run fn(ptr) when the arena is reset or done, in reverse order. */
 void arena_defer(struct arena *arena, void (*fn)(void *), void *ptr);
 

@@ -38,8 +38,7 @@ char *text_take(struct text *text)
 	return taken;
 }
 
-/* Room for `more` bytes and the NUL; false when that would pass the limit. */
-static bool reserve(struct text *text, size_t more)
+bool text_grow(struct text *text, size_t more)
 {
 	if (text->failed || more > text->max || text->len > text->max - more) {
 		text->failed = true;
@@ -58,36 +57,9 @@ static bool reserve(struct text *text, size_t more)
 	return true;
 }
 
-void text_add(struct text *text, struct span part)
-{
-	if (!reserve(text, part.len))
-		return;
-	if (part.len > 0)
-		memcpy(text->ptr + text->len, part.ptr, part.len);
-	text->len += part.len;
-	text->ptr[text->len] = '\0';
-}
-
 void text_adds(struct text *text, const char *string)
 {
 	text_add(text, span_of(string));
-}
-
-void text_addc(struct text *text, char c)
-{
-	if (!reserve(text, 1))
-		return;
-	text->ptr[text->len++] = c;
-	text->ptr[text->len] = '\0';
-}
-
-void text_pad(struct text *text, char c, size_t count)
-{
-	if (!reserve(text, count))
-		return;
-	memset(text->ptr + text->len, c, count);
-	text->len += count;
-	text->ptr[text->len] = '\0';
 }
 
 void text_addv(struct text *text, const char *format, va_list args)
@@ -95,7 +67,7 @@ void text_addv(struct text *text, const char *format, va_list args)
 	va_list again;
 	va_copy(again, args);
 	int need = vsnprintf(NULL, 0, format, args);
-	if (need >= 0 && reserve(text, (size_t)need)) {
+	if (need >= 0 && text_reserve(text, (size_t)need)) {
 		vsnprintf(text->ptr + text->len, (size_t)need + 1, format, again);
 		text->len += (size_t)need;
 	}

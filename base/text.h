@@ -32,10 +32,42 @@ static inline struct span text_span(const struct text *text)
 	return (struct span){text->ptr, text->len};
 }
 
-void text_add(struct text *text, struct span part);
+/* Room for `more` bytes and the NUL; false, and `failed` set, when that would pass the limit. */
+bool text_grow(struct text *text, size_t more);
+
+static inline bool text_reserve(struct text *text, size_t more)
+{
+	return more < text->cap - text->len && !text->failed ? true : text_grow(text, more);
+}
+
+static inline void text_add(struct text *text, struct span part)
+{
+	if (!text_reserve(text, part.len))
+		return;
+	if (part.len > 0)
+		memcpy(text->ptr + text->len, part.ptr, part.len);
+	text->len += part.len;
+	text->ptr[text->len] = '\0';
+}
+
+static inline void text_addc(struct text *text, char c)
+{
+	if (!text_reserve(text, 1))
+		return;
+	text->ptr[text->len++] = c;
+	text->ptr[text->len] = '\0';
+}
+
+static inline void text_pad(struct text *text, char c, size_t count)
+{
+	if (!text_reserve(text, count))
+		return;
+	memset(text->ptr + text->len, c, count);
+	text->len += count;
+	text->ptr[text->len] = '\0';
+}
+
 void text_adds(struct text *text, const char *string);
-void text_addc(struct text *text, char c);
-void text_pad(struct text *text, char c, size_t count);
 void text_addf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_addv(struct text *text, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 

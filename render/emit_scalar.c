@@ -150,18 +150,20 @@ static bool is_sexagesimal(struct span s)
 	return parts > 0 && i == s.len;
 }
 
-/* What the first byte allows: only few texts can be mistaken for something else. */
-static bool can_be_mistaken(struct span s)
-{
-	return memchr("0123456789+-.yYnNtTfFoO~<", s.ptr[0], 25) != NULL;
-}
+/* First bytes of what can be mistaken for something else. */
+static const bool mistakable[256] = {
+	['0'] = true, ['1'] = true, ['2'] = true, ['3'] = true, ['4'] = true, ['5'] = true, ['6'] = true, ['7'] = true,
+	['8'] = true, ['9'] = true, ['+'] = true, ['-'] = true, ['.'] = true, ['y'] = true, ['Y'] = true, ['n'] = true,
+	['N'] = true, ['t'] = true, ['T'] = true, ['f'] = true, ['F'] = true, ['o'] = true, ['O'] = true, ['~'] = true,
+	['<'] = true,
+};
 
 static enum node_style quoted_style(struct span s)
 {
 	struct resolved resolved;
 	if (s.len == 0)
 		return NODE_DOUBLE;
-	if (!can_be_mistaken(s))
+	if (!mistakable[(unsigned char)s.ptr[0]])
 		return NODE_PLAIN;
 	if (resolve_old_boolean(s) >= 0 || span_is(s, "<<") || is_sexagesimal(s))
 		return NODE_SINGLE;

@@ -277,10 +277,10 @@ static bool keep_children(struct loader *loader, struct level *level)
 	if (items == 0)
 		return true;
 	children = (struct node *)pairs;
-	struct node *kept = arena_try_alloc(loader->arena, items * sizeof *kept);
+	struct node *kept = arena_dup(loader->arena, children, items * sizeof *kept);
 	if (kept == NULL)
 		return fault_limit(loader, "TooBig", &level->node, "the documents need more memory than allowed");
-	level->node.items = memcpy(kept, children, items * sizeof *kept);
+	level->node.items = kept;
 	return true;
 }
 

@@ -12,20 +12,28 @@ static bool is_simple_byte(unsigned char c)
 	return (c >= 0x20 && c < 0x7F) || c == '\n' || c == '\t' || c == '\r';
 }
 
-/* Eight bytes at a time; the exact answer is only wanted where something stands out. */
+typedef unsigned char lane __attribute__((vector_size(16)));
+
+/* Whether one of 64 bytes is not simple: a few vector operations, whatever they are. */
+static bool stands_out(const char *bytes)
+{
+	lane found = {0};
+	for (size_t i = 0; i < 64; i += sizeof(lane)) {
+		lane v;
+		memcpy(&v, bytes + i, sizeof v);
+		found |= (lane)((v < 0x20) & (v != '\n') & (v != '\t') & (v != '\r')) | (lane)(v >= 0x7F);
+	}
+	uint64_t halves[2];
+	memcpy(halves, &found, sizeof halves);
+	return (halves[0] | halves[1]) != 0;
+}
+
 static size_t skip_simple(struct span s, size_t at)
 {
-	const uint64_t ones = 0x0101010101010101u, high = 0x8080808080808080u;
 	while (at < s.len) {
-		for (; at + 8 <= s.len; at += 8) {
-			uint64_t word;
-			memcpy(&word, s.ptr + at, sizeof word);
-			uint64_t control = (word - ones * 0x20) & ~word & high;
-			uint64_t delete = ((word ^ ones * 0x7F) - ones) & ~(word ^ ones * 0x7F) & high;
-			if (((word & high) | control | delete) != 0)
-				break;
-		}
-		size_t end = at + 8 < s.len ? at + 8 : s.len;
+		while (at + 64 <= s.len && !stands_out(s.ptr + at))
+			at += 64;
+		size_t end = at + 64 < s.len ? at + 64 : s.len;
 		for (; at < end; at++)
 			if (!is_simple_byte((unsigned char)s.ptr[at]))
 				return at;

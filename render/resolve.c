@@ -100,12 +100,28 @@ static bool is_plain_integer(struct span raw)
 	return true;
 }
 
-/* Nothing that starts as a number holds any other byte, except timestamps, which are looked at first. */
-static bool has_number_bytes_only(struct span raw)
+enum { IN_NUMBER = 1, IS_DASH = 2, IS_EXPONENT = 4 };
+#define D IN_NUMBER
+static const unsigned char number_bytes[256] = {
+	['0'] = D, ['1'] = D, ['2'] = D, ['3'] = D, ['4'] = D, ['5'] = D, ['6'] = D, ['7'] = D, ['8'] = D, ['9'] = D,
+	['a'] = D, ['b'] = D, ['c'] = D, ['d'] = D, ['f'] = D, ['A'] = D, ['B'] = D, ['C'] = D, ['D'] = D, ['F'] = D,
+	['x'] = D, ['X'] = D, ['o'] = D, ['O'] = D, ['_'] = D, ['.'] = D, ['+'] = D,
+	['e'] = D | IS_EXPONENT, ['E'] = D | IS_EXPONENT, ['-'] = D | IS_DASH,
+};
+#undef D
+
+/* Nothing that starts as a number holds any other byte, or a dash that is neither in front nor behind an e (addresses
+ * and UUIDs end here); timestamps are looked at before. */
+static bool can_be_number(struct span raw)
 {
-	for (size_t i = 0; i < raw.len; i++)
-		if (memchr("0123456789abcdefABCDEFxXoO_.+-", raw.ptr[i], 30) == NULL)
+	unsigned before = IS_EXPONENT;
+	for (size_t i = 0; i < raw.len; i++) {
+		unsigned now = number_bytes[(unsigned char)raw.ptr[i]];
+		if (now == 0 || ((now & IS_DASH) != 0 && (before & IS_EXPONENT) == 0))
 			return false;
+		if (raw.ptr[i] != '_')
+			before = now;
+	}
 	return true;
 }
 
@@ -121,7 +137,7 @@ static bool resolve_number(enum resolve_rules rules, struct span raw, struct res
 		out->kind = NODE_TIME;
 		return true;
 	}
-	if (!has_number_bytes_only(raw))
+	if (!can_be_number(raw))
 		return false;
 	if (rules == RESOLVE_OMNI && span_is(raw, "-0"))
 		return set(out, NODE_FLOAT, SPAN("-0"));
