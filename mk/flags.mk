@@ -21,7 +21,7 @@ HARDEN := -fPIE -fstack-protector-strong -ffunction-sections -fdata-sections \
 LINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed -Wl,--gc-sections
 endif
 
-ALL_CFLAGS = $(LANGUAGE) $(WARNINGS) $(DEBUG) $(OPT) $(HARDEN) $(CFLAGS)
+ALL_CFLAGS = $(LANGUAGE) $(WARNINGS) $(DEBUG) $(OPT) $(HARDEN) $(PROBED) $(CFLAGS)
 # Forbidden functions are forbidden in what is shipped, not in tests.
 SHIPPED_CFLAGS := -include base/banned.h
 
@@ -33,6 +33,10 @@ ifneq ($(shell $(PKG_CONFIG) --exists $(LIBRARIES) 2>/dev/null && command -v $(P
 $(error Libraries are missing. `scripts/setup.sh build` installs them on Debian and names them elsewhere)
 endif
 endif
+
+# Debian's libgit2 has this limit, others may not; it is an enum constant, so only the compiler knows.
+PROBED := $(shell echo 'int x = GIT_OPT_SET_PACK_MAX_OBJECT_SIZE;' | \
+	$(CC) -include git2.h -x c -fsyntax-only - 2>/dev/null && echo -DHAVE_GIT_PACK_MAX_OBJECT_SIZE)
 
 # The two thin programs start in a millisecond because nothing but libc has to be loaded; where the static libraries
 # are not installed they are linked like everybody else's.

@@ -36,9 +36,21 @@ replay-programs: $(addprefix $(B)/fuzz/replay_,$(FUZZ))
 fuzz-programs: $(addprefix $(B)/fuzz/fuzz_,$(FUZZ))
 unit-programs: $(UNIT_TESTS)
 
+# Small programs that scripts drive: tests/rig/<folder>/<name>.c, linked with the archives of the rooms they include.
+RIG_PROGRAMS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/rig/*/*.c)))
+rig_rooms = $(filter $(ROOMS),$(shell sed -n 's,^\#include "\(.*\)/[^/]*"$$,\1,p' $(1:$(B)/%=%.c)))
+define rig_program
+$(1): LDLIBS := $(AGENT_LDLIBS)
+$(1): $(1).o $(sort $(foreach r,$(2),$(call archives,$(r))))
+	$$(program)
+endef
+$(foreach t,$(RIG_PROGRAMS),$(eval $(call rig_program,$(t),$(sort $(call rig_rooms,$(t))))))
+.PHONY: rig-programs
+rig-programs: $(RIG_PROGRAMS)
+
 # Everything that tests/run needs: the programs; the same code with clang; tests with sanitizers.
 .PHONY: check-build check-clang check-asan check-tsan
-check-build: all $(B)/crds-gen unit-programs replay-programs check-clang check-asan check-tsan
+check-build: all $(B)/crds-gen unit-programs replay-programs rig-programs check-clang check-asan check-tsan
 check-clang:
 	@$(MAKE) B=$(B)/clang CC=clang all unit-programs
 check-asan:

@@ -32,6 +32,7 @@ struct git_source {
 	struct git_shared *shared;
 	bool has_last;
 	char tip[OBJECT_ID_SIZE], path_id[OBJECT_ID_SIZE], root_id[OBJECT_ID_SIZE], content_id[65];
+	char revision[SOURCE_REVISION_MAX];
 };
 
 /* The ctx of a tree: a child that can read the objects, started when it is needed. */
@@ -325,6 +326,8 @@ static void keep(struct git_source *source, const struct fetch_answer *answer)
 	if (answer->verdict == SOURCE_CHANGED)
 		snprintf(source->content_id, sizeof source->content_id, "%s",
 			 by_root ? answer->root_id : answer->path_id);
+	if (answer->revision[0] != '\0') /* the tip is the known one: nothing was looked up */
+		memcpy(source->revision, answer->revision, sizeof source->revision);
 	source->has_last = true;
 	/* a link may lead anywhere in the repository: from now on any change of it counts */
 	if (answer->followed_links)
@@ -344,6 +347,7 @@ static void git_poll(struct source *base, struct patience patience, struct sourc
 		out->verdict = answer.verdict;
 		keep(source, &answer);
 		memcpy(out->content_id, source->content_id, sizeof out->content_id);
+		memcpy(out->revision, source->revision, sizeof out->revision);
 	} else {
 		out->verdict = SOURCE_FAILED;
 		out->fail = answer.fail;

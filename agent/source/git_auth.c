@@ -37,26 +37,23 @@ static bool write_known_hosts(struct git_session *session, const char *home, str
 	static const char *const kinds[] = {"ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
 					    "ecdsa-sha2-nistp521"};
 	struct text text;
-	char path[4096];
+	const char *folder = arena_spanf(&session->arena, "%s/.ssh", home).ptr;
 	text_init(&text, TEXT_NO_LIMIT);
 	for (size_t i = 0; i < COUNT_OF(kinds); i++)
 		add_kind(&text, session->request->known_hosts, kinds[i]);
-	snprintf(path, sizeof path, "%s/.ssh", home);
 	bool ok = text.len > 0 || fail_set(fail, FAIL_INVALID,
 					   "the known hosts hold no ed25519 or ECDSA key (RSA host keys and certificate "
 					   "authorities are not supported): `ssh-keyscan -t ed25519 %s`",
 					   session->request->host);
-	ok = ok && files_make_dirs(path, 0700, fail);
-	snprintf(path, sizeof path, "%s/.ssh/known_hosts", home);
-	ok = ok && files_write(path, text_span(&text), 0600, fail);
+	ok = ok && files_make_dirs(folder, 0700, fail) &&
+	     files_write(arena_spanf(&session->arena, "%s/known_hosts", folder).ptr, text_span(&text), 0600, fail);
 	text_done(&text);
 	return ok;
 }
 
 bool auth_prepare(struct git_session *session, struct fail *fail)
 {
-	char home[4096];
-	snprintf(home, sizeof home, "%s/home", session->request->cache_dir);
+	const char *home = arena_spanf(&session->arena, "%s/home", session->request->cache_dir).ptr;
 	if (session->request->scheme != SCHEME_SSH)
 		return true;
 	if (!write_known_hosts(session, home, fail))
