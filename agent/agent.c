@@ -164,6 +164,7 @@ static void finish(struct agent *agent)
 	for (size_t i = 0; i < agent->unit_count; i++) {
 		snapshot_unref(agent->units[i]->desired.snapshot);
 		snapshot_unref(agent->units[i]->good.snapshot);
+		run_free(agent->units[i]->ongoing);
 		free(agent->units[i]->name);
 		free(agent->units[i]);
 	}

@@ -61,6 +61,7 @@ struct unit {
 	struct unit_state state;
 	/* only the worker that has it */
 	char applied_hash[DIGEST_HEX_SIZE], told_hash[DIGEST_HEX_SIZE];
+	struct run *ongoing; /* its plan waits for Omni */
 };
 
 struct feed {
@@ -117,6 +118,7 @@ struct link *link_find(struct agent *agent, struct span connection, const struct
 
 /* --- reconcile.c: one unit, on a worker --- */
 enum queue_result reconcile(void *agent, struct queue_item *item);
+void run_free(struct run *run); /* NULL is fine */
 
 /* --- watcher.c: changes in Omni wake units (loop thread) --- */
 bool watcher_start(struct agent *agent, struct link *link, struct fail *fail);

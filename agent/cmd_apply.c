@@ -28,8 +28,8 @@ static void ask_for_held(struct pass *pass)
 		if (unit->verdict != GATE_HELD)
 			continue;
 		char question[256];
-		snprintf(question, sizeof question, "%.*s is %s. Approve plan %.8s?", SPAN_ARG(unit->plan.cluster),
-			 plan_risk_name(unit->plan.risk), unit->plan.hash);
+		snprintf(question, sizeof question, "%.*s is %s. Approve plan %.*s?", SPAN_ARG(unit->plan.cluster),
+			 plan_risk_name(unit->plan.risk), PLAN_HASH_SHORT, unit->plan.hash);
 		if (ask(question))
 			unit->verdict = GATE_OPEN;
 	}
@@ -107,7 +107,7 @@ const struct command cmd_apply = {
 	"Shows the plan, asks on a terminal, and applies what the gate lets through. What is riskier than --gate is held\n"
 	"until it is approved with --approve HASH. Clusters that are not in the input are left alone.\n"
 	"Exit status: 0 done, 3 something is held, 1 error.",
-	"  $ omniops apply --omni dir:/var/lib/omni clusters/\n  $ omniops apply --yes --approve 1a2b3c4d clusters/",
+	"  $ omniops apply --omni dir:/var/lib/omni clusters/\n  $ omniops apply --yes --approve 1a2b3c4d5e6f7a8b clusters/",
 	apply_settings, 0, 1000000, run_apply,
 };
 
@@ -134,6 +134,6 @@ const struct command cmd_delete = {
 	"delete", "CLUSTER", "Destroy a cluster in Omni",
 	"The plan is critical, so it is held until it is approved: on a terminal, or with --approve HASH.",
 	"  $ omniops delete --omni dir:/var/lib/omni talos-prod-01\n"
-	"  $ omniops delete --omni dir:/var/lib/omni --approve 1a2b3c4d talos-prod-01",
+	"  $ omniops delete --omni dir:/var/lib/omni --approve 1a2b3c4d5e6f7a8b talos-prod-01",
 	delete_settings, 1, 1, run_delete,
 };

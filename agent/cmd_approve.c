@@ -7,14 +7,14 @@
 #include "agent/target.h"
 #include "base/clock.h"
 
-enum { CALL_MS = 30000, SHORTEST_HASH = 8 };
+enum { CALL_MS = 30000 };
 
 static bool is_hash(struct span hash)
 {
 	for (size_t i = 0; i < hash.len; i++)
 		if (memchr("0123456789abcdef", hash.ptr[i], 16) == NULL)
 			return false;
-	return hash.len >= SHORTEST_HASH && hash.len <= 64;
+	return hash.len >= PLAN_HASH_SHORT && hash.len <= 64;
 }
 
 static bool annotate(struct omni_store *store, struct arena *arena, struct resource *resource, struct span hash,
@@ -54,7 +54,7 @@ static int run_approve(struct call *call)
 {
 	struct span name = span_of(call->words[0]), hash = span_of(call->words[1]);
 	if (!is_hash(hash))
-		return command_usage_error(call->command, "\"%s\" is not the hash of a plan: 8 to 64 digits of 0-9a-f", call->words[1]);
+		return command_usage_error(call->command, "\"%s\" is not the hash of a plan: 16 to 64 digits of 0-9a-f", call->words[1]);
 	struct targets targets;
 	struct target *target;
 	struct fail fail;
@@ -76,5 +76,5 @@ const struct command cmd_approve = {
 	"The hash names one plan exactly: when something changes in between, the approval does not count. The approval is an\n"
 	"annotation of the cluster in Omni; the same annotation may stand in Git instead. CLUSTER raw approves the plan of the\n"
 	"raw resources.",
-	"  $ omniops approve talos-prod-01 1a2b3c4d", settings, 2, 2, run_approve,
+	"  $ omniops approve talos-prod-01 1a2b3c4d5e6f7a8b", settings, 2, 2, run_approve,
 };

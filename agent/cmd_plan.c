@@ -1,30 +1,12 @@
 /* omniops plan: what would change, and whether it would pass. */
-#include <string.h>
-
 #include "agent/command.h"
 #include "agent/input.h"
 #include "agent/pass.h"
-#include "base/cleanup.h"
-
-static bool format_parse(const char *name, enum plan_format *out)
-{
-	static const char *const names[] = {[PLAN_TEXT] = "text", [PLAN_JSON] = "json", [PLAN_MARKDOWN] = "markdown"};
-	*out = PLAN_TEXT;
-	for (size_t i = 0; name != NULL && i <= COUNT_OF(names); i++) {
-		if (i == COUNT_OF(names))
-			return false;
-		if (strcmp(names[i], name) == 0) {
-			*out = (enum plan_format)i;
-			break;
-		}
-	}
-	return true;
-}
 
 static int run_plan(struct call *call)
 {
-	enum plan_format format;
-	if (!format_parse(call->settings.output, &format))
+	enum plan_format format = PLAN_TEXT;
+	if (call->settings.output != NULL && !plan_format_parse(span_of(call->settings.output), &format))
 		return command_usage_error(call->command, "plan prints text, json or markdown, not \"%s\"", call->settings.output);
 	struct input input;
 	if (!input_read_good(call, &input))

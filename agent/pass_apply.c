@@ -32,6 +32,7 @@ bool pass_apply(struct pass *pass, struct pass_unit *unit, const struct fleet *f
 		options.owner = span_of(pass->settings->owner);
 		options.template_hash = span_of(unit->cluster->template_hash);
 	}
+	options.progress = ARENA_ARRAY(pass->arena, unsigned char, unit->plan.count + 1);
 	for (;;) {
 		struct apply_result result = {0};
 		apply_step(unit->target->store, pass->arena, &unit->plan, &options, &result);

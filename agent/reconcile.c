@@ -11,13 +11,19 @@
 
 enum { CALL_TIMEOUT_MS = 30000 };
 
-/* What one run works with: taken under the lock at its start. */
+/* What one run works with: taken under the lock at its start. A run whose plan waits for Omni is kept by its unit and
+ * goes on with the same plan: planning again would give what is left another hash, and ask for approval once more. */
 struct run {
 	struct agent *agent;
 	struct unit *unit;
 	struct arena arena;
 	struct declared desired;
-	bool is_frozen, is_declared;
+	struct snapshot *good, **held;
+	size_t held_count;
+	bool is_frozen;
+	unsigned char *progress;
+	const struct omni_type *carrier_type; /* of the resource whose approval this run used */
+	struct span carrier_id;
 	struct plan_actual actual;
 	struct plan plan;
 	enum gate_verdict verdict;
@@ -29,9 +35,15 @@ static int64_t call_deadline(void)
 	return clock_monotonic_ms() + CALL_TIMEOUT_MS;
 }
 
+/* Empty: nothing is recorded in Omni. */
+static struct span owner_of(const struct agent *agent)
+{
+	return agent->settings->no_annotations ? (struct span){"", 0} : span_of(agent->settings->owner);
+}
+
 static struct plan_options plan_options(const struct run *run)
 {
-	struct plan_options options = {.gate = run->agent->gate};
+	struct plan_options options = {.gate = run->agent->gate, .owner = owner_of(run->agent)};
 	const struct cluster *cluster = run->desired.cluster;
 	if (cluster == NULL)
 		options.is_delete = true;
@@ -60,8 +72,11 @@ static void judge(struct run *run, const struct resource *carrier)
 	if (carrier != NULL) {
 		const struct label *approve = labels_get(&carrier->annotations, ANNOTATION_APPROVE);
 		const struct label *allow = labels_get(&carrier->annotations, ANNOTATION_ALLOW_DESTROY);
-		if (approve != NULL && approve->value.len > 0)
+		if (approve != NULL && approve->value.len > 0) {
 			approvals[gate.approval_count++] = approve->value;
+			run->carrier_type = carrier->type;
+			run->carrier_id = carrier->id;
+		}
 		if (allow != NULL)
 			gate.allow_destroy = allow->value;
 	}
@@ -74,7 +89,7 @@ static void judge(struct run *run, const struct resource *carrier)
 static bool is_ours(const struct run *run, const struct resource *resource)
 {
 	const struct label *owner = labels_get(&resource->annotations, ANNOTATION_OWNER);
-	return owner != NULL && run->agent->settings->owner != NULL && span_is(owner->value, run->agent->settings->owner);
+	return owner != NULL && span_is(owner->value, run->agent->settings->owner);
 }
 
 /* deletePolicy.orphan: the cluster stays, only our marks go. */
@@ -115,13 +130,10 @@ static void on_event(void *ctx, const struct apply_event *event)
 static struct apply_options apply_options(struct run *run)
 {
 	struct apply_options options = {.call_timeout_ms = CALL_TIMEOUT_MS, .on_event = on_event, .ctx = run};
-	const struct settings *settings = run->agent->settings;
-	if (settings->owner != NULL && !settings->no_annotations) {
-		options.owner = span_of(settings->owner);
-		if (run->desired.cluster != NULL) {
-			options.template_hash = span_of(run->desired.cluster->template_hash);
-			options.revision = span_of(run->desired.snapshot->revision);
-		}
+	options.owner = owner_of(run->agent);
+	if (run->desired.cluster != NULL) {
+		options.template_hash = span_of(run->desired.cluster->template_hash);
+		options.revision = span_of(run->desired.snapshot->revision);
 	}
 	return options;
 }
@@ -139,23 +151,30 @@ static void consume_approval(struct run *run, const struct omni_type *type, stru
 		log_debug(run->agent->log, "apply", "approval is removed next time", log_string("cluster", run->unit->name));
 }
 
-static enum queue_result apply(struct run *run, const struct resource *carrier)
+/* One step of the run's plan. */
+static enum queue_result apply(struct run *run)
 {
 	struct unit *unit = run->unit;
 	struct apply_options options = apply_options(run);
 	struct apply_result result = {0};
+	struct arena scratch;
+	arena_init(&scratch, ARENA_NO_LIMIT);
+	if (run->progress == NULL)
+		run->progress = ARENA_ARRAY(&run->arena, unsigned char, run->plan.count + 1);
+	options.progress = run->progress;
 	int64_t begin = clock_monotonic_ms();
-	apply_step(unit->link->store, &run->arena, &run->plan, &options, &result);
+	apply_step(unit->link->store, &scratch, &run->plan, &options, &result);
 	run->agent->counters.apply_ms_total += (uint64_t)(clock_monotonic_ms() - begin);
 	run->agent->counters.applies++;
+	arena_done(&scratch);
 	if (result.state == APPLY_FAILED)
 		return told_failure(unit, &result.fail);
 	if (result.state == APPLY_WAITING) {
 		told(unit, UNIT_PROGRESSING, &run->plan, "%zu operations done, %zu wait for Omni", result.done, result.waiting);
 		return QUEUE_AGAIN;
 	}
-	if (carrier != NULL && labels_get(&carrier->annotations, ANNOTATION_APPROVE) != NULL)
-		consume_approval(run, carrier->type, carrier->id);
+	if (run->carrier_type != NULL)
+		consume_approval(run, run->carrier_type, run->carrier_id);
 	told_applied(unit, run->desired.cluster, run->desired.snapshot, &run->plan);
 	return QUEUE_DONE;
 }
@@ -167,7 +186,7 @@ static bool is_drift(const struct run *run)
 	return cluster != NULL && strcmp(run->unit->applied_hash, cluster->template_hash) == 0;
 }
 
-static enum queue_result act(struct run *run, const struct resource *carrier)
+static enum queue_result act(struct run *run)
 {
 	struct unit *unit = run->unit;
 	if (run->plan.is_waiting) {
@@ -191,7 +210,7 @@ static enum queue_result act(struct run *run, const struct resource *carrier)
 		     run->plan.creates, run->plan.updates, run->plan.destroys);
 		return QUEUE_DONE;
 	}
-	return apply(run, carrier);
+	return apply(run);
 }
 
 /* --- a cluster ----------------------------------------------------------------------------------------------------- */
@@ -223,30 +242,29 @@ static enum queue_result reconcile_cluster(struct run *run)
 	struct plan_options options = plan_options(run);
 	plan_cluster(&run->arena, cluster, span_of(unit->name), &run->actual, &options, &run->plan);
 	judge(run, resource);
-	return act(run, resource);
+	return act(run);
 }
 
 /* --- the raw resources of a connection ----------------------------------------------------------------------------- */
 
-/* What all sources declare for this connection. The snapshots are held until the end of the run. */
-static size_t hold_snapshots(struct run *run, struct snapshot **held)
+/* What all sources declare for this connection. */
+static void hold_snapshots(struct run *run)
 {
 	struct agent *agent = run->agent;
+	run->held = ARENA_ARRAY(&run->arena, struct snapshot *, agent->feed_count);
 	pthread_mutex_lock(&agent->lock);
 	for (size_t i = 0; i < agent->feed_count; i++)
-		held[i] = snapshot_ref(agent->feeds[i].current);
+		run->held[run->held_count++] = snapshot_ref(agent->feeds[i].current);
 	pthread_mutex_unlock(&agent->lock);
-	return agent->feed_count;
 }
 
-static bool read_raws(struct run *run, struct resource_list *expected, struct resource_list *actual,
+static bool read_raws(struct run *run, const struct resource_list *expected, struct resource_list *actual,
 		      struct resource_list *in_use, struct fail *fail)
 {
 	struct omni_store *store = run->unit->link->store;
-	bool may_be_ours = run->agent->settings->owner != NULL;
 	for (size_t i = 0; omni_type_at(i) != NULL; i++) {
 		const struct omni_type *type = omni_type_at(i);
-		bool is_wanted = may_be_ours && type == OMNI_MACHINE_CLASS;
+		bool is_wanted = type == OMNI_MACHINE_CLASS; /* perhaps ours, and no longer declared */
 		for (size_t j = 0; j < expected->count && !is_wanted; j++)
 			is_wanted = expected->items[j]->type == type;
 		if (!is_wanted)
@@ -264,10 +282,10 @@ static enum queue_result plan_and_apply_raws(struct run *run, const struct resou
 {
 	struct resource_list actual = {0}, in_use = {0};
 	struct fail fail;
-	if (!read_raws(run, (struct resource_list *)expected, &actual, &in_use, &fail))
+	if (!read_raws(run, expected, &actual, &in_use, &fail))
 		return told_failure(run->unit, &fail);
 	struct plan_options options = {.gate = run->agent->gate};
-	plan_raws(&run->arena, expected, &actual, &in_use, span_of(run->agent->settings->owner), &options, &run->plan);
+	plan_raws(&run->arena, expected, &actual, &in_use, owner_of(run->agent), &options, &run->plan);
 	/* Approval of a prune stands on the resource that would go. */
 	const struct resource *carrier = NULL;
 	for (size_t i = 0; i < run->plan.count; i++)
@@ -275,36 +293,37 @@ static enum queue_result plan_and_apply_raws(struct run *run, const struct resou
 		    labels_get(&run->plan.ops[i].actual->annotations, ANNOTATION_APPROVE) != NULL)
 			carrier = run->plan.ops[i].actual;
 	judge(run, carrier);
-	return act(run, carrier);
+	return act(run);
+}
+
+/* Returns false when one of them has faults. */
+static bool collect_raws(struct run *run, struct resource_list *out)
+{
+	bool is_good = true;
+	hold_snapshots(run);
+	for (size_t i = 0; i < run->held_count; i++)
+		for (size_t j = 0; run->held[i] != NULL && j < run->held[i]->fleet->raw_count; j++) {
+			const struct raw_resource *raw = run->held[i]->fleet->raws[j];
+			if (!span_is(raw->connection, run->unit->link->connection))
+				continue;
+			is_good = is_good && !raw->has_errors;
+			if (!raw->has_errors)
+				resource_push(&run->arena, out, raw->resource);
+		}
+	return is_good;
 }
 
 static enum queue_result reconcile_raws(struct run *run)
 {
 	struct agent *agent = run->agent;
-	struct snapshot **held = ARENA_ARRAY(&run->arena, struct snapshot *, agent->feed_count);
-	size_t count = hold_snapshots(run, held);
 	struct resource_list expected = {0};
-	bool has_faults = false;
-	for (size_t i = 0; i < count; i++)
-		for (size_t j = 0; held[i] != NULL && j < held[i]->fleet->raw_count; j++) {
-			const struct raw_resource *raw = held[i]->fleet->raws[j];
-			if (!span_is(raw->connection, run->unit->link->connection))
-				continue;
-			has_faults = has_faults || raw->has_errors;
-			if (!raw->has_errors)
-				resource_push(&run->arena, &expected, raw->resource);
-		}
-	enum queue_result result = QUEUE_DONE;
 	pthread_mutex_lock(&agent->lock);
 	bool is_complete = agent->is_complete;
 	pthread_mutex_unlock(&agent->lock);
-	if (has_faults || !is_complete)
-		told(run->unit, UNIT_FROZEN, NULL, "raw resources wait: a source is at fault or incomplete");
-	else
-		result = plan_and_apply_raws(run, &expected);
-	for (size_t i = 0; i < count; i++)
-		snapshot_unref(held[i]);
-	return result;
+	if (collect_raws(run, &expected) && is_complete)
+		return plan_and_apply_raws(run, &expected);
+	told(run->unit, UNIT_FROZEN, NULL, "raw resources wait: a source is at fault or incomplete");
+	return QUEUE_DONE;
 }
 
 /* Clusters of ours in Omni that nobody declares any more, perhaps since before this process started. */
@@ -348,31 +367,76 @@ static void wake_clusters(struct agent *agent, struct unit *raws)
 
 /* --- entry --------------------------------------------------------------------------------------------------------- */
 
+static struct run *run_new(struct agent *agent, struct unit *unit)
+{
+	struct run *run = calloc(1, sizeof *run);
+	if (run == NULL)
+		abort();
+	run->agent = agent;
+	run->unit = unit;
+	arena_init(&run->arena, ARENA_NO_LIMIT);
+	pthread_mutex_lock(&agent->lock);
+	run->is_frozen = unit->is_frozen;
+	run->desired = unit->desired;
+	snapshot_ref(run->desired.snapshot);
+	run->good = snapshot_ref(unit->good.snapshot);
+	unit->state.attempts++;
+	pthread_mutex_unlock(&agent->lock);
+	return run;
+}
+
+void run_free(struct run *run)
+{
+	if (run == NULL)
+		return;
+	for (size_t i = 0; i < run->held_count; i++)
+		snapshot_unref(run->held[i]);
+	snapshot_unref(run->desired.snapshot);
+	snapshot_unref(run->good);
+	arena_done(&run->arena);
+	free(run);
+}
+
+/* The plan that is under way, unless something else is desired by now. */
+static struct run *take_ongoing(struct agent *agent, struct unit *unit)
+{
+	struct run *run = unit->ongoing;
+	if (run == NULL)
+		return NULL;
+	pthread_mutex_lock(&agent->lock);
+	bool is_same = !unit->is_frozen && run->desired.cluster == unit->desired.cluster;
+	pthread_mutex_unlock(&agent->lock);
+	unit->ongoing = NULL;
+	if (is_same)
+		return run;
+	run_free(run);
+	return NULL;
+}
+
 enum queue_result reconcile(void *ctx, struct queue_item *item)
 {
-	struct run run = {.agent = ctx, .unit = (struct unit *)item};
-	struct unit *unit = run.unit;
+	struct agent *agent = ctx;
+	struct unit *unit = (struct unit *)item;
 	bool is_raws = unit->link->raws == unit;
-	pthread_mutex_lock(&run.agent->lock);
-	run.is_frozen = unit->is_frozen;
-	run.is_declared = unit->state.is_declared;
-	run.desired = unit->desired;
-	snapshot_ref(run.desired.snapshot);
-	struct snapshot *good = snapshot_ref(unit->good.snapshot);
-	unit->state.attempts++;
-	pthread_mutex_unlock(&run.agent->lock);
-	arena_init(&run.arena, ARENA_NO_LIMIT);
+	struct run *run = take_ongoing(agent, unit);
 	enum queue_result result = QUEUE_DONE;
-	if (is_raws) {
-		result = reconcile_raws(&run);
-		scan(&run);
-		wake_clusters(run.agent, unit);
-	} else if (!run.is_frozen) {
-		result = reconcile_cluster(&run);
+	if (run != NULL) {
+		result = apply(run);
+	} else {
+		run = run_new(agent, unit);
+		if (is_raws)
+			result = reconcile_raws(run);
+		else if (!run->is_frozen)
+			result = reconcile_cluster(run);
 	}
-	run.agent->counters.reconcile_results[result]++;
-	snapshot_unref(run.desired.snapshot);
-	snapshot_unref(good);
-	arena_done(&run.arena);
+	if (is_raws) {
+		scan(run);
+		wake_clusters(agent, unit);
+	}
+	agent->counters.reconcile_results[result]++;
+	if (result == QUEUE_AGAIN && run->progress != NULL)
+		unit->ongoing = run;
+	else
+		run_free(run);
 	return result;
 }

@@ -44,7 +44,7 @@ static const struct setting settings_table[] = {
 	{"gate", 0, SETTING_STRING, AT(gate), "RISK", VALUE_CHOICE, risks, "disruptive", NULL,
 	 "Highest risk that is applied without approval; what is above is held."},
 	{"approve", 0, SETTING_LIST, AT(approve), "HASH", VALUE_ANY, NULL, NULL, NULL,
-	 "Approve the plan of this hash (repeatable; the first 8 digits are enough)."},
+	 "Approve the plan of this hash (repeatable; the first 16 digits are enough)."},
 	{"approve-all", 0, SETTING_FLAG, AT(approve_all), NULL, VALUE_ANY, NULL, NULL, NULL, "Approve every plan."},
 	{"yes", 'y', SETTING_FLAG, AT(yes), NULL, VALUE_ANY, NULL, NULL, NULL,
 	 "Do not ask on the terminal. Does not approve what the gate holds."},

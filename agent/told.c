@@ -108,8 +108,8 @@ void told_held(struct unit *unit, const struct plan *plan, struct span reason)
 	memcpy(unit->told_hash, plan->hash, sizeof unit->told_hash);
 	if (is_new_plan)
 		unit->agent->counters.held++;
-	told(unit, UNIT_HELD, plan, "plan %.8s is held: %.*s; approve it with: omniops approve %s %.8s", plan->hash,
-	     SPAN_ARG(reason), unit->name[0] == '\0' ? "raw" : unit->name, plan->hash);
+	told(unit, UNIT_HELD, plan, "plan %.*s is held: %.*s; approve it with: omniops approve %s %.*s",
+	     PLAN_HASH_SHORT, plan->hash, SPAN_ARG(reason), unit->name[0] == '\0' ? "raw" : unit->name, PLAN_HASH_SHORT, plan->hash);
 }
 
 void told_applied(struct unit *unit, const struct cluster *cluster, const struct snapshot *snapshot,

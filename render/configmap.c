@@ -107,16 +107,23 @@ static struct node data(struct arena *arena, struct span template)
 	return map;
 }
 
-void configmap_print(struct text *out, struct arena *arena, const struct cluster *cluster, const char *version)
+struct node configmap_node(struct arena *arena, const struct cluster *cluster, const char *version)
 {
 	struct text template;
 	text_init(&template, TEXT_NO_LIMIT);
 	add_template(&template, arena, cluster);
+	struct span kept = arena_copy(arena, text_span(&template));
+	text_done(&template);
 	struct node document = node_map(arena, 4);
 	node_put(&document, "apiVersion", node_string(span_of("v1")));
 	node_put(&document, "kind", node_string(span_of("ConfigMap")));
 	node_put(&document, "metadata", metadata(arena, cluster, version));
-	node_put(&document, "data", data(arena, text_span(&template)));
+	node_put(&document, "data", data(arena, kept));
+	return document;
+}
+
+void configmap_print(struct text *out, struct arena *arena, const struct cluster *cluster, const char *version)
+{
+	struct node document = configmap_node(arena, cluster, version);
 	emit_document(out, &document, EMIT_RESOURCE, false);
-	text_done(&template);
 }

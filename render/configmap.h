@@ -7,6 +7,7 @@
 /* One document, fixed key order, no date and no revision in it, so that only content changes it. Values in patches that
  * look like secrets are replaced by "sha256:" and the first digits of their hash. Templates above 900 KiB are split into
  * template.yaml, template-001.yaml, … */
+struct node configmap_node(struct arena *arena, const struct cluster *cluster, const char *version);
 void configmap_print(struct text *out, struct arena *arena, const struct cluster *cluster, const char *version);
 
 #endif
