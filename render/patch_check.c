@@ -79,6 +79,31 @@ static void kind_of_other_minor(struct patch_walk *walk, const struct node *root
 		   first > walk->talos.minor ? first : talos_last_minor(kind->minors));
 }
 
+/* Omni decodes patches with a Talos library of its own age: 1.9 with an early 1.14, which has these new kinds only. */
+static bool omni_knows(const struct patch_walk *walk, const struct talos_kind *kind)
+{
+	static const char *const EARLY[] = {"HTTPProbeConfig", "ImageCacheConfig", "KubeControllerManagerConfig",
+					    "KubeEtcdEncryptionConfig", "KubeSchedulerConfig"};
+
+	if (walk->check->rules >= OMNI_RULES_1_10 || talos_first_minor(kind->minors) < 14)
+		return true;
+	for (size_t i = 0; i < sizeof EARLY / sizeof *EARLY; i++)
+		if (span_is(talos_text(kind->name), EARLY[i]))
+			return true;
+	return false;
+}
+
+static void kind_not_in_omni(struct patch_walk *walk, const struct node *root, const struct field_path *path,
+			     struct span kind)
+{
+	struct field_path here = path_key(path, "kind");
+
+	patch_hint(walk,
+		   patch_report(walk, DIAG_WARNING, "PatchKindNotInOmni", node_get(root, "kind"), &here,
+				"Omni 1.9 does not know %.*s documents and refuses them", SPAN_ARG(kind)),
+		   "update Omni, or select its rules when it is newer");
+}
+
 /* NULL: no fields to check. */
 static const struct talos_kind *select_kind(struct patch_walk *walk, const struct node *root,
 					    const struct field_path *path, struct identity *identity)
@@ -91,7 +116,7 @@ static const struct talos_kind *select_kind(struct patch_walk *walk, const struc
 		if (is_v1alpha1)
 			return talos_kind_find(SPAN("v1alpha1"));
 		patch_hint(walk,
-			   patch_error(walk, "PatchMissingKind", root, path, "this document says not what it is"),
+			   patch_error(walk, "PatchMissingKind", root, path, "this document does not say what it is"),
 			   "start it with machine: or cluster:, or give its apiVersion and kind");
 		return NULL;
 	}
@@ -123,6 +148,8 @@ static const struct talos_kind *select_kind(struct patch_walk *walk, const struc
 		kind_of_other_minor(walk, root, path, kind);
 		return NULL;
 	}
+	if (!omni_knows(walk, kind))
+		kind_not_in_omni(walk, root, path, identity->kind);
 	return kind;
 }
 
@@ -153,7 +180,7 @@ static bool same_document(const struct identity *a, const struct identity *b)
 {
 	if (a->is_legacy && b->is_legacy)
 		return true;
-	return span_eq(a->kind, b->kind) && span_eq(a->name, b->name);
+	return a->kind.len > 0 && span_eq(a->kind, b->kind) && span_eq(a->name, b->name);
 }
 
 static void check_others(struct documents *documents, const struct identity *identity, const struct node *root,

@@ -77,15 +77,27 @@ static void hint_other_minor(struct patch_walk *walk, struct diag *diag, uint16_
 			   SPAN_ARG(walk->check->talos_version));
 }
 
+/* Is there a place for the name, further inside or elsewhere in the document? */
+static bool find_place(const struct patch_walk *walk, unsigned structure, unsigned root, struct span name,
+		       const struct field_path *path, struct text *out)
+{
+	unsigned count = talos_field_places(structure, name, walk->talos.mask, PATH_TEXT(path), out);
+
+	if (count == 0 && structure != root)
+		count = talos_field_places(root, name, walk->talos.mask, "", out);
+	return count > 0 && count <= 3 && text_ok(out);
+}
+
 /* A name that is nearly right beats the right name at another place, and that one beats a name that is rather far. */
-static void hint_name(struct patch_walk *walk, struct diag *diag, unsigned structure, unsigned root, struct span name)
+static void hint_name(struct patch_walk *walk, struct diag *diag, unsigned structure, unsigned root, struct span name,
+		      const struct field_path *path)
 {
 	struct span near = talos_field_near(structure, name, walk->talos.mask);
 	bool is_sure = near.len > 0 && span_distance(near, name, 2) < 2;
 	struct text place;
 
-	text_init(&place, FIELD_PATH_MAX);
-	if (!is_sure && talos_field_place(root, name, walk->talos.mask, &place))
+	text_init(&place, (size_t)3 * FIELD_PATH_MAX);
+	if (!is_sure && find_place(walk, structure, root, name, path, &place))
 		patch_hint(walk, diag, "it belongs under %.*s", SPAN_ARG(text_span(&place)));
 	else if (near.len > 0)
 		patch_hint(walk, diag, "did you mean %.*s?", SPAN_ARG(near));
@@ -112,7 +124,7 @@ static void unknown_field(struct patch_walk *walk, unsigned structure, unsigned 
 	else if (minors != 0 && walk->talos.is_exact)
 		hint_other_minor(walk, diag, minors);
 	else
-		hint_name(walk, diag, structure, root, name);
+		hint_name(walk, diag, structure, root, name, path);
 }
 
 /* --- the walk -------------------------------------------------------------------------------------------------------- */

@@ -52,7 +52,12 @@ static bool float_fits(const struct number_range *range, struct span text)
 	memcpy(buffer, text.ptr, text.len);
 	buffer[text.len] = '\0';
 	value = strtod(buffer, &rest);
-	return *rest == '\0' && isfinite(value) && value == trunc(value) && value >= (double)range->min && value <= (double)range->max;
+	if (*rest != '\0' || !isfinite(value) || value < (double)range->min || value > (double)range->max)
+		return false;
+	/* 2^64 itself is within the limits only because it is rounded. */
+	if (value >= 18446744073709551616.0)
+		return false;
+	return value < 0 ? (double)(int64_t)value == value : (double)(uint64_t)value == value;
 }
 
 static bool number_fits(const struct talos_type *type, const struct node *node)

@@ -2,7 +2,7 @@
 
 #include <strings.h>
 
-enum { PLACE_DEPTH_MAX = 12 };
+enum { PLACE_DEPTH_MAX = 12, PLACES_MAX = 3 };
 
 struct talos_version talos_version_of(struct span version)
 {
@@ -171,17 +171,28 @@ struct search {
 	struct span name;
 	uint16_t mask;
 	unsigned found;
+	const char *prefix;
 	struct text *out;
 };
 
 static void place_print(struct text *out, const struct place *place)
 {
-	if (place->up != NULL)
+	if (place->up != NULL) {
 		place_print(out, place->up);
-	if (out->len != 0)
 		text_addc(out, '.');
+	}
 	text_add(out, place->name);
 	text_adds(out, place->suffix);
+}
+
+static void found_at(struct search *search, const struct place *place)
+{
+	if (++search->found > PLACES_MAX)
+		return;
+	text_adds(search->out, search->found > 1 ? " or " : "");
+	text_adds(search->out, search->prefix);
+	text_adds(search->out, search->prefix[0] == '\0' ? "" : ".");
+	place_print(search->out, place);
 }
 
 static void search_struct(struct search *search, unsigned structure, const struct place *place, unsigned depth)
@@ -190,11 +201,9 @@ static void search_struct(struct search *search, unsigned structure, const struc
 
 	if (depth == PLACE_DEPTH_MAX)
 		return;
-	if (place != NULL && talos_field_find(structure, search->name, search->mask) != NULL) {
-		if (search->found++ == 0)
-			place_print(search->out, place);
-	}
-	for (size_t i = 0; i < talos_structs[structure].count && search->found < 2; i++) {
+	if (place != NULL && talos_field_find(structure, search->name, search->mask) != NULL)
+		found_at(search, place);
+	for (size_t i = 0; i < talos_structs[structure].count && search->found <= PLACES_MAX; i++) {
 		struct place here = {place, talos_text(field[i].name), ""};
 		const struct talos_type *type = &talos_types[field[i].type];
 
@@ -209,11 +218,12 @@ static void search_struct(struct search *search, unsigned structure, const struc
 	}
 }
 
-bool talos_field_place(unsigned structure, struct span name, uint16_t mask, struct text *out_path)
+unsigned talos_field_places(unsigned structure, struct span name, uint16_t mask, const char *prefix,
+			    struct text *out_paths)
 {
-	struct search search = {name, mask, 0, out_path};
+	struct search search = {name, mask, 0, prefix, out_paths};
 
-	text_reset(out_path);
+	text_reset(out_paths);
 	search_struct(&search, structure, NULL, 0);
-	return search.found == 1;
+	return search.found;
 }

@@ -111,8 +111,9 @@ struct span talos_field_near(unsigned structure, struct span name, uint16_t mask
 struct span talos_kind_near(struct span name, uint16_t mask);
 struct span talos_value_near(const struct talos_type *type, struct span value);
 
-/* Where else below a structure a field of this name stands: its path without the name ("machine.kubelet"), when there is
- * just one place. */
-bool talos_field_place(unsigned structure, struct span name, uint16_t mask, struct text *out_path);
+/* Where below a structure a field of this name stands: paths without the name, joined by " or ", each with `prefix` in
+ * front ("machine.kubelet or cluster.apiServer"). Returns their number; the text is cut when they are many. */
+unsigned talos_field_places(unsigned structure, struct span name, uint16_t mask, const char *prefix,
+			    struct text *out_paths);
 
 #endif

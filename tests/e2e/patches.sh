@@ -1,0 +1,62 @@
+#!/bin/sh
+# The offline checks of configuration patches against the references: Talos's own configuration loader (two minors), and
+# the patch validation in Omni's client packages, over thousands of patches made at random. Needs Go and its module proxy.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+. tests/tap.sh
+B=${B:-build}
+COUNT=${PATCH_COUNT:-20000}
+SEED=${PATCH_SEED:-1}
+work=$(mktemp -d "${TMPDIR:-/tmp}/patches.XXXXXX")
+trap 'rm -rf "$work"' EXIT INT TERM
+
+# shellcheck disable=SC2086
+build_ours() {
+	make -s B="$B" "$B/librender.a" "$B/libcrds.a" "$B/libbase.a" &&
+		${CC:-cc} -std=c17 -D_GNU_SOURCE -I. -I"$B/gen" -O1 -o "$work/ours" tests/rig/patches/ours/*.c \
+			"$B/librender.a" "$B/libcrds.a" "$B/libbase.a" -lyaml -lcrypto
+}
+
+build_reference() { # name, module file, tags
+	[ -n "${GO:-$(command -v go)}" ] || return 1
+	(
+		case ${GOPROXY:=$("${GO:-go}" env GOPROXY)} in *,direct) GOPROXY=${GOPROXY%,direct} ;; esac
+		export GOPROXY GOTOOLCHAIN=local
+		cd tests/rig/patches && "${GO:-go}" build -buildvcs=false -modfile="$2" -tags "$3" -o "$work/$1" .
+	) >"$work/$1.log" 2>&1
+}
+
+compare() { # text, reference program, which check, Talos, rules
+	"$work/ours" make "$4" "$SEED" "$COUNT" >"$work/records" &&
+		"$work/ours" "$4" "$5" <"$work/records" >"$work/verdicts"
+	check "$1" "$work/$2" "$3" "$work/records" "$work/verdicts"
+	printf '%s\n' "$tap_output" | tail -n 1 | sed 's/^/# /'
+}
+
+# The hand-made cases: what ours says about them is in the golden files, here only yes or no.
+compare_golden() {
+	: >"$work/records"
+	for file in tests/golden/patches/*.yaml; do
+		grep -q '^# talos: v1.13' "$file" && ! grep -q '^# reference:' "$file" || continue
+		wc -c <"$file" >>"$work/records"
+		cat "$file" >>"$work/records"
+	done
+	"$work/ours" v1.13.9 loader <"$work/records" >"$work/verdicts"
+	check "hand-made patches, Talos 1.13" "$work/loader-1.13" loader "$work/records" "$work/verdicts"
+}
+
+compare_with() { # text, name, module file, tags, which check, Talos, rules
+	if build_reference "$2" "$3" "$4"; then
+		compare "$1" "$2" "$5" "$6" "$7"
+	else
+		skip "$1" "the reference cannot be built: $(tail -n 1 "$work/$2.log" 2>/dev/null)"
+	fi
+}
+
+if check "the program that tells our verdicts builds" build_ours && [ "$tap_failed" = 0 ]; then
+	compare_with "Talos 1.13 agrees" loader-1.13 go.mod "" loader v1.13.9 loader
+	[ ! -x "$work/loader-1.13" ] || compare_golden
+	compare_with "Talos 1.14 agrees" loader-1.14 talos-1.14.mod "" loader v1.14.1 loader
+	compare_with "Omni 1.9 agrees" omni-1.9 omni-1.9.mod omni omni v1.13.9 1.9
+fi
+finish
