@@ -1,5 +1,5 @@
 /* The resource types of Omni that we read or write, and the fields of their specs: one table for YAML keys, protobuf
- * field numbers and names, reading, printing and comparing (omni-template.md 3.1, 4, 7.1). */
+ * field numbers and names, reading, printing and comparing. */
 #ifndef RENDER_OMNI_TYPES_H
 #define RENDER_OMNI_TYPES_H
 
@@ -38,7 +38,7 @@ struct omni_type {
 	const char *ns;	  /* its namespace: "default", "ephemeral", … */
 	const struct spec_message *spec;
 	unsigned flags;
-	unsigned order; /* canonical order of templates, 1 first (omni-template.md 5.4); 0: not part of templates */
+	unsigned order; /* canonical order of templates, 1 first; 0: not part of templates */
 };
 
 const struct omni_type *omni_type_find(struct span name); /* exact; NULL: unknown */

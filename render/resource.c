@@ -1,55 +1,51 @@
 #include "render/resource.h"
 
-#include "base/cleanup.h"
-
 /* --- labels --------------------------------------------------------------------------------------------------------- */
 
-/* Index of the key, or where it would go. */
-static size_t label_place(const struct labels *labels, struct span key, bool *out_found)
+/* Where the key is, or where it belongs. */
+static size_t place_of(const struct labels *labels, struct span key)
 {
 	size_t low = 0, high = labels->count;
 	while (low < high) {
-		size_t middle = (low + high) / 2;
-		int order = span_cmp(labels->items[middle].key, key);
-		if (order == 0) {
-			*out_found = true;
-			return middle;
-		}
-		if (order < 0)
+		size_t middle = low + (high - low) / 2;
+		if (span_cmp(labels->items[middle].key, key) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	*out_found = false;
 	return low;
+}
+
+static bool is_at(const struct labels *labels, size_t place, struct span key)
+{
+	return place < labels->count && span_eq(labels->items[place].key, key);
 }
 
 void labels_set(struct arena *arena, struct labels *labels, struct span key, struct span value)
 {
-	bool found;
-	size_t at = label_place(labels, key, &found);
-	if (!found) {
-		ARENA_PUSH(arena, labels->items, labels->count, labels->cap) = (struct label){0};
-		memmove(&labels->items[at + 1], &labels->items[at], (labels->count - 1 - at) * sizeof *labels->items);
+	size_t place = place_of(labels, key);
+	if (is_at(labels, place, key)) {
+		labels->items[place].value = value;
+		return;
 	}
-	labels->items[at] = (struct label){key, value};
+	ARENA_PUSH(arena, labels->items, labels->count, labels->cap) = (struct label){{0}, {0}};
+	memmove(&labels->items[place + 1], &labels->items[place], (labels->count - 1 - place) * sizeof *labels->items);
+	labels->items[place] = (struct label){key, value};
 }
 
 void labels_remove(struct labels *labels, struct span key)
 {
-	bool found;
-	size_t at = label_place(labels, key, &found);
-	if (!found)
+	size_t place = place_of(labels, key);
+	if (!is_at(labels, place, key))
 		return;
-	memmove(&labels->items[at], &labels->items[at + 1], (labels->count - 1 - at) * sizeof *labels->items);
 	labels->count--;
+	memmove(&labels->items[place], &labels->items[place + 1], (labels->count - place) * sizeof *labels->items);
 }
 
 const struct label *labels_get(const struct labels *labels, const char *key)
 {
-	bool found;
-	size_t at = label_place(labels, span_of(key), &found);
-	return found ? &labels->items[at] : NULL;
+	size_t place = place_of(labels, span_of(key));
+	return is_at(labels, place, span_of(key)) ? &labels->items[place] : NULL;
 }
 
 bool labels_equal(const struct labels *a, const struct labels *b)
@@ -62,40 +58,37 @@ bool labels_equal(const struct labels *a, const struct labels *b)
 	return true;
 }
 
+static struct labels copy_labels(struct arena *arena, const struct labels *labels)
+{
+	struct labels copy = {ARENA_ARRAY(arena, struct label, labels->count), labels->count, labels->count};
+	for (size_t i = 0; i < labels->count; i++) {
+		copy.items[i].key = arena_copy(arena, labels->items[i].key);
+		copy.items[i].value = arena_copy(arena, labels->items[i].value);
+	}
+	return copy;
+}
+
 /* --- resources ------------------------------------------------------------------------------------------------------ */
 
 struct resource *resource_new(struct arena *arena, const struct omni_type *type, struct span id)
 {
 	struct resource *resource = ARENA_NEW(arena, struct resource);
-	*resource = (struct resource){
-		.type = type,
-		.type_name = span_of(type->name),
-		.ns = span_of(type->ns),
-		.id = id,
-		.owner = SPAN(""),
-		.created = SPAN(""),
-		.updated = SPAN(""),
-		.spec = node_map(arena, type->spec->field_count),
-	};
+	resource->type = type;
+	resource->type_name = span_of(type->name);
+	resource->ns = span_of(type->ns);
+	resource->id = id;
+	resource->spec = node_map(arena, 0);
 	return resource;
-}
-
-static struct labels copy_labels(struct arena *arena, const struct labels *from)
-{
-	struct labels copy = {ARENA_ARRAY(arena, struct label, from->count + 1), from->count, from->count + 1};
-	for (size_t i = 0; i < from->count; i++)
-		copy.items[i] = (struct label){arena_copy(arena, from->items[i].key), arena_copy(arena, from->items[i].value)};
-	return copy;
 }
 
 struct resource *resource_copy(struct arena *arena, const struct resource *resource)
 {
 	struct resource *copy = ARENA_NEW(arena, struct resource);
 	*copy = *resource;
-	struct span *const spans[] = {&copy->type_name, &copy->ns,	&copy->id,   &copy->owner, &copy->created,
+	struct span *const texts[] = {&copy->type_name, &copy->ns,   &copy->id,	    &copy->owner, &copy->created,
 				      &copy->updated,	&copy->file, &copy->object, &copy->path};
-	for (size_t i = 0; i < COUNT_OF(spans); i++)
-		*spans[i] = arena_copy(arena, *spans[i]);
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		*texts[i] = arena_copy(arena, *texts[i]);
 	copy->labels = copy_labels(arena, &resource->labels);
 	copy->annotations = copy_labels(arena, &resource->annotations);
 	copy->finalizers = ARENA_ARRAY(arena, struct span, resource->finalizer_count);

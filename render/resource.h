@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/fail.h"
 #include "base/span.h"
 #include "base/text.h"
 #include "render/diag.h"
@@ -65,12 +66,27 @@ void resource_push(struct arena *arena, struct resource_list *list, struct resou
 /* "ConfigPatches.omni.sidero.dev(demo)" */
 struct span resource_name(struct arena *arena, const struct resource *resource);
 
-/* Omni's resource document {metadata, spec} (omni-template.md 7.1, 7.3), without "---". With `complete` as
- * `omnictl get -o yaml` prints (every spec field, version, dates); else as a template render, without dates. */
+/* Omni's resource document {metadata, spec}, without "---": every field of the spec, absent messages as null. With
+ * `complete` as `omnictl get -o yaml` prints it (indent 4, version, dates); else as a rendered template (indent 2, no
+ * version, no dates). What is printed reads back as the same resource. */
 void resource_print(struct text *out, const struct resource *resource, bool complete);
 
 /* Read such a document. Faults become diagnostics (unknown type, wrong shape, unknown spec key as a warning with the
- * right spelling); NULL when the resource is unusable. */
+ * right spelling); NULL when the resource is unusable. An absent namespace is that of the type. An absent id and types
+ * that users may not write are the caller's business. */
 struct resource *resource_read(struct arena *arena, const struct node *root, const struct diag_at *at);
+
+/* The same with a way to read `compresseddata`; without one (NULL, or resource_read) such content is an error. */
+struct resource_expander {
+	bool (*expand)(void *ctx, struct arena *arena, struct span compressed, struct span *out_text, struct fail *fail);
+	void *ctx;
+};
+struct resource *resource_read_with(struct arena *arena, const struct node *root, const struct diag_at *at,
+				    const struct resource_expander *expander);
+
+/* A spec as resource_read leaves it, from a map that may hold zero values and any order of keys. NODE_ABSENT when there
+ * are errors. */
+struct node resource_read_spec(struct arena *arena, const struct omni_type *type, const struct node *map,
+			       const struct diag_at *at, const struct resource_expander *expander);
 
 #endif

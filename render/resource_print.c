@@ -1,15 +1,26 @@
-/* Omni's resource document, as omnictl prints it: metadata in a fixed order, every field of the spec in the order of its
- * declaration, enums as numbers, absent messages null, empty lists [], empty texts nothing behind the colon. */
-#include <inttypes.h>
-
-#include "render/emit.h"
 #include "render/resource.h"
 
-/* --- the spec with its defaults ------------------------------------------------------------------------------------- */
+#include <stdio.h>
 
-static struct node complete(struct arena *arena, const struct spec_message *message, const struct node *spec);
+#include "render/emit.h"
 
-static struct node zero(const struct spec_field *field)
+/* --- spec ----------------------------------------------------------------------------------------------------------- */
+
+static struct node constant(enum node_kind kind, const char *text)
+{
+	return (struct node){.kind = (uint8_t)kind, .len = (uint32_t)strlen(text), .text = text};
+}
+
+/* Omni prints bytes as a list of numbers. */
+static struct node byte_list(struct arena *arena, const struct node *bytes)
+{
+	struct node list = node_seq(arena, bytes->len);
+	for (uint32_t i = 0; i < bytes->len; i++)
+		node_push(&list, node_int(arena, (unsigned char)bytes->text[i]));
+	return list;
+}
+
+static struct node zero_value(const struct spec_field *field)
 {
 	if (field->is_repeated || field->kind == SPEC_BYTES)
 		return (struct node){.kind = NODE_SEQ};
@@ -18,105 +29,111 @@ static struct node zero(const struct spec_field *field)
 	case SPEC_BOOL: return node_bool(false);
 	case SPEC_MESSAGE: return node_null();
 	case SPEC_MAP: return (struct node){.kind = NODE_MAP};
-	default: return (struct node){.kind = NODE_INT, .text = "0", .len = 1};
+	default: return constant(NODE_INT, "0");
 	}
 }
 
-static struct node completed(struct arena *arena, const struct spec_field *field, const struct node *value)
+static struct node whole_message(struct arena *arena, const struct spec_message *message, const struct node *map);
+
+static struct node whole_list(struct arena *arena, const struct spec_message *message, const struct node *list)
 {
-	if (value == NULL)
-		return zero(field);
-	if (field->kind != SPEC_MESSAGE)
-		return *value;
-	if (!field->is_repeated)
-		return complete(arena, field->message, value);
-	struct node list = node_seq(arena, value->len);
-	for (uint32_t i = 0; i < value->len; i++)
-		node_push(&list, complete(arena, field->message, &value->items[i]));
-	return list;
+	struct node out = node_seq(arena, list->len);
+	for (uint32_t i = 0; i < list->len; i++)
+		node_push(&out, whole_message(arena, message, &list->items[i]));
+	return out;
 }
 
-/* Depth is that of the table: bounded. */
-static struct node complete(struct arena *arena, const struct spec_message *message, const struct node *spec)
+/* Every field in the order of the table. As deep as the tables are. */
+static struct node whole_message(struct arena *arena, const struct spec_message *message, const struct node *map)
 {
-	struct node map = node_map(arena, message->field_count);
-	for (size_t i = 0; i < message->field_count; i++)
-		node_put(&map, message->fields[i].key, completed(arena, &message->fields[i], node_get(spec, message->fields[i].key)));
-	return map;
+	struct node out = node_map(arena, message->field_count);
+	for (size_t i = 0; i < message->field_count; i++) {
+		const struct spec_field *field = &message->fields[i];
+		const struct node *value = node_get(map, field->key);
+		if (value == NULL)
+			node_put(&out, field->key, zero_value(field));
+		else if (field->kind == SPEC_MESSAGE && field->is_repeated)
+			node_put(&out, field->key, whole_list(arena, field->message, value));
+		else if (field->kind == SPEC_MESSAGE)
+			node_put(&out, field->key, whole_message(arena, field->message, value));
+		else if (field->kind == SPEC_BYTES && value->kind == NODE_STRING)
+			node_put(&out, field->key, byte_list(arena, value));
+		else
+			node_put(&out, field->key, *value);
+	}
+	return out;
 }
 
 /* --- metadata ------------------------------------------------------------------------------------------------------- */
 
-/* omnictl prints an empty text as nothing; null would be written as a word. */
-static void add_line(struct text *out, const char *key, struct span value)
+/* Empty texts are written as nothing behind the colon. */
+static void put_text(struct node *map, struct span key, struct span text)
 {
-	text_addf(out, "  %s:", key);
-	if (value.len > 0) {
-		struct node node = node_string(value);
-		text_addc(out, ' ');
-		emit_document(out, &node, EMIT_RESOURCE, false);
-	} else {
-		text_addc(out, '\n');
-	}
+	node_put_span(map, key, text.len == 0 ? (struct node){0} : node_string(text));
 }
 
-static void add_labels(struct text *out, struct arena *arena, const char *key, const struct labels *labels)
+static void put_labels(struct arena *arena, struct node *map, const char *key, const struct labels *labels)
 {
 	if (labels->count == 0)
 		return;
-	struct node inner = node_map(arena, labels->count), outer = node_map(arena, 1);
+	struct node out = node_map(arena, labels->count);
 	for (size_t i = 0; i < labels->count; i++)
-		node_put_span(&inner, labels->items[i].key, node_string(labels->items[i].value));
-	node_put(&outer, key, inner);
-	struct text block;
-	text_init(&block, TEXT_NO_LIMIT);
-	emit_document(&block, &outer, EMIT_RESOURCE, false);
-	struct span rest = text_span(&block), line;
-	while (rest.len > 0 && span_next(&rest, '\n', &line))
-		text_addf(out, "  %.*s\n", SPAN_ARG(line));
-	text_done(&block);
+		put_text(&out, labels->items[i].key, labels->items[i].value);
+	node_put(map, key, out);
 }
 
-static void add_finalizers(struct text *out, const struct resource *resource)
+static void put_finalizers(struct arena *arena, struct node *map, const struct resource *resource)
 {
 	if (resource->finalizer_count == 0)
 		return;
-	text_adds(out, "  finalizers:\n");
-	for (size_t i = 0; i < resource->finalizer_count; i++) {
-		struct node node = node_string(resource->finalizers[i]);
-		text_adds(out, "    - ");
-		emit_document(out, &node, EMIT_RESOURCE, false);
-	}
+	struct node out = node_seq(arena, resource->finalizer_count);
+	for (size_t i = 0; i < resource->finalizer_count; i++)
+		node_push(&out, node_string(resource->finalizers[i]));
+	node_put(map, "finalizers", out);
 }
 
-static void add_metadata(struct text *out, struct arena *arena, const struct resource *resource, bool is_complete)
+static void put_time(struct node *map, const char *key, struct span time)
 {
-	text_adds(out, "metadata:\n");
-	add_line(out, "namespace", resource->ns);
-	add_line(out, "type", resource->type_name);
-	add_line(out, "id", resource->id);
-	if (resource->version == 0)
-		text_adds(out, "  version: undefined\n");
-	else
-		text_addf(out, "  version: %" PRIu64 "\n", resource->version);
-	add_line(out, "owner", resource->owner);
-	text_addf(out, "  phase: %s\n", resource->phase == RESOURCE_RUNNING ? "running" : "tearingDown");
-	if (is_complete) {
-		add_line(out, "created", resource->created.len > 0 ? resource->created : SPAN("1970-01-01T00:00:00Z"));
-		add_line(out, "updated", resource->updated.len > 0 ? resource->updated : SPAN("1970-01-01T00:00:00Z"));
-	}
-	add_labels(out, arena, "labels", &resource->labels);
-	add_labels(out, arena, "annotations", &resource->annotations);
-	add_finalizers(out, resource);
+	struct node node = {.kind = NODE_TIME, .len = (uint32_t)time.len, .text = time.ptr};
+	node_put(map, key, time.len == 0 ? (struct node){0} : node);
 }
 
-void resource_print(struct text *out, const struct resource *resource, bool is_complete)
+static struct node version_node(struct arena *arena, uint64_t version)
+{
+	if (version == 0)
+		return node_string(SPAN("undefined"));
+	struct span digits = arena_spanf(arena, "%llu", (unsigned long long)version);
+	return (struct node){.kind = NODE_INT, .len = (uint32_t)digits.len, .text = digits.ptr};
+}
+
+static struct node metadata_node(struct arena *arena, const struct resource *resource, bool complete)
+{
+	enum { KEYS = 11 };
+	struct node map = node_map(arena, KEYS);
+	put_text(&map, SPAN("namespace"), resource->ns);
+	put_text(&map, SPAN("type"), resource->type_name);
+	put_text(&map, SPAN("id"), resource->id);
+	node_put(&map, "version", version_node(arena, complete ? resource->version : 0));
+	put_text(&map, SPAN("owner"), resource->owner);
+	put_text(&map, SPAN("phase"), resource->phase == RESOURCE_RUNNING ? SPAN("running") : SPAN("tearingDown"));
+	if (complete) {
+		put_time(&map, "created", resource->created);
+		put_time(&map, "updated", resource->updated);
+	}
+	put_labels(arena, &map, "labels", &resource->labels);
+	put_labels(arena, &map, "annotations", &resource->annotations);
+	put_finalizers(arena, &map, resource);
+	return map;
+}
+
+void resource_print(struct text *out, const struct resource *resource, bool complete)
 {
 	struct arena arena;
 	arena_init(&arena, ARENA_NO_LIMIT);
-	add_metadata(out, &arena, resource, is_complete);
-	struct node outer = node_map(&arena, 1);
-	node_put(&outer, "spec", resource->type == NULL ? resource->spec : complete(&arena, resource->type->spec, &resource->spec));
-	emit_document(out, &outer, EMIT_RESOURCE, false);
+	struct node root = node_map(&arena, 2);
+	node_put(&root, "metadata", metadata_node(&arena, resource, complete));
+	node_put(&root, "spec", resource->type == NULL ? resource->spec
+						       : whole_message(&arena, resource->type->spec, &resource->spec));
+	emit_document(out, &root, complete ? EMIT_CONTENT : EMIT_RESOURCE, false);
 	arena_done(&arena);
 }
