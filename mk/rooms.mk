@@ -23,6 +23,7 @@ ldlibs = $(if $(filter agent%,$(1)),$(AGENT_LDLIBS),-lyaml -lcrypto)
 PROTOS := $(sort $(wildcard agent/omni/proto/*.proto))
 PROTO_C := $(PROTOS:%.proto=$(B)/gen/%.pb-c.c)
 PROTO_H := $(PROTO_C:.c=.h)
+.SECONDARY: $(PROTO_C) $(PROTO_H)
 $(B)/gen/%.pb-c.c $(B)/gen/%.pb-c.h: %.proto
 	$(call say,GEN,$<)
 	@mkdir -p $(B)/gen
