@@ -16,9 +16,11 @@ struct diag_at build_at(struct build *build, const struct document *document)
 void build_mark_incomplete(struct build *build, struct span file)
 {
 	struct fleet *fleet = build->fleet;
+	void **place = map_at(&build->broken, file);
 	fleet->is_incomplete = true;
-	if (fleet->broken_count > 0 && span_eq(fleet->broken_files[fleet->broken_count - 1], file))
+	if (*place != NULL)
 		return;
+	*place = fleet;
 	ARENA_PUSH(build->arena, fleet->broken_files, fleet->broken_count, fleet->broken_cap) = file;
 }
 

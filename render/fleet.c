@@ -20,7 +20,7 @@ static void open_build(struct build *build, struct fleet *fleet, struct tree *tr
 	text_init(&build->scratch, TEXT_NO_LIMIT);
 	struct map *maps[] = {&build->objects,	      &build->units, &build->units_by_ns, &build->connections,
 			      &build->connection_ns,  &build->names, &build->machines,	  &build->ids,
-			      &build->files,	      &build->patches_done};
+			      &build->files,	      &build->patches_done, &build->broken};
 	for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
 		map_init(maps[i], &build->joins);
 }
@@ -32,23 +32,24 @@ static void close_build(struct build *build)
 	text_done(&build->scratch);
 }
 
-/* Check one cluster; render and translate it when nothing is wrong. */
+/* Render and check one cluster; translate it when nothing is wrong. */
 static void finish_unit(struct build *build, struct unit *unit)
 {
 	const struct fleet_options *options = &build->fleet->options;
 	struct cluster *cluster = unit->cluster;
 	struct template template;
+	if (cluster->is_template && map_get(&build->broken, unit->parts[0].document->file) != NULL)
+		cluster->has_errors = true; /* the part that is missing may be a set of machines */
 	arena_reset(&build->temporary);
 	template_open(build, unit, &template);
+	bool is_whole = cluster->head != NULL && cluster->name.len > 0;
+	if (options->render && is_whole && !cluster->has_errors)
+		cluster_render(build, cluster); /* before the rules: they do not change the bytes */
 	size_t before = build->fleet->diags.error_count;
 	template_check(&template);
 	if (build->fleet->diags.error_count > before)
 		cluster->has_errors = true;
-	if (cluster->has_errors || cluster->head == NULL || cluster->name.len == 0)
-		return;
-	if (options->render)
-		cluster_render(build, cluster);
-	if (options->translate)
+	if (options->translate && is_whole && !cluster->has_errors)
 		template_translate(&template);
 }
 

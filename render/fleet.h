@@ -2,7 +2,7 @@
  * grouped into clusters, rendered to template bytes and translated to the Omni resources that they expect.
  *
  *   fleet_load     parse, classify, validate against the kinds, assemble, cross-document rules
- *   cluster_render template bytes and hash           (lazily by fleet_render for all)
+ *   cluster_render template bytes and hash
  *   cluster_translate expected resources
  *
  * Nothing here touches network, clock, environment, locale, threads or logs. */
@@ -43,7 +43,7 @@ enum document_class {
 };
 
 struct document {
-	struct span file, source; /* its path in the tree; the bytes of that file */
+	struct span file, source; /* its path in the tree; the bytes of that file, kept only of templates */
 	struct node root;
 	size_t begin, end; /* its bytes in the file */
 	enum document_class class;

@@ -19,6 +19,7 @@ struct build {
 	struct map names;	      /* name of a cluster in Omni → struct claim */
 	struct map machines;	      /* machine ID → struct claim */
 	struct map ids;		      /* type of resource → struct map of ID → struct claim */
+	struct map broken;	      /* files of which something is missing */
 	struct map files;	      /* clean path → struct tree_content */
 	struct map patches_done;      /* "file\ntalos version" → whether the patch file is good */
 	struct arena joins;	      /* of the maps; goes when the fleet is there */
@@ -64,7 +65,7 @@ struct span build_omni(struct build *build, struct span ns, struct span connecti
 struct map *build_ids(struct build *build, struct span type_name);
 void build_taint(const struct claim *claim);
 
-/* The input of this document was incomplete, or it cannot be told what it belonged to. */
+/* Something of this file could not be read, or it cannot be told what it belonged to. */
 void build_mark_incomplete(struct build *build, struct span file);
 
 /* fleet_read.c: files to documents, classified and checked against their kinds. */

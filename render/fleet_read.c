@@ -8,7 +8,7 @@ enum { LIST_DEPTH_MAX = 4, NEAR = 3 };
 
 struct reading {
 	struct build *build;
-	struct span file, source;
+	struct span file;
 	size_t begin, end;
 	bool has_template; /* the file holds documents of a cluster template */
 };
@@ -36,7 +36,6 @@ static struct document *add_document(struct reading *reading, const struct node 
 	struct document *document = ARENA_NEW(fleet->arena, struct document);
 	*document = (struct document){
 		.file = reading->file,
-		.source = reading->source,
 		.root = *root,
 		.begin = reading->begin,
 		.end = reading->end,
@@ -203,13 +202,23 @@ static void check_strangers(struct reading *reading, size_t first)
 static bool read_bytes(struct build *build, struct tree_file *file)
 {
 	struct fail fail = {0};
-	if (file->bytes.ptr != NULL)
-		return true;
-	if (build->tree->read != NULL && build->tree->read(build->tree->ctx, file->path, &file->bytes, &fail))
+	if (tree_load(build->tree, file, &fail))
 		return true;
 	struct diag_at at = {&build->fleet->diags, file->path, SPAN("")};
-	diag_error(&at, "Unreadable", NULL, "", "%s", fail.text[0] == '\0' ? "the file cannot be read" : fail.text);
+	diag_error(&at, "Unreadable", NULL, "", "%s", fail.text);
 	return false;
+}
+
+/* A template is rendered as its own bytes; of all other files the nodes are enough. */
+static void keep_or_drop(struct reading *reading, struct tree_file *file, size_t first)
+{
+	struct fleet *fleet = reading->build->fleet;
+	if (!reading->has_template) {
+		tree_drop(reading->build->tree, file);
+		return;
+	}
+	for (size_t i = first; i < fleet->document_count; i++)
+		fleet->documents[i]->source = file->bytes;
 }
 
 static void read_file(struct build *build, struct tree_file *file)
@@ -225,13 +234,13 @@ static void read_file(struct build *build, struct tree_file *file)
 	}
 	if (!load_yaml(build->arena, file->bytes, LOAD_AUTO, &fleet->options.load_limits, &at, &documents, &count))
 		build_mark_incomplete(build, file->path);
-	reading.source = file->bytes;
 	for (size_t i = 0; i < count; i++) {
 		reading.begin = documents[i].begin;
 		reading.end = documents[i].end;
 		read_object(&reading, &documents[i].root, 0);
 	}
 	check_strangers(&reading, first);
+	keep_or_drop(&reading, file, first);
 }
 
 bool fleet_read(struct build *build, struct fail *fail)
@@ -242,5 +251,6 @@ bool fleet_read(struct build *build, struct fail *fail)
 		if (fleet->document_count > fleet->options.load_limits.max_documents)
 			return fail_set(fail, FAIL_TOO_BIG, "more than %zu documents", fleet->options.load_limits.max_documents);
 	}
+	fleet->is_incomplete |= build->tree->is_incomplete;
 	return true;
 }

@@ -108,10 +108,8 @@ static bool check_list(struct scanner *scanner)
 		enum token token = scan(scanner);
 		if (token == TOKEN_CLOSE)
 			return true;
-		if (is_word(token) == behind_word && token != TOKEN_COMMA)
+		if (token != TOKEN_COMMA && (behind_word || !is_word(token)))
 			return unexpected(scanner, behind_word ? "\",\" or \")\"" : "a value");
-		if (token != TOKEN_COMMA && !is_word(token))
-			return unexpected(scanner, "a value");
 		behind_word = is_word(token);
 	}
 }

@@ -61,6 +61,9 @@ bool template_read_file(struct template *template, const struct template_doc *do
 			const struct field_path *path, struct span file, struct span *out_path,
 			struct span *out_bytes);
 
+/* The bytes of an input file again; empty when it cannot be read a second time. */
+struct span template_source(struct template *template, struct span file);
+
 /* template_content.c: the content of an item below `key` ("inline", "job") or in its file; faults are reported. */
 bool template_read_content(struct template *template, const struct template_doc *doc, struct template_item *item,
 			   const struct field_path *path, const char *key);

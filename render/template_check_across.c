@@ -20,6 +20,16 @@ static struct span set_label(const struct template_doc *doc)
 	return doc->kind == TEMPLATE_CONTROL_PLANE ? SPAN("the control plane") : doc->document->object;
 }
 
+/* Where the name of a document is written: custom resources have a field for it, or take that of the object. */
+static const char *name_path(const struct template *template, const struct template_doc *doc, const char *field)
+{
+	if (template->is_plain)
+		return "name";
+	if (template_text(node_get(&doc->document->root, "spec"), field).len == 0)
+		return "metadata.name";
+	return strcmp(field, "machineID") == 0 ? "spec.machineID" : "spec.workerSetName";
+}
+
 /* --- counts ------------------------------------------------------------------------------------------------------- */
 
 static void report_second(const struct template *template, const struct template_doc *doc, const struct template_doc *first,
@@ -91,7 +101,7 @@ static void check_set_name(struct across *across, const struct template_doc *doc
 	const struct template_doc *first = *place;
 	const struct node *name = node_get(doc->node, "name");
 	struct diag *diag = diag_error(&doc->at, "DuplicateWorkers", node_is_set(name) ? name : doc->node,
-				       across->template->is_plain ? "name" : "spec.workerSetName",
+				       name_path(across->template, doc, "workerSetName"),
 				       "the workers \"%.*s\" are there twice, first in %.*s:%u", SPAN_ARG(doc->set_name),
 				       SPAN_ARG(first->document->file), first->document->root.line);
 	diag_hint(&doc->at, diag, "give each set of workers a name of its own");
@@ -136,13 +146,6 @@ static void collect_set(struct across *across, const struct template_doc *doc)
 
 /* --- Machine documents -------------------------------------------------------------------------------------------- */
 
-static const char *machine_path(const struct template *template, const struct template_doc *doc)
-{
-	if (template->is_plain)
-		return "name";
-	return node_text_at(&doc->document->root, "spec.machineID").len > 0 ? "spec.machineID" : "metadata.name";
-}
-
 static void check_machine_once(struct across *across, const struct template_doc *doc, struct span id)
 {
 	void **place = map_at(&across->named, id);
@@ -153,7 +156,7 @@ static void check_machine_once(struct across *across, const struct template_doc 
 	/* Omni's client takes the last one when nothing else clashes: hence no error for plain templates here. */
 	const struct template_doc *first = *place;
 	diag_add(&doc->at, across->template->is_plain ? DIAG_WARNING : DIAG_ERROR, "DuplicateMachine",
-		 node_get(doc->node, "name"), machine_path(across->template, doc),
+		 node_get(doc->node, "name"), name_path(across->template, doc, "machineID"),
 		 "machine %.*s is described twice, first in %.*s:%u", SPAN_ARG(id), SPAN_ARG(first->document->file),
 		 first->document->root.line);
 }
@@ -168,7 +171,7 @@ static void check_machine_use(struct across *across, const struct template_doc *
 	check_machine_once(across, doc, id);
 	const struct use *use = map_get(&across->machines, id);
 	if (use == NULL) {
-		struct diag *diag = diag_error(&doc->at, "UnusedMachine", name, machine_path(across->template, doc),
+		struct diag *diag = diag_error(&doc->at, "UnusedMachine", name, name_path(across->template, doc, "machineID"),
 					       "machine %.*s is in no set of the cluster", SPAN_ARG(id));
 		diag_hint(&doc->at, diag, "list it below machines of the control plane or of workers, or remove it here");
 	} else if (use->set->kind == TEMPLATE_CONTROL_PLANE && template_bool(locked)) {

@@ -27,7 +27,8 @@ static void check_cluster_name(struct template_doc *doc)
 	const struct node *node = node_get(doc->node, "name");
 	struct span rest = template_text(doc->node, "name");
 	if (rest.len == 0) {
-		required(doc, node, &path, "the name of the cluster");
+		if (!node_is(node, NODE_SEQ) && !node_is(node, NODE_MAP))
+			required(doc, node, &path, "the name of the cluster");
 		return;
 	}
 	while (rest.len > 0) {
@@ -42,7 +43,7 @@ static void check_cluster_name(struct template_doc *doc)
 			   "the name of a cluster is made of letters, digits, dashes and underscores");
 }
 
-static bool check_version(const struct template_doc *doc, const char *owner, const char *product)
+static void check_version(const struct template_doc *doc, const char *owner, const char *product)
 {
 	struct field_path up = path_key(doc->root, owner), path = path_key(&up, "version");
 	const struct node *map = node_get(doc->node, owner), *node = node_get(map, "version");
@@ -52,15 +53,15 @@ static bool check_version(const struct template_doc *doc, const char *owner, con
 	if (text.len == 0) {
 		char what[48];
 		snprintf(what, sizeof what, "the %s version", product);
-		required(doc, node_is_set(map) ? map : NULL, &path, what);
-		return false;
+		if (!node_is_set(map) || (node_is(map, NODE_MAP) && (!node_is_set(node) || node_is_scalar(node))))
+			required(doc, map, &path, what);
+		return;
 	}
 	if (semver_parse(text, &version, &fail))
-		return true;
+		return;
 	struct diag *diag = diag_error(&doc->at, "InvalidVersion", node, PATH_TEXT(&path), "\"%.*s\" is no %s version: %s",
 				       SPAN_ARG(text), product, fail.text);
 	diag_hint(&doc->at, diag, "write three numbers such as %s", product[0] == 'T' ? "v1.13.5" : "v1.36.1");
-	return false;
 }
 
 static void check_talos_v(const struct template_doc *doc)
@@ -145,21 +146,12 @@ static void check_role(const struct template_doc *doc)
 		    "move bootstrapSpec to the ControlPlane document");
 }
 
-/* Also where it comes from metadata.name, which the rules of the kind do not look at. */
-static void check_reserved_name(const struct template *template, const struct template_doc *doc)
+static void check_reserved_name(const struct template_doc *doc)
 {
 	const struct node *node = node_get(doc->node, "name");
 	if (doc->kind != TEMPLATE_WORKERS || !span_is(node_source_text(node), "control-planes"))
 		return;
-	const char *path = template->is_plain ? "name" : "spec.workerSetName";
-	if (!template->is_plain) {
-		const struct node *spec = node_get(&doc->document->root, "spec");
-		if (template_text(spec, "workerSetName").len == 0)
-			path = "metadata.name";
-		else if (doc->document->has_errors)
-			return;
-	}
-	struct diag *diag = diag_error(&doc->at, "ReservedName", node, path,
+	struct diag *diag = diag_error(&doc->at, "ReservedName", node, "name",
 				       "workers cannot be named \"control-planes\": that is the set of the control plane");
 	diag_hint(&doc->at, diag, "choose another name for the workers");
 }
@@ -215,9 +207,10 @@ static void check_class(const struct template *template, const struct template_d
 
 void template_check_set(struct template *template, struct template_doc *doc)
 {
-	if (template->is_plain)
+	if (template->is_plain) {
 		check_role(doc);
-	check_reserved_name(template, doc);
+		check_reserved_name(doc);
+	}
 	template_check_descriptors(doc, doc->node, doc->root);
 	check_class(template, doc);
 	check_machines(template, doc);

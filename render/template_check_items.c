@@ -57,6 +57,15 @@ static struct patch_check patch_options(const struct template *template, const s
 	};
 }
 
+/* Text in a block shows faults at its own lines only with the file at hand, which is not kept of custom resources. */
+static struct span source_of(struct template *template, const struct template_doc *doc, const struct node *content)
+{
+	bool is_block = node_is(content, NODE_STRING) && (content->style == NODE_LITERAL || content->style == NODE_FOLDED);
+	if (!is_block || doc->document->source.len > 0)
+		return doc->document->source;
+	return template_source(template, doc->document->file);
+}
+
 static void check_patch_file(struct template *template, const struct template_doc *doc,
 			     const struct template_item *item, const struct field_path *path)
 {
@@ -86,6 +95,7 @@ static void check_patch_content(struct template *template, const struct template
 	struct patch_check check = patch_options(template, doc, &doc->at);
 	if (!template_read_content(template, doc, item, path, "inline"))
 		return;
+	check.source = source_of(template, doc, node_get(item->node, "inline"));
 	if (item->file.len > 0)
 		check_patch_file(template, doc, item, path);
 	else

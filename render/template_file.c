@@ -25,6 +25,12 @@ static const struct tree_content *read_path(struct build *build, struct span pat
 	return content;
 }
 
+struct span template_source(struct template *template, struct span file)
+{
+	const struct tree_content *content = read_path(template->build, file);
+	return content->is_there ? content->bytes : SPAN("");
+}
+
 static bool is_readable_path(struct span file)
 {
 	return file.len > 0 && memchr(file.ptr, '\0', file.len) == NULL && !span_ends(file, "/") &&
