@@ -4,7 +4,7 @@
 set -eu
 
 BUILD="gcc libc6-dev make pkg-config git ca-certificates libgit2-dev libyaml-dev libcurl4-openssl-dev libjansson-dev
-	libprotobuf-c-dev protobuf-c-compiler libssl-dev libzstd-dev libseccomp-dev"
+	libmicrohttpd-dev libprotobuf-c-dev protobuf-c-compiler libssl-dev libzstd-dev libseccomp-dev"
 CHECK="libcmocka-dev clang binutils curl unzip openssh-client openssh-server gnupg procps python3-minimal"
 
 # The Go toolchain for tests, as the module registry of Go packs it; renew all three together.
@@ -53,7 +53,7 @@ find_elsewhere() { # command:package…
 }
 
 build_commands="gcc:gcc make:make pkg-config:pkg-config git:git protoc-c:protobuf-c-compiler libgit2.pc:libgit2-dev
-	yaml-0.1.pc:libyaml-dev libcurl.pc:libcurl4-openssl-dev jansson.pc:libjansson-dev libprotobuf-c.pc:libprotobuf-c-dev
+	yaml-0.1.pc:libyaml-dev libcurl.pc:libcurl4-openssl-dev jansson.pc:libjansson-dev libmicrohttpd.pc:libmicrohttpd-dev libprotobuf-c.pc:libprotobuf-c-dev
 	openssl.pc:libssl-dev libzstd.pc:libzstd-dev libseccomp.pc:libseccomp-dev"
 check_commands="cmocka.pc:libcmocka-dev clang:clang curl:curl unzip:unzip ssh-keygen:openssh-client gpg:gnupg
 	readelf:binutils"

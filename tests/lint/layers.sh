@@ -27,6 +27,7 @@ git2.h          | agent/source
 git2/           | agent/source
 curl/           | agent/omni agent/kube agent/source
 jansson.h       | agent
+microhttpd.h    | agent/http.c
 protobuf-c/     | agent/omni
 zstd.h          | agent/omni
 seccomp.h       | agent/source
