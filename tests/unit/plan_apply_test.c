@@ -5,8 +5,6 @@
 #include "agent/plan/internal.h"
 #include "tests/unit/plan_make.h"
 
-#include "tests/unit/memory_store.c"
-
 struct bench {
 	struct arena arena;
 	struct maker m;

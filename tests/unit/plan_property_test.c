@@ -5,8 +5,6 @@
 #include "agent/plan/internal.h"
 #include "tests/unit/plan_random.h"
 
-#include "tests/unit/memory_store.c"
-
 enum { SEEDS = 150, KILL_SEEDS = 12, ROUNDS_MAX = 60 };
 
 struct world {
