@@ -79,7 +79,7 @@ static void check_trimmed(const struct check *check)
 static bool is_scheme(struct span s)
 {
 	for (size_t i = 0; i < s.len; i++)
-		if (!isalnum((unsigned char)s.ptr[i]) && strchr("+-.", s.ptr[i]) == NULL)
+		if (!isalnum((unsigned char)s.ptr[i]) && s.ptr[i] != '+' && s.ptr[i] != '-' && s.ptr[i] != '.')
 			return false;
 	return s.len > 0 && isalpha((unsigned char)s.ptr[0]);
 }
