@@ -26,13 +26,19 @@ void build_mark_incomplete(struct build *build, struct span file)
 
 static struct span object_key(struct build *build, struct span ns, struct span name)
 {
-	return arena_spanf(build->arena, "%.*s/%.*s", SPAN_ARG(ns), SPAN_ARG(name));
+	char *key = arena_alloc(&build->joins, ns.len + name.len + 1);
+	if (ns.len > 0)
+		memcpy(key, ns.ptr, ns.len);
+	key[ns.len] = '/';
+	if (name.len > 0)
+		memcpy(key + ns.len + 1, name.ptr, name.len);
+	return (struct span){key, ns.len + name.len + 1};
 }
 
 static struct span full_name(struct build *build, const struct document *document)
 {
-	return arena_spanf(build->arena, "%s/%.*s/%.*s", document->kind->name, SPAN_ARG(document->ns),
-			   SPAN_ARG(document->name));
+	struct span kind = span_of(document->kind->name);
+	return object_key(build, object_key(build, kind, document->ns), document->name);
 }
 
 static bool is_first_of_its_name(struct build *build, const struct document *document)
@@ -59,21 +65,23 @@ static bool index_object(struct build *build, struct document *document)
 
 static struct unit *new_unit(struct build *build, const struct document *head, bool is_template)
 {
-	struct unit *unit = ARENA_NEW(build->arena, struct unit);
+	struct unit *unit = ARENA_NEW(&build->joins, struct unit);
+	unit->last = &unit->first;
 	unit->cluster = ARENA_NEW(build->arena, struct cluster);
 	unit->cluster->is_template = is_template;
 	unit->cluster->ns = is_template ? SPAN("") : head->ns;
-	ARENA_PUSH(build->arena, build->order, build->order_count, build->order_cap) = unit;
+	ARENA_PUSH(&build->joins, build->order, build->order_count, build->order_cap) = unit;
 	return unit;
 }
 
 static void add_part(struct build *build, struct unit *unit, const struct document *document, int rank,
 		     const struct node *name_node)
 {
-	struct part *part = &ARENA_PUSH(build->arena, unit->parts, unit->part_count, unit->part_cap);
-	*part = (struct part){.document = document, .rank = rank, .name = document->name, .name_node = name_node};
-	part->key = rank == RANK_WORKERS || rank == RANK_MACHINE ? node_text(name_node) : SPAN("");
-	unit->control_plane_count += rank == RANK_CONTROL_PLANE;
+	struct part *part = ARENA_NEW(&build->joins, struct part);
+	*part = (struct part){.document = document, .rank = rank, .name_node = name_node};
+	*unit->last = part;
+	unit->last = &part->next;
+	unit->part_count++;
 	unit->cluster->has_errors |= document->has_errors;
 }
 
@@ -208,7 +216,7 @@ static void add_template(struct build *build, const struct document *document, s
 	static const int ranks[] = {RANK_CLUSTER, RANK_CONTROL_PLANE, RANK_WORKERS, RANK_MACHINE};
 	const struct node *root = &document->root;
 	enum template_kind kind = template_kind_find(node_text_at(root, "kind"));
-	if (*unit == NULL || !span_eq((*unit)->parts[0].document->file, document->file))
+	if (*unit == NULL || !span_eq((*unit)->first->document->file, document->file))
 		*unit = new_unit(build, document, true);
 	struct cluster *cluster = (*unit)->cluster;
 	add_part(build, *unit, document, ranks[kind], node_get(root, "name"));
@@ -224,18 +232,22 @@ static int compare_parts(const void *a, const void *b)
 {
 	const struct part *x = a, *y = b;
 	int order = x->rank - y->rank;
+	if (order == 0 && x->rank >= RANK_WORKERS)
+		order = span_cmp(node_text(x->name_node), node_text(y->name_node));
 	if (order == 0)
-		order = span_cmp(x->key, y->key);
-	if (order == 0)
-		order = span_cmp(x->name, y->name);
+		order = span_cmp(x->document->name, y->document->name);
 	if (order == 0)
 		order = x->document < y->document ? -1 : x->document > y->document;
 	return order;
 }
 
-static void finish_unit(struct build *build, struct unit *unit)
+void assemble_finish(struct build *build, struct unit *unit)
 {
 	struct cluster *cluster = unit->cluster;
+	unit->parts = ARENA_ARRAY(&build->temporary, struct part, unit->part_count);
+	size_t count = 0;
+	for (const struct part *part = unit->first; part != NULL; part = part->next)
+		unit->parts[count++] = *part;
 	if (!cluster->is_template)
 		qsort(unit->parts, unit->part_count, sizeof *unit->parts, compare_parts);
 	cluster->documents = ARENA_ARRAY(build->arena, const struct document *, unit->part_count);
@@ -275,6 +287,4 @@ void assemble(struct build *build)
 				taint_unusable(build, document);
 		}
 	}
-	for (size_t i = 0; i < build->order_count; i++)
-		finish_unit(build, build->order[i]);
 }

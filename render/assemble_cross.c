@@ -45,6 +45,14 @@ void build_taint(const struct claim *claim)
 		claim->raw->has_errors = true;
 }
 
+static const struct node *cluster_name_node(const struct unit *unit)
+{
+	const struct part *part = unit->first;
+	while (part != NULL && part->document != unit->cluster->head)
+		part = part->next;
+	return part == NULL ? NULL : part->name_node;
+}
+
 static void check_name(struct build *build, struct unit *unit)
 {
 	struct cluster *cluster = unit->cluster;
@@ -56,7 +64,7 @@ static void check_name(struct build *build, struct unit *unit)
 	if (first == NULL)
 		return;
 	struct diag_at at = build_at(build, head);
-	const struct node *node = unit->parts[0].name_node;
+	const struct node *node = cluster_name_node(unit);
 	bool is_own = node == node_path(&head->root, "metadata.name");
 	struct diag *diag = diag_error(&at, "DuplicateCluster", node,
 				       cluster->is_template ? "name" : is_own ? "metadata.name" : "spec.clusterName",
@@ -88,11 +96,12 @@ static void claim_machine(struct build *build, struct unit *unit, const struct d
 
 static void claim_machines(struct build *build, struct unit *unit)
 {
-	for (size_t i = 0; i < unit->part_count; i++) {
-		const struct node *machines = node_get(&unit->cluster->template_docs[i], "machines");
+	for (const struct part *part = unit->first; part != NULL; part = part->next) {
+		const struct node *root = &part->document->root;
+		const struct node *machines = node_get(unit->cluster->is_template ? root : node_get(root, "spec"), "machines");
 		for (uint32_t j = 0; node_is(machines, NODE_SEQ) && j < machines->len; j++)
 			if (node_is_scalar(&machines->items[j]))
-				claim_machine(build, unit, unit->parts[i].document, &machines->items[j], j);
+				claim_machine(build, unit, part->document, &machines->items[j], j);
 	}
 }
 

@@ -170,10 +170,11 @@ static struct node convert_document(struct arena *arena, const struct part *part
 void assemble_template(struct build *build, struct unit *unit)
 {
 	struct cluster *cluster = unit->cluster;
-	cluster->template_docs = ARENA_ARRAY(build->arena, struct node, unit->part_count);
+	struct arena *arena = build->fleet->options.drop_template_docs ? &build->temporary : build->arena;
+	cluster->template_docs = ARENA_ARRAY(arena, struct node, unit->part_count);
 	for (size_t i = 0; i < unit->part_count; i++) {
 		const struct part *part = &unit->parts[i];
 		cluster->template_docs[i] = cluster->is_template ? part->document->root
-								 : convert_document(build->arena, part);
+								 : convert_document(arena, part);
 	}
 }

@@ -38,9 +38,10 @@ static void finish_unit(struct build *build, struct unit *unit)
 	const struct fleet_options *options = &build->fleet->options;
 	struct cluster *cluster = unit->cluster;
 	struct template template;
-	if (cluster->is_template && map_get(&build->broken, unit->parts[0].document->file) != NULL)
+	if (cluster->is_template && map_get(&build->broken, unit->first->document->file) != NULL)
 		cluster->has_errors = true; /* the part that is missing may be a set of machines */
 	arena_reset(&build->temporary);
+	assemble_finish(build, unit);
 	template_open(build, unit, &template);
 	bool is_whole = cluster->head != NULL && cluster->name.len > 0;
 	if (options->render && is_whole && !cluster->has_errors)
@@ -51,6 +52,8 @@ static void finish_unit(struct build *build, struct unit *unit)
 		cluster->has_errors = true;
 	if (options->translate && is_whole && !cluster->has_errors)
 		template_translate(&template);
+	if (options->drop_template_docs)
+		cluster->template_docs = NULL; /* in the temporary arena */
 }
 
 /* A cluster without a name is none that could be acted on, but something was meant by it. */
@@ -61,7 +64,7 @@ static void keep_cluster(struct build *build, struct unit *unit)
 	if (cluster->has_errors)
 		cluster->resources = (struct resource_list){0};
 	if (cluster->head == NULL || cluster->name.len == 0) {
-		build_mark_incomplete(build, unit->parts[0].document->file);
+		build_mark_incomplete(build, unit->first->document->file);
 		return;
 	}
 	ARENA_PUSH(fleet->arena, fleet->clusters, fleet->cluster_count, fleet->cluster_cap) = cluster;

@@ -31,9 +31,10 @@ struct fleet_options {
 	bool offline_schema;	      /* check patches against Talos's schema: on by default */
 	bool translate, render;	      /* what to compute for every cluster; both on by default */
 	struct load_limits load_limits;
+	bool drop_template_docs;      /* cluster->template_docs is not needed: saves a third of the memory */
 };
 
-#define FLEET_OPTIONS_DEFAULT ((struct fleet_options){OMNI_RULES_1_10, true, true, true, LOAD_LIMITS_DEFAULT})
+#define FLEET_OPTIONS_DEFAULT ((struct fleet_options){OMNI_RULES_1_10, true, true, true, LOAD_LIMITS_DEFAULT, false})
 
 enum document_class {
 	DOCUMENT_KIND,	   /* one of our custom resources; `kind` is set */
@@ -65,7 +66,7 @@ struct cluster {
 	const struct document *head;	  /* OmniCluster, or the Cluster document */
 	const struct document **documents; /* all, in rendering order: cluster, control plane, workers, machines */
 	size_t document_count, document_cap;
-	struct node *template_docs; /* same order, in the form of a cluster template */
+	struct node *template_docs; /* same order, in the form of a cluster template; may be NULL, see the options */
 
 	/* from OmniCluster.spec and annotations */
 	bool suspend, orphan, destroy_machines;

@@ -22,7 +22,8 @@ struct build {
 	struct map broken;	      /* files of which something is missing */
 	struct map files;	      /* clean path → struct tree_content */
 	struct map patches_done;      /* "file\ntalos version" → whether the patch file is good */
-	struct arena joins;	      /* of the maps; goes when the fleet is there */
+	struct arena joins;	      /* of the maps and units; goes when the fleet is there */
+	struct span item_paths[2][16]; /* "patches[3]", "spec.patches[3]": written once */
 	struct arena temporary;	      /* of one cluster at a time */
 	struct unit **order;	      /* as found */
 	size_t order_count, order_cap;
@@ -34,14 +35,12 @@ struct unit {
 	struct span omni; /* build_omni of its connection */
 	struct unit *next_in_ns;
 	struct part {
+		struct part *next; /* as found, until the parts are an array */
 		const struct document *document;
-		struct span key;  /* what it is sorted by: effective worker name, machine ID */
-		struct span name; /* metadata.name breaks ties */
-		int rank;	  /* cluster, control plane, workers, machines */
-		const struct node *name_node; /* where the effective name is written, for diagnostics */
-	} *parts;
-	size_t part_count, part_cap;
-	size_t control_plane_count;
+		const struct node *name_node; /* where the effective name is written; NULL: it has none */
+		int rank;		      /* cluster, control plane, workers, machines */
+	} *first, **last, *parts;
+	size_t part_count;
 };
 
 /* Where faults of a document are reported. */
@@ -72,6 +71,7 @@ void build_mark_incomplete(struct build *build, struct span file);
 bool fleet_read(struct build *build, struct fail *fail);
 /* assemble.c: documents to units; assemble_template.c: template documents of a unit of custom resources. */
 void assemble(struct build *build);
+void assemble_finish(struct build *build, struct unit *unit); /* parts in order, cluster->documents */
 void assemble_template(struct build *build, struct unit *unit);
 /* assemble_cross.c: rules over the whole input. */
 void assemble_cross_check(struct build *build);

@@ -63,7 +63,9 @@ static bool read_inline(struct template *template, const struct template_doc *do
 		return false;
 	}
 	}
-	item->meaning = node;
+	struct node *meaning = ARENA_NEW(template->build->arena, struct node);
+	*meaning = *node;
+	item->meaning = meaning;
 	item->text = template_written(template->build, node);
 	return true;
 }

@@ -2,13 +2,18 @@
  * within a document owner first. */
 #include "render/translate.h"
 
+#include "base/cleanup.h"
+
 enum { WEIGHT_CLUSTER = 200, WEIGHT_SET = 400, WEIGHT_MACHINE = 400 };
 
 /* IDs are unique in all of Omni: two places that want the same one would overwrite each other for ever. */
 static void check_unique(struct translation *translation, const struct template_doc *doc, const struct resource *resource,
-			 const struct node *origin)
+			 const struct node *origin, bool is_override)
 {
 	struct template *template = translation->template;
+	/* What is named by a machine is unique when the machine is, which has been checked. */
+	if (!template->is_plain && doc->kind == TEMPLATE_MACHINE && !is_override)
+		return;
 	struct claim wanted = {.omni = template->omni, .cluster = template->cluster, .resource = resource,
 			       .document = doc->document};
 	const struct claim *claim = build_claim(template->build, build_ids(template->build, resource->type_name),
@@ -27,6 +32,56 @@ static void check_unique(struct translation *translation, const struct template_
 	build_taint(&wanted);
 }
 
+/* The paths of patches are the same in every document: most are written once. */
+static struct span written_path(struct translation *translation, const struct field_path *path)
+{
+	struct build *build = translation->template->build;
+	bool is_patch = path->key.ptr == NULL && path->index < COUNT_OF(*build->item_paths) && path->up != NULL &&
+			span_is(path->up->key, "patches");
+	struct span *known = is_patch ? &build->item_paths[path->up->up != NULL][path->index] : NULL;
+	if (known != NULL && known->len > 0)
+		return *known;
+	struct span text = arena_copy(translation->arena, span_of(PATH_TEXT(path)));
+	if (known != NULL)
+		*known = text;
+	return text;
+}
+
+struct span translate_id(struct arena *arena, size_t weight, struct span prefix, struct span name)
+{
+	char digits[24];
+	int len = snprintf(digits, sizeof digits, "%03zu-", weight);
+	char *id = arena_alloc(arena, (size_t)len + prefix.len + name.len + 2), *at = id;
+	memcpy(at, digits, (size_t)len);
+	at += len;
+	memcpy(at, prefix.ptr, prefix.len);
+	at += prefix.len;
+	*at++ = '-';
+	if (name.len > 0)
+		memcpy(at, name.ptr, name.len);
+	return (struct span){id, (size_t)len + prefix.len + 1 + name.len};
+}
+
+static size_t map_size(const struct node *map)
+{
+	return node_is(map, NODE_MAP) ? map->len : 0;
+}
+
+static void reserve(struct arena *arena, struct labels *labels, size_t count)
+{
+	if (count == 0)
+		return;
+	labels->items = ARENA_ARRAY(arena, struct label, count);
+	labels->cap = count;
+}
+
+void translate_reserve(struct translation *translation, struct resource *resource, const struct node *owner,
+		       size_t labels, size_t annotations)
+{
+	reserve(translation->arena, &resource->labels, labels + map_size(node_get(owner, "labels")));
+	reserve(translation->arena, &resource->annotations, annotations + map_size(node_get(owner, "annotations")));
+}
+
 struct resource *translate_add(struct translation *translation, const struct template_doc *doc,
 			       const struct omni_type *type, struct span id, const struct node *origin,
 			       const struct field_path *path)
@@ -39,10 +94,11 @@ struct resource *translate_add(struct translation *translation, const struct tem
 	resource->column = origin->column;
 	resource->object = doc->document->object;
 	if (path != NULL)
-		resource->path = arena_copy(translation->arena, span_of(PATH_TEXT(path)));
+		resource->path = written_path(translation, path);
 	resource->spec = node_map(translation->arena, 0);
 	resource_push(translation->arena, &translation->template->cluster->resources, resource);
-	check_unique(translation, doc, resource, origin);
+	bool is_override = node_is(origin, NODE_MAP) && template_text(origin, "idOverride").len > 0;
+	check_unique(translation, doc, resource, origin, is_override);
 	return resource;
 }
 
@@ -103,6 +159,8 @@ static void translate_node(struct translation *translation, const struct templat
 	const struct machine_doc *machine = map_get(&translation->machine_docs, id);
 	struct resource *resource = translate_add(translation, doc, OMNI_MACHINE_SET_NODE, id, id_node, path);
 	bool is_described = machine != NULL && machine->doc != NULL;
+	translate_reserve(translation, resource, is_described ? machine->doc->node : NULL, 3,
+			  is_described && machine->is_locked);
 	translate_label(translation, resource, OMNI_LABEL_CLUSTER, translation->template->cluster_name);
 	translate_label(translation, resource, role_label(doc), SPAN(""));
 	translate_label(translation, resource, OMNI_LABEL_MACHINE_SET, set_id);

@@ -27,6 +27,11 @@ void translate_annotation(struct translation *translation, struct resource *reso
 			  struct span value);
 /* Labels and annotations of the user. */
 void translate_descriptors(struct translation *translation, struct resource *resource, const struct node *owner);
+/* Room for that many labels and annotations besides those of the user. */
+void translate_reserve(struct translation *translation, struct resource *resource, const struct node *owner,
+		       size_t labels, size_t annotations);
+/* "400-prod-workers-name" */
+struct span translate_id(struct arena *arena, size_t weight, struct span prefix, struct span name);
 
 /* The resources below one owner: `label` (with `value`) says which, NULL for the cluster itself. */
 struct translate_owner {

@@ -31,9 +31,9 @@ void translate_patches(struct translation *translation, const struct translate_o
 		struct field_path path = path_index(&up, item->index);
 		struct span name = item->name.len > 0 ? item->name : item->file, id = item->id_override;
 		if (id.len == 0)
-			id = arena_spanf(translation->arena, "%03zu-%.*s-%.*s", owner->weight + i, SPAN_ARG(owner->prefix),
-					 SPAN_ARG(name));
+			id = translate_id(translation->arena, owner->weight + i, owner->prefix, name);
 		struct resource *resource = translate_add(translation, owner->doc, OMNI_CONFIG_PATCH, id, item->node, &path);
+		translate_reserve(translation, resource, item->node, 2, 1);
 		owner_labels(translation, resource, owner);
 		translate_annotation(translation, resource, "name", name);
 		translate_descriptors(translation, resource, item->node);
@@ -50,8 +50,7 @@ void translate_manifests(struct translation *translation, const struct translate
 		const struct template_item *item = &manifests->items[i];
 		struct field_path path = path_index(&up, item->index);
 		struct span mode = template_text(item->node, "mode");
-		struct span id = arena_spanf(translation->arena, "%03zu-%.*s-%.*s", owner->weight + i,
-					     SPAN_ARG(owner->prefix), SPAN_ARG(item->name));
+		struct span id = translate_id(translation->arena, owner->weight + i, owner->prefix, item->name);
 		struct resource *resource = translate_add(translation, owner->doc, OMNI_MANIFEST_GROUP, id, item->node, &path);
 		owner_labels(translation, resource, owner);
 		translate_annotation(translation, resource, "name", item->name);
@@ -107,6 +106,7 @@ void translate_kernel_args(struct translation *translation, const struct templat
 	if (args == NULL)
 		return;
 	struct resource *resource = translate_add(translation, doc, OMNI_KERNEL_ARGS, machine, args, path);
+	translate_reserve(translation, resource, NULL, 0, 1);
 	translate_annotation(translation, resource, OMNI_ANNOTATION_TEMPLATES, SPAN(""));
 	resource->spec = node_map(translation->arena, 1);
 	struct node texts = translate_texts(translation->arena, args);
@@ -121,8 +121,9 @@ void translate_install_disk(struct translation *translation, const struct transl
 	struct field_path up = path_key(owner->doc->root, "install"), path = path_key(&up, "disk");
 	if (node_source_text(disk).len == 0)
 		return;
-	struct span id = arena_spanf(arena, "000-%.*s-install-disk", SPAN_ARG(owner->prefix));
+	struct span id = translate_id(arena, 0, owner->prefix, SPAN("install-disk"));
 	struct resource *resource = translate_add(translation, owner->doc, OMNI_CONFIG_PATCH, id, disk, &path);
+	translate_reserve(translation, resource, NULL, 3, 1);
 	owner_labels(translation, resource, owner);
 	translate_label(translation, resource, OMNI_LABEL_SYSTEM_PATCH, SPAN(""));
 	translate_annotation(translation, resource, "name", SPAN("install-disk"));
