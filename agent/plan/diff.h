@@ -7,7 +7,7 @@
 
 struct differ {
 	struct arena *arena;   /* of the results */
-	struct arena *scratch; /* of parsed content */
+	struct arena *scratch; /* for the time of one operation */
 	struct plan_op *op;
 	struct span secret_key;
 	struct text path;

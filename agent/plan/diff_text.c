@@ -1,21 +1,17 @@
 /* Differences inside the text of patches, manifests and provider data. */
 #include "agent/plan/diff.h"
+
+#include "agent/plan/internal.h"
 #include "agent/plan/redact.h"
-#include "render/load.h"
 
 struct contents {
 	struct load_document *items;
 	size_t count;
 };
 
-static bool parse(struct differ *differ, struct span text, struct contents *out)
+static bool parse(struct arena *arena, struct span text, struct contents *out)
 {
-	struct diag_list faults;
-	struct load_limits limits = LOAD_LIMITS_DEFAULT;
-	diag_list_init(&faults, differ->scratch);
-	struct diag_at at = {.list = &faults};
-	*out = (struct contents){0};
-	if (!load_yaml(differ->scratch, text, LOAD_OMNI, &limits, &at, &out->items, &out->count) || faults.error_count > 0)
+	if (!plan_parse(arena, text, &out->items, &out->count))
 		return false;
 	for (size_t i = 0; i < out->count; i++)
 		if (out->items[i].root.kind != NODE_MAP && out->items[i].root.kind != NODE_SEQ)
@@ -164,15 +160,26 @@ static void diff_lines(struct differ *differ, struct span before, struct span af
 	diff_middle(differ, &a, &b, head, n, m);
 }
 
+/* False: at least one is no YAML. */
+static bool diff_meaning(struct differ *differ, struct span before, struct span after)
+{
+	struct arena parsed;
+	struct contents old_documents, new_documents;
+	arena_init(&parsed, PLAN_CONTENT_MAX);
+	bool is_yaml = parse(&parsed, before, &old_documents) && parse(&parsed, after, &new_documents);
+	if (is_yaml)
+		diff_documents(differ, &old_documents, &new_documents);
+	arena_done(&parsed);
+	return is_yaml;
+}
+
 void diff_content(struct differ *differ, struct span before, struct span after)
 {
-	struct contents old_documents, new_documents;
 	size_t count = differ->op->diff_count;
-	if (!parse(differ, before, &old_documents) || !parse(differ, after, &new_documents)) {
+	if (!diff_meaning(differ, before, after)) {
 		diff_lines(differ, before, after);
 		return;
 	}
-	diff_documents(differ, &old_documents, &new_documents);
 	if (differ->op->diff_count > count)
 		return;
 	/* Same meaning, other bytes: comments may hold anything, so they are not shown. */

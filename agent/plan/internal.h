@@ -4,6 +4,7 @@
 
 #include "agent/plan/plan.h"
 #include "base/map.h"
+#include "render/load.h"
 
 #define LABEL_DISABLED "omni.sidero.dev/disabled"
 #define ANNOTATION_GITOPS_TOOLS "omni.sidero.dev/managed-by-gitops-tools"
@@ -18,6 +19,10 @@ bool plan_is_operational(const struct resource *actual, struct span key, bool is
 
 /* The spec key that holds text with a meaning of its own ("data", "job"); NULL: none. */
 const char *plan_content_key(const struct omni_type *type);
+
+/* Every document of a content; false when it is no YAML, or when more memory than the arena allows would be needed. */
+enum { PLAN_CONTENT_MAX = 256 << 20 };
+bool plan_parse(struct arena *arena, struct span text, struct load_document **out_documents, size_t *out_count);
 
 /* diff.c: fills op->diffs from actual to desired. */
 void plan_diff_op(struct arena *arena, struct plan_op *op, struct span secret_key);

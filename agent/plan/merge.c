@@ -1,6 +1,5 @@
 /* Comparing and joining what a template says with what Omni holds. */
 #include "agent/plan/internal.h"
-#include "render/load.h"
 
 /* Keys that people, the web UI or Omni's command line set on a running cluster. A template cannot write them (the prefix
  * is reserved), except for the machine lock, which the annotation ANNOTATION_LOCK tells apart. */
@@ -65,17 +64,28 @@ const char *plan_content_key(const struct omni_type *type)
 	return type == OMNI_HEALTH_CHECK ? "job" : (type->flags & OMNI_CONTENT) ? "data" : NULL;
 }
 
+bool plan_parse(struct arena *arena, struct span text, struct load_document **out_documents, size_t *out_count)
+{
+	struct arena notes;
+	struct diag_list faults;
+	struct load_limits limits = LOAD_LIMITS_DEFAULT;
+	arena_init(&notes, ARENA_NO_LIMIT);
+	diag_list_init(&faults, &notes);
+	struct diag_at at = {.list = &faults};
+	*out_documents = NULL;
+	*out_count = 0;
+	bool is_good = load_yaml(arena, text, LOAD_OMNI, &limits, &at, out_documents, out_count) && faults.error_count == 0;
+	arena_done(&notes);
+	return is_good;
+}
+
 static bool same_meaning(const struct node *content, struct span text)
 {
-	struct arena scratch;
-	struct diag_list faults;
-	struct load_document *documents = NULL;
-	size_t count = 0;
-	arena_init(&scratch, 256u << 20);
-	diag_list_init(&faults, &scratch);
-	struct diag_at at = {.list = &faults};
-	struct load_limits limits = LOAD_LIMITS_DEFAULT;
-	bool same = load_yaml(&scratch, text, LOAD_OMNI, &limits, &at, &documents, &count) && faults.error_count == 0;
+	struct arena parsed;
+	struct load_document *documents;
+	size_t count;
+	arena_init(&parsed, PLAN_CONTENT_MAX);
+	bool same = plan_parse(&parsed, text, &documents, &count);
 	if (same && content->kind == NODE_SEQ) {
 		same = count == content->len;
 		for (size_t i = 0; same && i < count; i++)
@@ -83,7 +93,7 @@ static bool same_meaning(const struct node *content, struct span text)
 	} else if (same) {
 		same = count == 1 && node_equal(content, &documents[0].root);
 	}
-	arena_done(&scratch);
+	arena_done(&parsed);
 	return same;
 }
 

@@ -1,6 +1,7 @@
 #include "agent/plan/report_internal.h"
 
 #include "base/cleanup.h"
+#include "base/utf8.h"
 
 bool plan_format_parse(struct span name, enum plan_format *out)
 {
@@ -56,18 +57,27 @@ int plan_exit_code(const struct plan_report *reports, size_t count)
 	return code;
 }
 
+/* Invisible characters, and those that turn the direction of text: they could make a plan look like another. */
+static bool is_deceptive(uint32_t c)
+{
+	return (c >= 0x80 && c < 0xA0) || (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
+	       (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF;
+}
+
 void report_add_plain(struct text *out, struct span text)
 {
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.ptr[i];
-		/* C1 controls in UTF-8 (0xC2 0x80…0x9F) steer terminals, too. */
-		bool is_c1 = c == 0xC2 && i + 1 < text.len && (unsigned char)text.ptr[i + 1] < 0xA0;
-		if (c >= 0x20 && c != 0x7F && !is_c1)
-			text_addc(out, (char)c);
-		else if (c == '\n')
+	while (text.len > 0) {
+		uint32_t c;
+		size_t len = utf8_decode(text, &c);
+		if (c == '\n')
 			text_adds(out, "\\n");
+		else if (c == UTF8_BAD || c < 0x20 || c == 0x7F)
+			text_addf(out, "\\x%02x", (unsigned char)text.ptr[0]);
+		else if (is_deceptive(c))
+			text_addf(out, "\\u%04x", (unsigned)c);
 		else
-			text_addf(out, "\\x%02x", c);
+			text_add(out, (struct span){text.ptr, len});
+		text = (struct span){text.ptr + len, text.len - len};
 	}
 }
 

@@ -84,7 +84,8 @@ static void print_messages(struct text *out, const struct plan_report *report)
 {
 	const struct plan *plan = report->plan;
 	for (size_t i = 0; i < plan->conflict_count; i++)
-		print_lines(out, "Conflict:", plan->conflicts[i].text);
+		if (report->verdict != GATE_BLOCKED || !span_eq(plan->conflicts[i].text, report->reason))
+			print_lines(out, "Conflict:", plan->conflicts[i].text);
 	for (size_t i = 0; i < plan->note_count; i++)
 		print_lines(out, "Note:", plan->notes[i].text);
 	for (size_t i = 0; i < plan->unmanaged.count; i++) {

@@ -288,6 +288,21 @@ static void what_controllers_made_is_not_seen(void **state)
 	end(&b);
 }
 
+static void resources_of_other_clusters_are_not_seen(void **state)
+{
+	(void)state;
+	struct bench b;
+	begin(&b);
+	make_actual(&b.arena, b.m.cluster, &b.actual);
+	make_label(&b.arena, add_held(&b, OMNI_CONFIG_PATCH, "200-cluster-demo-a"), OMNI_LABEL_CLUSTER, SPAN("demo-2"));
+	add_held(&b, OMNI_MACHINE_SET, "demo-workers")->labels = (struct labels){0};
+	make_note(&b.arena, add_held(&b, OMNI_KERNEL_ARGS, "stray"), OMNI_ANNOTATION_TEMPLATES, "");
+	b.options.prune_unmanaged = true;
+	plan(&b);
+	assert_true(plan_is_empty(&b.plan));
+	end(&b);
+}
+
 static void a_machine_of_another_cluster_is_a_conflict(void **state)
 {
 	(void)state;
@@ -595,6 +610,7 @@ int main(void)
 		cmocka_unit_test(patches_of_the_template_are_destroyed_when_they_leave_it),
 		cmocka_unit_test(freely_named_resources_are_marked),
 		cmocka_unit_test(what_controllers_made_is_not_seen),
+		cmocka_unit_test(resources_of_other_clusters_are_not_seen),
 		cmocka_unit_test(a_machine_of_another_cluster_is_a_conflict),
 		cmocka_unit_test(an_id_owned_by_a_controller_is_a_conflict),
 		cmocka_unit_test(an_expected_resource_on_its_way_out_is_made_again_later),
