@@ -266,8 +266,10 @@ static bool open_level(struct loader *loader, const yaml_event_t *event, enum no
 
 static bool keep_children(struct loader *loader, struct level *level)
 {
-	struct node *children = loader->stack + level->first;
 	size_t items = loader->stack_count - level->first;
+	if (items == 0)
+		return true;
+	struct node *children = loader->stack + level->first;
 	struct pair *pairs = (struct pair *)children;
 	if (level->node.kind == NODE_MAP)
 		items = 2 * map_finish(loader, level, &pairs, items / 2);
