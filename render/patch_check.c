@@ -17,6 +17,7 @@ struct documents {
 	struct identity *items;
 	size_t count, cap;
 	size_t selectors, seen;
+	struct identity first[4]; /* enough for nearly all patches, without asking for memory */
 };
 
 /* --- what kind of document is it --------------------------------------------------------------------------------------- */
@@ -267,8 +268,13 @@ static void check_document(struct documents *documents, const struct node *root,
 
 /* --- entry points ------------------------------------------------------------------------------------------------------ */
 
-static void begin(struct patch_walk *walk, const struct patch_check *check, struct arena *scratch)
+static void begin(struct documents *documents, struct patch_walk *walk, const struct patch_check *check,
+		  struct arena *scratch)
 {
+	documents->walk = walk;
+	documents->count = documents->selectors = documents->seen = 0;
+	documents->items = documents->first;
+	documents->cap = sizeof documents->first / sizeof *documents->first;
 	*walk = (struct patch_walk){.check = check, .scratch = scratch, .talos = talos_version_of(check->talos_version)};
 	arena_init(scratch, ARENA_NO_LIMIT);
 }
@@ -314,9 +320,9 @@ bool patch_check_file(const struct patch_check *check, struct span bytes)
 {
 	struct arena scratch;
 	struct patch_walk walk;
-	struct documents documents = {.walk = &walk};
+	struct documents documents;
 
-	begin(&walk, check, &scratch);
+	begin(&documents, &walk, check, &scratch);
 	patch_locate(&walk, NULL);
 	check_text(&documents, bytes, NULL);
 	return end(&documents, NULL, NULL);
@@ -326,9 +332,9 @@ bool patch_check_inline(const struct patch_check *check, const struct node *cont
 {
 	struct arena scratch;
 	struct patch_walk walk;
-	struct documents documents = {.walk = &walk};
+	struct documents documents;
 
-	begin(&walk, check, &scratch);
+	begin(&documents, &walk, check, &scratch);
 	if (node_is(content, NODE_STRING)) {
 		patch_locate(&walk, content);
 		check_text(&documents, node_text(content), path);

@@ -2,25 +2,31 @@
 
 enum { SINCE_1_9 = 1, SINCE_1_10 = 2 };
 
+#define FORBIDDEN(top, key, rest, since) {IN_##top, {key, sizeof key - 1}, #top "." key rest, since}
+
+enum { IN_cluster, IN_machine };
+
 static const struct {
+	uint8_t top;
+	struct span key; /* below the top; most patches have none of them, which this tells quickly */
 	const char *path;
 	int since;
 } FIELDS[] = {
-	{"cluster.clusterName", SINCE_1_9},
-	{"cluster.id", SINCE_1_9},
-	{"cluster.controlPlane.endpoint", SINCE_1_9},
-	{"cluster.token", SINCE_1_9},
-	{"cluster.secret", SINCE_1_9},
-	{"cluster.aescbcEncryptionSecret", SINCE_1_9},
-	{"cluster.secretboxEncryptionSecret", SINCE_1_9},
-	{"cluster.ca", SINCE_1_10},
-	{"cluster.acceptedCAs", SINCE_1_9},
-	{"cluster.serviceAccount", SINCE_1_10},
-	{"machine.token", SINCE_1_9},
-	{"machine.ca", SINCE_1_9},
-	{"machine.type", SINCE_1_9},
-	{"machine.install.extensions", SINCE_1_9},
-	{"machine.acceptedCAs", SINCE_1_9},
+	FORBIDDEN(cluster, "clusterName", "", SINCE_1_9),
+	FORBIDDEN(cluster, "id", "", SINCE_1_9),
+	FORBIDDEN(cluster, "controlPlane", ".endpoint", SINCE_1_9),
+	FORBIDDEN(cluster, "token", "", SINCE_1_9),
+	FORBIDDEN(cluster, "secret", "", SINCE_1_9),
+	FORBIDDEN(cluster, "aescbcEncryptionSecret", "", SINCE_1_9),
+	FORBIDDEN(cluster, "secretboxEncryptionSecret", "", SINCE_1_9),
+	FORBIDDEN(cluster, "ca", "", SINCE_1_10),
+	FORBIDDEN(cluster, "acceptedCAs", "", SINCE_1_9),
+	FORBIDDEN(cluster, "serviceAccount", "", SINCE_1_10),
+	FORBIDDEN(machine, "token", "", SINCE_1_9),
+	FORBIDDEN(machine, "ca", "", SINCE_1_9),
+	FORBIDDEN(machine, "type", "", SINCE_1_9),
+	FORBIDDEN(machine, "install", ".extensions", SINCE_1_9),
+	FORBIDDEN(machine, "acceptedCAs", "", SINCE_1_9),
 };
 
 /* Of documents with a kind, from Omni 1.10 on. A path NULL: the whole document. */
@@ -121,6 +127,7 @@ static void forbid_in_kind(struct patch_walk *walk, const struct node *root, con
 void patch_forbidden(struct patch_walk *walk, const struct node *root, const struct field_path *path)
 {
 	const struct node *kind = node_get(root, "kind");
+	const struct node *tops[2];
 	bool is_newer = walk->check->rules >= OMNI_RULES_1_10;
 
 	if (!node_is(root, NODE_MAP))
@@ -129,8 +136,12 @@ void patch_forbidden(struct patch_walk *walk, const struct node *root, const str
 		forbid_in_kind(walk, root, path, node_text(kind));
 		return;
 	}
+	tops[IN_cluster] = node_get_span(root, SPAN("cluster"));
+	tops[IN_machine] = node_get_span(root, SPAN("machine"));
 	for (size_t i = 0; i < sizeof FIELDS / sizeof *FIELDS; i++)
-		if (is_newer || FIELDS[i].since == SINCE_1_9)
+		if ((is_newer || FIELDS[i].since == SINCE_1_9) && node_is(tops[FIELDS[i].top], NODE_MAP) &&
+		    node_get_span(tops[FIELDS[i].top], FIELDS[i].key) != NULL)
 			forbid_field(walk, root, path, FIELDS[i].path);
-	forbid_admin(walk, root, path, ROLES_PATH);
+	if (node_is(tops[IN_machine], NODE_MAP) && node_get_span(tops[IN_machine], SPAN("features")) != NULL)
+		forbid_admin(walk, root, path, ROLES_PATH);
 }

@@ -11,13 +11,16 @@ enum patch_positions {
 	POSITIONS_FIXED, /* all that is known is the place of the scalar that holds the text */
 };
 
+#define COLUMNS_UNKNOWN UINT32_MAX
+#define COLUMNS_NOT_LOOKED_FOR (UINT32_MAX - 1)
+
 struct patch_walk {
 	const struct patch_check *check;
 	struct talos_version talos;
 	struct arena *scratch; /* for the time of the check */
 	enum patch_positions positions;
 	const struct node *holder;     /* POSITIONS_SHIFT and _FIXED */
-	uint32_t lines, columns;       /* POSITIONS_SHIFT: to add; columns UINT32_MAX: not known */
+	uint32_t lines, columns;       /* POSITIONS_SHIFT: to add */
 	bool is_text;		       /* scalars are read as written, not as encoded again */
 	size_t errors;
 };

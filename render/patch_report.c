@@ -3,9 +3,56 @@
 
 #include "render/patch_int.h"
 
-static struct node place_of(const struct patch_walk *walk, const struct node *node)
+static struct span line_of(struct span bytes, uint32_t number)
+{
+	struct span rest = bytes, line = {0};
+
+	for (uint32_t i = 0; i < number; i++)
+		if (!span_next(&rest, '\n', &line))
+			return (struct span){0};
+	return line;
+}
+
+static size_t leading_blanks(struct span line)
+{
+	size_t count = 0;
+
+	while (count < line.len && line.ptr[count] == ' ')
+		count++;
+	return count;
+}
+
+/* How far the block is indented: its first line that is not blank, in the file and in the text. */
+static uint32_t block_indent(struct span source, struct span text, uint32_t first_line)
+{
+	struct span rest = text, line;
+
+	for (uint32_t i = 0; span_next(&rest, '\n', &line); i++) {
+		size_t inner = leading_blanks(line);
+		struct span outer_line;
+
+		if (inner == line.len)
+			continue;
+		outer_line = line_of(source, first_line + i);
+		if (outer_line.ptr == NULL || leading_blanks(outer_line) < inner)
+			return COLUMNS_UNKNOWN;
+		return (uint32_t)(leading_blanks(outer_line) - inner);
+	}
+	return COLUMNS_UNKNOWN;
+}
+
+/* The place in the file is looked for when the first fault needs it: most patches have none, and files may be long. */
+static uint32_t columns_to_add(struct patch_walk *walk)
+{
+	if (walk->columns == COLUMNS_NOT_LOOKED_FOR)
+		walk->columns = block_indent(walk->check->source, node_text(walk->holder), walk->holder->line + 1);
+	return walk->columns;
+}
+
+static struct node place_of(struct patch_walk *walk, const struct node *node)
 {
 	struct node at = {0};
+	uint32_t columns;
 
 	if (walk->positions == POSITIONS_FIXED || (node == NULL && walk->holder != NULL))
 		node = walk->holder;
@@ -16,10 +63,11 @@ static struct node place_of(const struct patch_walk *walk, const struct node *no
 	if (walk->positions != POSITIONS_SHIFT || node == walk->holder || node->line == 0)
 		return at;
 	at.line += walk->lines;
-	if (walk->columns == UINT32_MAX || at.column == 0 || at.column + walk->columns > UINT16_MAX)
+	columns = columns_to_add(walk);
+	if (columns == COLUMNS_UNKNOWN || at.column == 0 || at.column + columns > UINT16_MAX)
 		at.column = 0;
 	else
-		at.column = (uint16_t)(at.column + walk->columns);
+		at.column = (uint16_t)(at.column + columns);
 	return at;
 }
 
@@ -64,44 +112,6 @@ void patch_take_faults(struct patch_walk *walk, const struct diag_list *list, co
 	}
 }
 
-static struct span line_of(struct span bytes, uint32_t number)
-{
-	struct span rest = bytes, line = {0};
-
-	for (uint32_t i = 0; i < number; i++)
-		if (!span_next(&rest, '\n', &line))
-			return (struct span){0};
-	return line;
-}
-
-static size_t leading_blanks(struct span line)
-{
-	size_t count = 0;
-
-	while (count < line.len && line.ptr[count] == ' ')
-		count++;
-	return count;
-}
-
-/* How far the block is indented: its first line that is not blank, in the file and in the text. */
-static uint32_t block_indent(struct span source, struct span text, uint32_t first_line)
-{
-	struct span rest = text, line;
-
-	for (uint32_t i = 0; span_next(&rest, '\n', &line); i++) {
-		size_t inner = leading_blanks(line);
-		struct span outer_line;
-
-		if (inner == line.len)
-			continue;
-		outer_line = line_of(source, first_line + i);
-		if (outer_line.ptr == NULL || leading_blanks(outer_line) < inner)
-			return UINT32_MAX;
-		return (uint32_t)(leading_blanks(outer_line) - inner);
-	}
-	return UINT32_MAX;
-}
-
 void patch_locate(struct patch_walk *walk, const struct node *holder)
 {
 	walk->holder = holder;
@@ -114,7 +124,5 @@ void patch_locate(struct patch_walk *walk, const struct node *holder)
 		return;
 	walk->positions = POSITIONS_SHIFT;
 	walk->lines = holder->line;
-	walk->columns = UINT32_MAX;
-	if (walk->check->source.len > 0)
-		walk->columns = block_indent(walk->check->source, node_text(holder), holder->line + 1);
+	walk->columns = walk->check->source.len > 0 ? COLUMNS_NOT_LOOKED_FOR : COLUMNS_UNKNOWN;
 }

@@ -104,7 +104,8 @@ static void several_documents(void **state)
 	struct fixture fixture;
 	(void)state;
 
-	check_inline(&fixture, "inline: |\n  machine: {}\n  ---\n  apiVersion: v1alpha1\n  kind: StaticHostConfig\n  nam: a\n", LOAD_OMNI, true);
+	check_inline(&fixture, "inline: |\n  machine: {}\n  ---\n  apiVersion: v1alpha1\n  kind: StaticHostConfig\n  nam: a\n",
+		     LOAD_OMNI, true);
 	assert_int_equal(fixture.list.count, 1);
 	assert_place(&fixture, 0, 6, 3, "spec.patches[0].inline[1].nam");
 	arena_done(&fixture.arena);
