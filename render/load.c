@@ -107,7 +107,8 @@ static bool read_stream(struct loader *loader)
 		}
 		yaml_event_type_t type = event.type;
 		bool is_good = handle_event(loader, &event);
-		yaml_event_delete(&event);
+		if (type != YAML_MAPPING_END_EVENT && type != YAML_SEQUENCE_END_EVENT) /* which own nothing */
+			yaml_event_delete(&event);
 		if (type == YAML_DOCUMENT_START_EVENT)
 			is_open = is_good;
 		else if (type == YAML_DOCUMENT_END_EVENT && is_good)

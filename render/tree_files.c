@@ -13,6 +13,8 @@
 #include "render/tree.h"
 #include "render/tree_open.h"
 
+#define STDIN_NAME SPAN("<stdin>")
+
 enum { MAX_WALK_DEPTH = 64, CHUNK = 64 << 10 };
 
 struct files {
@@ -291,11 +293,15 @@ static void add_stdin(struct files *files)
 	CLEANUP(free_ptr) char *bytes = NULL;
 	size_t len = 0;
 	struct fail fail = {0};
-	if (read_all(STDIN_FILENO, CHUNK, files->limits.max_total_bytes, &bytes, &len, &fail) &&
-	    add_total(files, len, &fail))
-		tree_add_input(files->tree, SPAN("<stdin>"), arena_copy(files->arena, (struct span){bytes, len}));
-	else
-		report(files, SPAN("<stdin>"), fail.code == FAIL_TOO_BIG ? "TooBig" : "Unreadable", &fail);
+	if (!read_all(STDIN_FILENO, CHUNK, files->limits.max_total_bytes, &bytes, &len, &fail) ||
+	    !add_total(files, len, &fail)) {
+		report(files, STDIN_NAME, fail.code == FAIL_TOO_BIG ? "TooBig" : "Unreadable", &fail);
+		return;
+	}
+	struct span *kept = ARENA_NEW(files->arena, struct span);
+	*kept = arena_copy(files->arena, (struct span){bytes, len});
+	*map_at(&files->cache, STDIN_NAME) = kept; /* for whoever reads it again, to show a line */
+	tree_add_input(files->tree, STDIN_NAME, *kept);
 }
 
 /* `path` is clean and relative to the root; "" is the root itself. */
