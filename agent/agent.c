@@ -148,15 +148,8 @@ static void finish(struct agent *agent)
 		_exit(agent->exit_code == 0 ? EXIT_ERROR : agent->exit_code);
 	}
 	for (size_t i = 0; i < agent->link_count; i++) {
-		struct link *link = agent->links[i];
-		bool is_first = true;
-		for (size_t j = 0; j < i; j++)
-			is_first = is_first && (agent->links[j] == NULL || agent->links[j]->store != link->store);
-		watcher_free(link->watcher);
-		if (is_first)
-			omni_store_close(link->store);
-	}
-	for (size_t i = 0; i < agent->link_count; i++) {
+		watcher_free(agent->links[i]->watcher);
+		omni_store_close(agent->links[i]->store);
 		free(agent->links[i]->connection);
 		free(agent->links[i]->url);
 		free(agent->links[i]);

@@ -38,9 +38,9 @@ struct declared {
 	const struct cluster *cluster;
 };
 
-/* One Omni. */
+/* One Omni. Several connections may lead to it: what it holds is judged against all that is declared for any of them. */
 struct link {
-	char *connection; /* name of the OmniConnection; "" is the default */
+	char *connection; /* name of the first OmniConnection that led here; "" is the default */
 	char *url;
 	struct omni_store *store;
 	struct watcher *watcher;
@@ -56,8 +56,10 @@ struct unit {
 	char *name; /* of the cluster; "" for raw resources */
 	/* guarded by agent->lock */
 	struct declared desired, good; /* good: the last one without faults */
-	bool is_frozen;		       /* must not be acted on; state.message says why */
+	bool is_frozen;		       /* must not be acted on */
+	char frozen_why[1000];
 	bool waits_for_raws;
+	bool is_retired; /* neither declared nor in Omni */
 	struct unit_state state;
 	/* only the worker that has it */
 	char applied_hash[DIGEST_HEX_SIZE], told_hash[DIGEST_HEX_SIZE];
@@ -114,14 +116,17 @@ void feed_poll_now(struct feed *feed, bool forget);
 void desired_update(struct agent *agent);
 struct unit *unit_find(struct agent *agent, const struct link *link, struct span name); /* lock held; NULL: none */
 struct unit *unit_make(struct agent *agent, struct link *link, struct span name);	 /* lock held */
-struct link *link_find(struct agent *agent, struct span connection, const struct fleet *fleet, struct fail *fail);
+/* Opens it at first sight (loop thread). */
+struct link *link_open(struct agent *agent, struct span connection, const struct fleet *fleet, struct fail *fail);
+/* Where a connection leads to: --connection NAME=URL, else --omni, else the OmniConnection in the fleet. False: nowhere. */
+bool link_url(const struct agent *agent, struct span connection, const struct fleet *fleet, struct span *out_url);
 
 /* --- reconcile.c: one unit, on a worker --- */
 enum queue_result reconcile(void *agent, struct queue_item *item);
 void run_free(struct run *run); /* NULL is fine */
 
 /* --- watcher.c: changes in Omni wake units (loop thread) --- */
-bool watcher_start(struct agent *agent, struct link *link, struct fail *fail);
+void watcher_start(struct agent *agent, struct link *link);
 void watcher_free(struct watcher *watcher);
 
 /* --- http.c --- */

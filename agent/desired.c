@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "agent/agent.h"
-#include "base/clock.h"
 #include "base/map.h"
 
 static char *copy(struct span s)
@@ -48,53 +47,65 @@ struct unit *unit_make(struct agent *agent, struct link *link, struct span name)
 	return unit;
 }
 
-static const char *url_for(struct agent *agent, struct span connection, const struct fleet *fleet)
+bool link_url(const struct agent *agent, struct span connection, const struct fleet *fleet, struct span *out_url)
 {
 	const struct string_list *list = &agent->settings->connection;
 	for (size_t i = 0; i < list->count; i++)
-		if (span_eq(span_before(span_of(list->items[i]), '='), connection))
-			return span_behind(span_of(list->items[i]), '=').ptr;
-	if (agent->settings->omni != NULL)
-		return agent->settings->omni;
+		if (span_eq(span_before(span_of(list->items[i]), '='), connection)) {
+			*out_url = span_behind(span_of(list->items[i]), '=');
+			return true;
+		}
+	if (agent->settings->omni != NULL) {
+		*out_url = span_of(agent->settings->omni);
+		return true;
+	}
 	for (size_t i = 0; fleet != NULL && i < fleet->connection_count; i++)
-		if (span_eq(fleet->connections[i]->name, connection))
-			return arena_string(agent->arena, fleet->connections[i]->endpoint);
-	return NULL;
+		if (span_eq(fleet->connections[i]->name, connection)) {
+			*out_url = fleet->connections[i]->endpoint;
+			return true;
+		}
+	return false;
 }
 
-static struct omni_store *store_of(const struct agent *agent, const char *url)
+/* The default connection takes the first name that leads to the same Omni. */
+static void name_link(struct agent *agent, struct link *link, struct span connection)
 {
-	for (size_t i = 0; i < agent->link_count; i++)
-		if (strcmp(agent->links[i]->url, url) == 0)
-			return agent->links[i]->store;
-	return NULL;
+	if (connection.len == 0 || link->connection[0] != '\0')
+		return;
+	pthread_mutex_lock(&agent->lock);
+	free(link->connection);
+	link->connection = copy(connection);
+	pthread_mutex_unlock(&agent->lock);
 }
 
-struct link *link_find(struct agent *agent, struct span connection, const struct fleet *fleet, struct fail *fail)
+struct link *link_open(struct agent *agent, struct span connection, const struct fleet *fleet, struct fail *fail)
 {
-	for (size_t i = 0; i < agent->link_count; i++)
-		if (span_is(connection, agent->links[i]->connection))
-			return agent->links[i];
-	const char *url = url_for(agent, connection, fleet);
-	if (url == NULL) {
+	struct span url;
+	if (!link_url(agent, connection, fleet, &url)) {
 		fail_set(fail, FAIL_NOT_FOUND, "no Omni is named for the connection \"%.*s\": give --omni or --connection",
 			 SPAN_ARG(connection));
 		return NULL;
 	}
-	struct omni_store *store = store_of(agent, url);
-	bool is_shared = store != NULL;
-	if (store == NULL && !omni_store_open(url, &store, fail))
+	for (size_t i = 0; i < agent->link_count; i++)
+		if (span_is(url, agent->links[i]->url)) {
+			name_link(agent, agent->links[i], connection);
+			return agent->links[i];
+		}
+	char *name = copy(url);
+	struct omni_store *store;
+	if (!omni_store_open(name, &store, fail)) {
+		free(name);
 		return NULL;
+	}
 	struct link *link = calloc(1, sizeof *link);
 	if (link == NULL)
 		abort();
-	*link = (struct link){.connection = copy(connection), .url = copy(span_of(url)), .store = store};
+	*link = (struct link){.connection = copy(connection), .url = name, .store = store};
 	pthread_mutex_lock(&agent->lock);
 	ARENA_PUSH(agent->arena, agent->links, agent->link_count, agent->link_cap) = link;
 	link->raws = unit_make(agent, link, span_of(""));
 	pthread_mutex_unlock(&agent->lock);
-	if (!is_shared && !watcher_start(agent, link, fail))
-		log_warn(agent->log, "omni", "cannot be watched", log_string("url", link->url), log_fail(fail));
+	watcher_start(agent, link);
 	return link;
 }
 
@@ -107,18 +118,13 @@ static void declare(struct declared *place, struct snapshot *snapshot, const str
 	snapshot_unref(old);
 }
 
-static void set_state(struct unit *unit, enum unit_phase phase, const char *message)
+/* Returns whether it is news. */
+static bool freeze(struct unit *unit, const char *why)
 {
-	if (unit->state.phase != phase || strcmp(unit->state.message, message) != 0)
-		unit->state.changed_wall_ms = clock_wall_ms();
-	unit->state.phase = phase;
-	snprintf(unit->state.message, sizeof unit->state.message, "%s", message);
-}
-
-static void freeze(struct unit *unit, const char *message)
-{
+	bool is_news = !unit->is_frozen || strcmp(unit->frozen_why, why) != 0;
 	unit->is_frozen = true;
-	set_state(unit, UNIT_FROZEN, message);
+	snprintf(unit->frozen_why, sizeof unit->frozen_why, "%s", why);
+	return is_news;
 }
 
 static bool has_document(const struct cluster *cluster, const struct document *wanted)
@@ -175,13 +181,13 @@ static bool take_declaration(struct unit *unit, struct snapshot *snapshot, const
 	bool was_frozen = unit->is_frozen, was_declared = state->is_declared;
 	bool is_same = unit->desired.cluster != NULL && cluster != NULL && unit->desired.snapshot == snapshot;
 	state->is_declared = true;
+	unit->is_retired = false;
 	state->source = snapshot->source;
 	snprintf(state->revision, sizeof state->revision, "%s", snapshot->revision);
 	if (cluster->has_errors ||
 	    (snapshot->fleet->is_incomplete && may_miss_something(snapshot->fleet, cluster, unit->good.cluster))) {
 		first_fault(snapshot->fleet, cluster->has_errors ? cluster->object : (struct span){0}, fault, sizeof fault);
-		freeze(unit, fault);
-		return false;
+		return freeze(unit, fault);
 	}
 	unit->is_frozen = false;
 	bool is_other = unit->desired.cluster == NULL ||
@@ -201,10 +207,8 @@ static bool take_declaration(struct unit *unit, struct snapshot *snapshot, const
 static bool take_absence(struct unit *unit, bool is_certain, const char *why)
 {
 	bool was_declared = unit->state.is_declared, was_frozen = unit->is_frozen;
-	if (!is_certain) {
-		freeze(unit, why);
-		return false;
-	}
+	if (!is_certain)
+		return freeze(unit, why);
 	unit->is_frozen = false;
 	unit->state.is_declared = false;
 	declare(&unit->desired, NULL, NULL);
@@ -225,7 +229,7 @@ static void take_cluster(struct agent *agent, struct map *seen, struct arena *sc
 			 const struct cluster *cluster)
 {
 	struct fail fail;
-	struct link *link = link_find(agent, cluster->connection, snapshot->fleet, &fail);
+	struct link *link = link_open(agent, cluster->connection, snapshot->fleet, &fail);
 	if (link == NULL) {
 		log_error(agent->log, "omni", "cluster cannot be served", log_span("cluster", cluster->name), log_fail(&fail));
 		return;
@@ -237,7 +241,8 @@ static void take_cluster(struct agent *agent, struct map *seen, struct arena *sc
 		char message[600];
 		snprintf(message, sizeof message, "declared by two sources: %s and %s; remove it from one of them",
 			 agent->feeds[unit->state.source].state.name, agent->feeds[snapshot->source].state.name);
-		freeze(unit, message);
+		if (freeze(unit, message))
+			wake(agent, unit);
 	} else {
 		*place = unit;
 		if (take_declaration(unit, snapshot, cluster))
@@ -265,15 +270,13 @@ static bool is_complete(struct agent *agent, char *why, size_t size)
 	return true;
 }
 
-static void take_absences(struct agent *agent, const struct map *seen, struct arena *scratch)
+static void take_absences(struct agent *agent, const struct map *seen, struct arena *scratch, const char *why)
 {
-	char why[1000] = "";
 	pthread_mutex_lock(&agent->lock);
-	bool is_certain = is_complete(agent, why, sizeof why);
-	agent->is_complete = is_certain;
+	bool is_certain = agent->is_complete;
 	for (size_t i = 0; i < agent->unit_count; i++) {
 		struct unit *unit = agent->units[i];
-		if (unit->link->raws == unit || map_get(seen, arena_spanf(scratch, "%p", (void *)unit)) != NULL)
+		if (unit->link->raws == unit || unit->is_retired || map_get(seen, arena_spanf(scratch, "%p", (void *)unit)) != NULL)
 			continue;
 		if (take_absence(unit, is_certain, why))
 			wake(agent, unit);
@@ -287,7 +290,7 @@ static void take_raws(struct agent *agent, struct snapshot *const *snapshots)
 	struct fail fail;
 	for (size_t i = 0; i < agent->feed_count; i++)
 		for (size_t j = 0; snapshots[i] != NULL && j < snapshots[i]->fleet->raw_count; j++)
-			link_find(agent, snapshots[i]->fleet->raws[j]->connection, snapshots[i]->fleet, &fail);
+			link_open(agent, snapshots[i]->fleet->raws[j]->connection, snapshots[i]->fleet, &fail);
 	pthread_mutex_lock(&agent->lock);
 	for (size_t i = 0; i < agent->link_count; i++) {
 		agent->links[i]->raws->waits_for_raws = true;
@@ -301,7 +304,7 @@ static void open_named_links(struct agent *agent)
 {
 	struct fail fail;
 	if (agent->settings->omni != NULL && agent->link_count == 0)
-		link_find(agent, span_of(""), NULL, &fail);
+		link_open(agent, span_of(""), NULL, &fail);
 }
 
 void desired_update(struct agent *agent)
@@ -320,12 +323,16 @@ void desired_update(struct agent *agent)
 	}
 	pthread_mutex_unlock(&agent->lock);
 	if (any_new) {
+		char why[1000] = "";
+		pthread_mutex_lock(&agent->lock);
+		agent->is_complete = is_complete(agent, why, sizeof why);
+		pthread_mutex_unlock(&agent->lock);
 		open_named_links(agent);
 		take_raws(agent, snapshots);
 		for (size_t i = 0; i < agent->feed_count; i++)
 			for (size_t j = 0; snapshots[i] != NULL && j < snapshots[i]->fleet->cluster_count; j++)
 				take_cluster(agent, &seen, &scratch, snapshots[i], snapshots[i]->fleet->clusters[j]);
-		take_absences(agent, &seen, &scratch);
+		take_absences(agent, &seen, &scratch, why);
 	}
 	for (size_t i = 0; i < agent->feed_count; i++)
 		snapshot_unref(snapshots[i]);

@@ -41,7 +41,7 @@ static void copy_units(struct agent *agent, struct agent_report *report)
 	for (size_t i = 0; i < agent->unit_count; i++) {
 		struct unit *unit = agent->units[i];
 		bool is_idle_raws = unit->link->raws == unit && unit->state.plan_hash[0] == '\0';
-		if (!is_idle_raws)
+		if (!is_idle_raws && !unit->is_retired)
 			told_copy(unit, &report->units[report->unit_count++]);
 	}
 }

@@ -13,6 +13,12 @@ void pass_done(struct pass *pass)
 	targets_done(&pass->targets);
 }
 
+/* Empty: nothing is recorded in Omni. */
+static struct span owner_of(const struct settings *settings)
+{
+	return settings->no_annotations || settings->owner == NULL ? (struct span){"", 0} : span_of(settings->owner);
+}
+
 static struct plan_options plan_options(const struct settings *settings)
 {
 	struct plan_options options = {
@@ -69,7 +75,7 @@ static bool plan_raw_unit(struct pass *pass, struct pass_unit *unit, const struc
 		}
 	}
 	struct plan_options options = plan_options(pass->settings);
-	plan_raws(pass->arena, &expected, &actual, &in_use, span_of(""), &options, &unit->plan);
+	plan_raws(pass->arena, &expected, &actual, &in_use, owner_of(pass->settings), &options, &unit->plan);
 	judge(pass, unit);
 	return true;
 }

@@ -21,6 +21,7 @@ struct run {
 	struct snapshot *good, **held;
 	size_t held_count;
 	bool is_frozen;
+	char frozen_why[1000];
 	unsigned char *progress;
 	const struct omni_type *carrier_type; /* of the resource whose approval this run used */
 	struct span carrier_id;
@@ -104,6 +105,7 @@ static enum queue_result release(struct run *run, const struct resource *cluster
 	if (!store->ops->update(store, &run->arena, released, call_deadline(), NULL, &fail))
 		return told_failure(run->unit, &fail);
 	told(run->unit, UNIT_IN_SYNC, NULL, "no longer declared; left in Omni (deletePolicy.orphan)");
+	told_gone(run->unit);
 	return QUEUE_DONE;
 }
 
@@ -230,11 +232,12 @@ static enum queue_result reconcile_cluster(struct run *run)
 	const struct resource *resource = cluster_resource(run);
 	told_omni_status(unit, &run->actual);
 	if (cluster == NULL && resource == NULL && run->actual.resources.count == 0) {
-		told(unit, UNIT_IN_SYNC, NULL, "gone");
+		told_gone(unit);
 		return QUEUE_DONE;
 	}
 	if (cluster == NULL && resource != NULL && !is_ours(run, resource)) {
 		told(unit, UNIT_IN_SYNC, NULL, "no longer declared; not ours in Omni, left alone");
+		told_gone(unit);
 		return QUEUE_DONE;
 	}
 	if (cluster == NULL && resource != NULL && unit->good.cluster != NULL && unit->good.cluster->orphan)
@@ -304,7 +307,9 @@ static bool collect_raws(struct run *run, struct resource_list *out)
 	for (size_t i = 0; i < run->held_count; i++)
 		for (size_t j = 0; run->held[i] != NULL && j < run->held[i]->fleet->raw_count; j++) {
 			const struct raw_resource *raw = run->held[i]->fleet->raws[j];
-			if (!span_is(raw->connection, run->unit->link->connection))
+			struct span url;
+			if (!link_url(run->agent, raw->connection, run->held[i]->fleet, &url) ||
+			    !span_is(url, run->unit->link->url))
 				continue;
 			is_good = is_good && !raw->has_errors;
 			if (!raw->has_errors)
@@ -377,6 +382,7 @@ static struct run *run_new(struct agent *agent, struct unit *unit)
 	arena_init(&run->arena, ARENA_NO_LIMIT);
 	pthread_mutex_lock(&agent->lock);
 	run->is_frozen = unit->is_frozen;
+	memcpy(run->frozen_why, unit->frozen_why, sizeof run->frozen_why);
 	run->desired = unit->desired;
 	snapshot_ref(run->desired.snapshot);
 	run->good = snapshot_ref(unit->good.snapshot);
@@ -426,7 +432,9 @@ enum queue_result reconcile(void *ctx, struct queue_item *item)
 		run = run_new(agent, unit);
 		if (is_raws)
 			result = reconcile_raws(run);
-		else if (!run->is_frozen)
+		else if (run->is_frozen)
+			told(unit, UNIT_FROZEN, NULL, "%s", run->frozen_why);
+		else
 			result = reconcile_cluster(run);
 	}
 	if (is_raws) {

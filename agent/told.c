@@ -20,6 +20,12 @@ void told_copy(struct unit *unit, struct unit_report *out)
 }
 
 /* STATUS_DIR/<connection or "default">.<cluster>.json */
+static void status_path(const struct unit_report *report, const char *dir, char *out, size_t size)
+{
+	snprintf(out, size, "%s/%s.%s.json", dir, report->connection[0] == '\0' ? "default" : report->connection,
+		 report->is_raws ? "_raw" : report->name);
+}
+
 static void write_status_file(struct unit *unit)
 {
 	struct agent *agent = unit->agent;
@@ -28,17 +34,26 @@ static void write_status_file(struct unit *unit)
 	struct unit_report report;
 	pthread_mutex_lock(&agent->lock);
 	told_copy(unit, &report);
+	bool is_retired = unit->is_retired;
 	pthread_mutex_unlock(&agent->lock);
 	struct text json;
 	char path[4096];
 	struct fail fail;
 	text_init(&json, TEXT_NO_LIMIT);
 	report_unit_json(&json, &report);
-	snprintf(path, sizeof path, "%s/%s.%s.json", agent->settings->status_dir,
-		 report.connection[0] == '\0' ? "default" : report.connection, report.is_raws ? "_raw" : report.name);
-	if (!files_write(path, text_span(&json), 0644, &fail))
+	status_path(&report, agent->settings->status_dir, path, sizeof path);
+	bool ok = is_retired ? files_remove_at(AT_FDCWD, path, &fail) : files_write(path, text_span(&json), 0644, &fail);
+	if (!ok)
 		log_warn(agent->log, "report", "status file cannot be written", log_string("path", path), log_fail(&fail));
 	text_done(&json);
+}
+
+void told_gone(struct unit *unit)
+{
+	pthread_mutex_lock(&unit->agent->lock);
+	unit->is_retired = true;
+	pthread_mutex_unlock(&unit->agent->lock);
+	write_status_file(unit);
 }
 
 static void take_plan(struct unit_state *state, const struct plan *plan)
@@ -83,12 +98,15 @@ void told(struct unit *unit, enum unit_phase phase, const struct plan *plan, con
 	vsnprintf(message, sizeof message, format, args);
 	va_end(args);
 	pthread_mutex_lock(&unit->agent->lock);
+	enum unit_phase before = unit->state.phase;
 	bool is_news = change(unit, phase, plan, message);
 	pthread_mutex_unlock(&unit->agent->lock);
 	if (!is_news)
 		return;
-	/* A unit without raw resources is in sync without anybody having to hear of it. */
-	if (unit->link->raws != unit || phase != UNIT_IN_SYNC || (plan != NULL && plan->count > 0))
+	/* That something stays in sync, or that there are no raw resources, nobody has to hear. */
+	bool is_dull = phase == UNIT_IN_SYNC && (plan == NULL || plan->count == 0) &&
+		       (before == UNIT_IN_SYNC || unit->link->raws == unit);
+	if (!is_dull)
 		log_state(unit, phase, message);
 	write_status_file(unit);
 }
@@ -127,9 +145,10 @@ void told_applied(struct unit *unit, const struct cluster *cluster, const struct
 		snprintf(state->applied_revision, sizeof state->applied_revision, "%s", snapshot->revision);
 	}
 	pthread_mutex_unlock(&agent->lock);
-	if (cluster == NULL && unit->link->raws != unit)
+	if (cluster == NULL && unit->link->raws != unit) {
 		told(unit, UNIT_IN_SYNC, plan, "destroyed, as approved");
-	else if (is_write)
+		told_gone(unit);
+	} else if (is_write)
 		told(unit, UNIT_IN_SYNC, plan, "applied: %zu created, %zu updated, %zu destroyed", plan->creates,
 		     plan->updates, plan->destroys);
 	else

@@ -11,6 +11,8 @@ enum queue_result told_failure(struct unit *unit, const struct fail *fail);
 void told_held(struct unit *unit, const struct plan *plan, struct span reason);
 void told_applied(struct unit *unit, const struct cluster *cluster, const struct snapshot *snapshot,
 		  const struct plan *plan);
+/* Nothing is left to look after: the unit and its status file retire. */
+void told_gone(struct unit *unit);
 /* ClusterStatus among the actual resources. */
 void told_omni_status(struct unit *unit, const struct plan_actual *actual);
 

@@ -42,28 +42,23 @@ static struct span cluster_of(const struct resource *resource)
 	return label == NULL ? (struct span){0} : label->value;
 }
 
-static void wake(struct agent *agent, const struct link *shared, const struct resource *resource)
+static void wake(struct agent *agent, const struct link *link, const struct resource *resource)
 {
 	struct span cluster = cluster_of(resource);
 	pthread_mutex_lock(&agent->lock);
-	for (size_t i = 0; i < agent->link_count; i++) {
-		struct link *link = agent->links[i];
-		if (link->store != shared->store)
-			continue;
-		struct unit *unit = resource->type == OMNI_MACHINE_CLASS ? link->raws : NULL;
-		if (unit == NULL && cluster.len > 0)
-			unit = unit_find(agent, link, cluster);
-		if (unit != NULL)
-			queue_add(agent->queue, &unit->item, SETTLE_MS);
-	}
+	struct unit *unit = resource->type == OMNI_MACHINE_CLASS ? link->raws : NULL;
+	if (unit == NULL && cluster.len > 0)
+		unit = unit_find(agent, link, cluster);
+	if (unit != NULL)
+		queue_add(agent->queue, &unit->item, SETTLE_MS);
 	pthread_mutex_unlock(&agent->lock);
 }
 
-static void wake_all(struct agent *agent, const struct link *shared)
+static void wake_all(struct agent *agent, const struct link *link)
 {
 	pthread_mutex_lock(&agent->lock);
 	for (size_t i = 0; i < agent->unit_count; i++)
-		if (agent->units[i]->link->store == shared->store)
+		if (agent->units[i]->link == link)
 			queue_add(agent->queue, &agent->units[i]->item, SETTLE_MS);
 	pthread_mutex_unlock(&agent->lock);
 }
@@ -174,9 +169,9 @@ static void on_timer(void *ctx)
 	set_timer(watcher);
 }
 
-bool watcher_start(struct agent *agent, struct link *link, struct fail *fail)
+/* What cannot be watched now is tried again. */
+void watcher_start(struct agent *agent, struct link *link)
 {
-	(void)fail; /* what cannot be watched now is tried again */
 	struct watcher *watcher = calloc(1, sizeof *watcher);
 	if (watcher == NULL)
 		abort();
@@ -195,7 +190,6 @@ bool watcher_start(struct agent *agent, struct link *link, struct fail *fail)
 	link->watcher = watcher;
 	for (size_t i = 0; i < watcher->count; i++)
 		open_stream(&watcher->streams[i]);
-	return true;
 }
 
 void watcher_free(struct watcher *watcher)
