@@ -31,8 +31,10 @@ void kind_wrong_type(const struct kind_walk *walk, const struct field_path *path
 	if (wants_text && node->kind == NODE_BOOL)
 		diag_hint(walk->at, diag,
 			  "without quotes YAML reads true, yes, on, y and their opposites as booleans: write it in quotes");
-	else if (wants_text && (node->kind == NODE_INT || node->kind == NODE_FLOAT))
+	else if (wants_text && node->kind == NODE_INT)
 		diag_hint(walk->at, diag, "write it in quotes: \"%.*s\"", SPAN_ARG(node_text(node)));
+	else if (wants_text && node->kind == NODE_FLOAT) /* its text may have lost a zero: 1.10 */
+		diag_hint(walk->at, diag, "write it in quotes");
 	else if (!wants_text && node->kind == NODE_STRING && node->style != NODE_PLAIN && node->len < 40)
 		diag_hint(walk->at, diag, "write it without quotes: %.*s", SPAN_ARG(node_text(node)));
 }

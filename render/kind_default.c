@@ -76,7 +76,7 @@ static struct node object_default(struct arena *arena, const struct schema *sche
 		const struct node *value = kind_value(node, field->name);
 		if (value != NULL && has_type(field, value))
 			node_put(&out, field->name, field_default(arena, field, value));
-		else if (value == NULL && field->dflt != NULL)
+		else if (field->dflt != NULL)
 			node_put(&out, field->name, default_value(arena, field));
 	}
 	out.line = node->line;
