@@ -197,7 +197,7 @@ static void check_class_resource(const struct diag_at *at, const struct resource
 	const struct node *provision = node_get(&resource->spec, "autoprovision");
 	bool has_labels = node_is(labels, NODE_SEQ) && labels->len > 0;
 	if (has_labels == node_is_set(provision)) {
-		struct diag *diag = diag_error(at, has_labels ? "TwoSources" : "NoSource", spec, "spec",
+		struct diag *diag = diag_error(at, "MachineClassSelection", spec, "spec",
 					       has_labels ? "a machine class has either matchlabels or autoprovision, not both"
 							  : "a machine class needs matchlabels or autoprovision");
 		diag_hint(at, diag, "matchlabels picks machines by their labels, autoprovision has them made by a provider");
@@ -210,7 +210,7 @@ static void check_metadata(const struct diag_at *at, const struct resource *reso
 {
 	const struct node *metadata = node_get(&document->root, "metadata");
 	if (resource->id.len == 0)
-		diag_error(at, "Required", metadata, "metadata.id", "the ID of the resource is missing");
+		diag_error(at, "MissingField", metadata, "metadata.id", "the ID of the resource is missing");
 	if (resource->owner.len > 0) {
 		struct diag *diag = diag_error(at, "NotAllowed", node_get(metadata, "owner"), "metadata.owner",
 					       "a resource with an owner is written by Omni itself");

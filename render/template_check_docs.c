@@ -6,7 +6,7 @@
 static void required(const struct template_doc *doc, const struct node *node, const struct field_path *path,
 		     const char *what)
 {
-	diag_error(&doc->at, "Required", node == NULL || node->line == 0 ? doc->node : node, PATH_TEXT(path),
+	diag_error(&doc->at, "MissingField", node == NULL || node->line == 0 ? doc->node : node, PATH_TEXT(path),
 		   "%s is missing", what);
 }
 
@@ -195,7 +195,7 @@ static void check_class(const struct template *template, const struct template_d
 	if (!node_is(class, NODE_MAP) || !template->is_plain)
 		return;
 	if (machines != NULL && machines->len > 0)
-		diag_error(&doc->at, "MachinesAndClass", class, PATH_TEXT(&path),
+		diag_error(&doc->at, "MachinesOrClass", class, PATH_TEXT(&path),
 			   "a set has either machines or a machine class, not both");
 	path = path_key(doc->root, "kernelArgs");
 	if (args == NULL)

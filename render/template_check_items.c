@@ -7,17 +7,18 @@
 
 /* Is there more or less than one source of content? Custom resources have been asked before. */
 static bool check_source(const struct template *template, const struct template_doc *doc,
-			 const struct template_item *item, const struct field_path *path, const char *key)
+			 const struct template_item *item, const struct field_path *path, const char *key,
+			 const char *code)
 {
 	bool has_inline = node_is_set(node_get(item->node, key)), has_file = item->file.len > 0;
 	if (has_inline != has_file || !template->is_plain)
 		return has_inline != has_file;
 	if (has_inline) {
-		struct diag *diag = diag_error(&doc->at, "TwoSources", item->node, PATH_TEXT(path),
+		struct diag *diag = diag_error(&doc->at, code, item->node, PATH_TEXT(path),
 					       "has both file and %s", key);
 		diag_hint(&doc->at, diag, "remove one of them");
 	} else {
-		struct diag *diag = diag_error(&doc->at, "NoSource", item->node, PATH_TEXT(path),
+		struct diag *diag = diag_error(&doc->at, code, item->node, PATH_TEXT(path),
 					       "has neither file nor %s", key);
 		diag_hint(&doc->at, diag, "put the content below %s, or name a file of the repository", key);
 	}
@@ -106,11 +107,11 @@ static void check_patch(struct template *template, const struct template_doc *do
 			const struct field_path *path)
 {
 	template_check_descriptors(doc, item->node, path);
-	bool has_one = check_source(template, doc, item, path, "inline");
+	bool has_one = check_source(template, doc, item, path, "inline", "PatchSource");
 	if (!has_one && item->file.len == 0)
 		return;
 	if (item->file.len == 0 && item->name.len == 0 && item->id_override.len == 0) {
-		struct diag *diag = diag_error(&doc->at, "Required", item->node, PATH_TEXT(path),
+		struct diag *diag = diag_error(&doc->at, "MissingField", item->node, PATH_TEXT(path),
 					       "a patch that is written inline needs a name or an idOverride");
 		diag_hint(&doc->at, diag, "give it a name: it becomes part of the ID of the patch in Omni");
 	}
@@ -134,13 +135,13 @@ static void check_manifest(struct template *template, const struct template_doc 
 	if (template->is_plain && item->name.len == 0 && item->file.len > 0)
 		item->name = item->file;
 	if (template->is_plain && item->name.len == 0)
-		diag_error(&doc->at, "Required", item->node, PATH_TEXT(path), "the manifest needs a name");
+		diag_error(&doc->at, "MissingField", item->node, PATH_TEXT(path), "the manifest needs a name");
 	if (template->is_plain && template_text(item->node, "mode").len == 0) {
-		struct diag *diag = diag_error(&doc->at, "Required", item->node, PATH_TEXT(path),
+		struct diag *diag = diag_error(&doc->at, "MissingField", item->node, PATH_TEXT(path),
 					       "the manifest needs a mode");
 		diag_hint(&doc->at, diag, "mode: full keeps the objects as written here, mode: one-time creates them once");
 	}
-	bool has_one = check_source(template, doc, item, path, "inline");
+	bool has_one = check_source(template, doc, item, path, "inline", "ManifestSource");
 	template_check_descriptors(doc, item->node, path);
 	if (has_one)
 		template_read_content(template, doc, item, path, "inline");
@@ -167,9 +168,9 @@ static void check_healthcheck(struct template *template, const struct template_d
 			      const struct field_path *path)
 {
 	if (item->name.len == 0 && item->id_override.len == 0)
-		diag_error(&doc->at, "Required", item->node, PATH_TEXT(path),
+		diag_error(&doc->at, "MissingField", item->node, PATH_TEXT(path),
 			   "the health check needs a name or an idOverride");
-	if (check_source(template, doc, item, path, "job"))
+	if (check_source(template, doc, item, path, "job", "HealthCheckSource"))
 		template_read_content(template, doc, item, path, "job");
 	template_check_descriptors(doc, item->node, path);
 }

@@ -111,7 +111,7 @@ static void check_choice(const struct decode *decode, const struct node *node, c
 {
 	if (field->choices == NULL || is_word(node_text(node), field->choices))
 		return;
-	struct diag *diag = diag_error(decode->at, "UnknownValue", node, PATH_TEXT(path), "unknown value \"%.*s\"",
+	struct diag *diag = diag_error(decode->at, "InvalidChoice", node, PATH_TEXT(path), "unknown value \"%.*s\"",
 				       SPAN_ARG(node_text(node)));
 	diag_hint(decode->at, diag, "use %s or %s", field->choices[0], field->choices[1]);
 }
@@ -129,7 +129,7 @@ static void check_size(const struct decode *decode, const struct node *node, con
 {
 	if (is_item_count(node_text(node)))
 		return;
-	struct diag *diag = diag_error(decode->at, "InvalidValue", node, PATH_TEXT(path),
+	struct diag *diag = diag_error(decode->at, "InvalidClassSize", node, PATH_TEXT(path),
 				       "\"%.*s\" is no number of machines", SPAN_ARG(node_text(node)));
 	diag_hint(decode->at, diag, "use a number such as 3, or unlimited");
 }
@@ -138,7 +138,7 @@ static void check_number(const struct decode *decode, const struct node *node, c
 {
 	uint32_t value;
 	if (!template_uint32(node, &value))
-		diag_error(decode->at, node->kind == NODE_INT || node->kind == NODE_FLOAT ? "InvalidValue" : "WrongType",
+		diag_error(decode->at, node->kind == NODE_INT || node->kind == NODE_FLOAT ? "OutOfRange" : "WrongType",
 			   node, PATH_TEXT(path), "must be a number from 0 to 4294967295, but is \"%.*s\"",
 			   SPAN_ARG(node_text(node)));
 }

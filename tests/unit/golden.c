@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "render/codes.h"
 #include "tests/unit/test.h"
 
 static int compare_names(const void *a, const void *b)
@@ -97,6 +98,8 @@ void golden_diags(struct text *out, const struct diag_list *list)
 	static const char *const severities[] = {"error", "warning", "note"};
 	for (size_t i = 0; i < list->count; i++) {
 		const struct diag *diag = &list->items[i];
+		if (diag_code_find(diag->code) == NULL)
+			fail_msg("the code %s is not in render/codes.h", diag->code);
 		text_addf(out, "%.*s:%u:%u: %s: %.*s: %.*s: %s: %.*s\n", SPAN_ARG(diag->file), diag->line, diag->column,
 			  severities[diag->severity], SPAN_ARG(diag->object), SPAN_ARG(diag->path), diag->code,
 			  SPAN_ARG(diag->message));
