@@ -166,7 +166,7 @@ static void plan_expected(struct planner *p, const struct resource *expected, si
 	if (held->phase == RESOURCE_TEARING_DOWN) {
 		struct resource *desired = plan_merge(p->arena, expected, NULL, p->cluster);
 		add_slot(p, &p->creates, (struct plan_op){.kind = PLAN_CREATE, .desired = desired, .actual = held}, 1, index);
-		p->plan->is_waiting = true;
+		p->plan->is_waiting |= held->finalizer_count > 0;
 		return;
 	}
 	if (plan_same(expected, held))

@@ -41,7 +41,8 @@ struct plan_op {
 	const char *why; /* why this risk: "control plane would lose quorum"; never NULL */
 	const char *locked; /* a lock in Omni that makes it refuse this, and what to do; NULL: none. Apply skips it */
 	const struct resource *desired; /* NULL for destroy */
-	const struct resource *actual;	/* NULL for create, unless the old one is still being torn down */
+	/* NULL for create, unless the old one is being torn down: apply waits for it, or gives it the last push. */
+	const struct resource *actual;
 	struct plan_diff *diffs; /* of updates */
 	size_t diff_count, diff_cap;
 };
@@ -88,7 +89,7 @@ struct plan {
 	const struct resource *actual_cluster; /* the Cluster as it is; NULL: there is none */
 	enum plan_risk risk; /* the highest of all operations */
 	bool is_delete;	     /* the plan of a deletion */
-	bool is_waiting; /* an expected resource is tearing down, or a class is still in use: plan again later */
+	bool is_waiting; /* an expected resource is tearing down and has finalizers: plan again later */
 	char hash[DIGEST_HEX_SIZE]; /* of the canonical form; of an empty plan too */
 };
 

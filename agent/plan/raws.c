@@ -78,7 +78,7 @@ static void plan_one(struct arena *arena, struct plan *plan, const struct resour
 	struct resource *desired = plan_merge(arena, expected, is_leaving ? NULL : held, no_cluster);
 	if (owner.len > 0)
 		labels_set(arena, &desired->annotations, span_of(ANNOTATION_OWNER), owner);
-	plan->is_waiting |= is_leaving;
+	plan->is_waiting |= is_leaving && held->finalizer_count > 0;
 	plan_add_op(arena, plan, held == NULL || is_leaving ? PLAN_CREATE : PLAN_UPDATE, desired, held);
 }
 
@@ -112,7 +112,6 @@ static void prune(struct arena *arena, struct plan *plan, const struct resource 
 	plan_add_conflict(arena, plan, "%s(%.*s) is no longer declared but still used by machine sets: %.*s. It stays until they are gone",
 			  held->type->name, SPAN_ARG(held->id), SPAN_ARG(users))
 		->is_partial = true;
-	plan->is_waiting = true;
 }
 
 static void plan_in_kind(struct arena *arena, struct plan *plan, struct resource_list *expected,

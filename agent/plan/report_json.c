@@ -48,6 +48,8 @@ static void print_op(struct text *out, const struct plan_report *report, const s
 	text_adds(out, "\n  {");
 	string(out, "cluster", report->plan->cluster);
 	text_addc(out, ',');
+	string(out, "connection", report->connection);
+	text_addc(out, ',');
 	string(out, "op", span_of(plan_op_name(op->kind)));
 	text_addc(out, ',');
 	string(out, "type", span_of(op->type->name));

@@ -338,7 +338,13 @@ static void an_expected_resource_on_its_way_out_is_made_again_later(void **state
 	struct bench b;
 	small_cluster(&b);
 	make_actual(&b.arena, b.m.cluster, &b.actual);
-	held(&b, OMNI_MACHINE_SET, "demo-control-planes")->phase = RESOURCE_TEARING_DOWN;
+	struct resource *set = held(&b, OMNI_MACHINE_SET, "demo-control-planes");
+	struct span finalizer = SPAN("x");
+	set->phase = RESOURCE_TEARING_DOWN;
+	plan(&b);
+	assert_false(b.plan.is_waiting); /* apply can finish it */
+	set->finalizers = &finalizer;
+	set->finalizer_count = 1;
 	plan(&b);
 	assert_string_equal(told(&b), "create MachineSets(demo-control-planes)");
 	assert_true(b.plan.is_waiting);

@@ -149,6 +149,45 @@ static void the_json_can_be_read(void **state)
 	pair_end(&b);
 }
 
+/* As much of a schema as ours uses: names of members, which are required, items, and $ref. */
+static void conforms(const json_t *schema, const json_t *rule, const json_t *value)
+{
+	const char *ref = json_string_value(json_object_get(rule, "$ref")), *name;
+	json_t *member;
+	size_t i;
+	if (ref != NULL)
+		rule = json_object_get(json_object_get(schema, "$defs"), strrchr(ref, '/') + 1);
+	assert_non_null(rule);
+	json_array_foreach(value, i, member)
+		conforms(schema, json_object_get(rule, "items"), member);
+	json_array_foreach(json_object_get(rule, "required"), i, member)
+		if (json_object_get(value, json_string_value(member)) == NULL)
+			fail_msg("%s is required", json_string_value(member));
+	json_object_foreach((json_t *)(uintptr_t)value, name, member) {
+		const json_t *inner = json_object_get(json_object_get(rule, "properties"), name);
+		if (inner == NULL)
+			fail_msg("%s is not in the schema", name);
+		conforms(schema, inner, member);
+	}
+}
+
+static void the_json_is_as_the_schema_says(void **state)
+{
+	(void)state;
+	static const char *const cases[] = {"change", "deletion", "none", "conflict", "hostile"};
+	json_t *schema = json_load_file("docs/plan.schema.json", JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(schema);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char path[128];
+		snprintf(path, sizeof path, "tests/golden/plan/%s/plan.json", cases[i]);
+		json_t *plan = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+		assert_non_null(plan);
+		conforms(schema, schema, plan);
+		json_decref(plan);
+	}
+	json_decref(schema);
+}
+
 static void colour_is_only_added(void **state)
 {
 	(void)state;
@@ -192,6 +231,7 @@ int main(void)
 		cmocka_unit_test(conflicts_and_raw_resources),
 		cmocka_unit_test(hostile_names_stay_inside_their_place),
 		cmocka_unit_test(the_json_can_be_read),
+		cmocka_unit_test(the_json_is_as_the_schema_says),
 		cmocka_unit_test(colour_is_only_added),
 		cmocka_unit_test(formats_have_names),
 	};
