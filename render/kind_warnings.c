@@ -35,13 +35,23 @@ static void warn_export(const struct kind_walk *walk, const struct node *spec)
 				  "system:masters puts a kubeconfig that may do everything into the management cluster");
 }
 
-/* Always so, hence no more than a note. */
+static bool was_said(const struct diag_list *list, const char *code, const char *kind)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (strcmp(list->items[i].code, code) == 0 && span_starts(list->items[i].message, kind))
+			return true;
+	return false;
+}
+
+/* True of every such object, hence no more than a note, once. */
 static void note_workload_access(const struct kind_walk *walk, const struct node *spec)
 {
+	static const char *const code = "WorkloadAccess";
 	const struct node *name = node_path(spec, "kubeconfigSecretRef.name");
-	if (node_text(name).len > 0)
-		diag_add(walk->at, DIAG_NOTE, "WorkloadAccess", name, "spec.kubeconfigSecretRef",
-			 "%s writes into the workload cluster with the kubeconfig of this Secret", walk->kind->name);
+	if (node_text(name).len > 0 && !was_said(walk->at->list, code, walk->kind->name))
+		diag_add(walk->at, DIAG_NOTE, code, name, "spec.kubeconfigSecretRef",
+			 "%s writes into the workload cluster with the kubeconfig of this Secret (said once for all of them)",
+			 walk->kind->name);
 }
 
 void kind_check_warnings(const struct kind_walk *walk)
