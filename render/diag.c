@@ -32,7 +32,7 @@ static struct diag *overflow(struct diag_list *list, enum diag_severity severity
 	return ARENA_NEW(list->arena, struct diag);
 }
 
-static struct span formatted(struct arena *arena, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static struct span formatted(struct arena *arena, const char *format, va_list args)
 {
 	va_list again;
 	va_copy(again, args);
