@@ -4,5 +4,6 @@ $(B)/crds-gen: $(B)/crds/main.o $(call archives,crds)
 	$(program)
 
 .PHONY: gen
-gen: $(B)/crds-gen ## write crds/yaml, crds/json and docs/reference again after a change of the tables
+gen: $(B)/crds-gen $(B)/omniops ## write crds/yaml, crds/json, docs/reference and docs/man again after a change of the tables
 	$(Q)$< .
+	$(Q)$(B)/omniops help man >docs/man/omniops.1
