@@ -74,10 +74,11 @@ static void kind_of_other_minor(struct patch_walk *walk, const struct node *root
 	unsigned first = talos_first_minor(kind->minors);
 	struct span name = talos_text(kind->name);
 	struct diag *diag = patch_report(walk, patch_severity(walk), "PatchKindNotInTalos", node_get(root, "kind"), &here,
-					 "Talos 1.%u has no %.*s documents", walk->talos.minor, SPAN_ARG(name));
+					 "Talos 1.%u has no %.*s documents", talos_first_minor(walk->talos.mask),
+					 SPAN_ARG(name));
 
-	patch_hint(walk, diag, first > walk->talos.minor ? "known since Talos 1.%u" : "last known in Talos 1.%u",
-		   first > walk->talos.minor ? first : talos_last_minor(kind->minors));
+	patch_hint(walk, diag, first > talos_first_minor(walk->talos.mask) ? "known since Talos 1.%u" : "last known in Talos 1.%u",
+		   first > talos_first_minor(walk->talos.mask) ? first : talos_last_minor(kind->minors));
 }
 
 /* Omni decodes patches with a Talos library of its own age: 1.9 with an early 1.14, which has these new kinds only. */

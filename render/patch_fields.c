@@ -117,8 +117,8 @@ static void unknown_field(struct patch_walk *walk, unsigned structure, unsigned 
 				   walk->talos.minor, SPAN_ARG(name));
 	else
 		diag = patch_report(walk, DIAG_WARNING, "UnknownPatchField", &pair->key, &here,
-				    "no field \"%.*s\" is known here; Talos %.*s cannot be checked exactly", SPAN_ARG(name),
-				    SPAN_ARG(walk->check->talos_version));
+				    "Talos 1.%u, the nearest that is known here, has no field \"%.*s\" at this place",
+				    talos_first_minor(walk->talos.mask), SPAN_ARG(name));
 	if (span_is(name, "$patch"))
 		patch_hint(walk, diag, "the only directive is $patch: delete");
 	else if (minors != 0 && walk->talos.is_exact)

@@ -45,6 +45,18 @@ compare_golden() {
 	check "hand-made patches, Talos 1.13" "$work/loader-1.13" loader "$work/records" "$work/verdicts"
 }
 
+# Documents that Talos tests itself with, read where the module proxy put them.
+compare_documents() { # text, reference program, module file, Talos
+	dir=$(cd tests/rig/patches && "${GO:-go}" list -modfile="$3" -m -f '{{.Dir}}' github.com/siderolabs/talos/pkg/machinery)
+	: >"$work/records"
+	find "$dir/config" -name '*.yaml' | sort | while read -r file; do
+		wc -c <"$file"
+		cat "$file"
+	done >"$work/records"
+	"$work/ours" "$4" loader <"$work/records" >"$work/verdicts"
+	check "$1" "$work/$2" loader "$work/records" "$work/verdicts"
+}
+
 compare_with() { # text, name, module file, tags, which check, Talos, rules
 	if build_reference "$2" "$3" "$4"; then
 		compare "$1" "$2" "$5" "$6" "$7"
@@ -56,7 +68,9 @@ compare_with() { # text, name, module file, tags, which check, Talos, rules
 if check "the program that tells our verdicts builds" build_ours && [ "$tap_failed" = 0 ]; then
 	compare_with "Talos 1.13 agrees" loader-1.13 go.mod "" loader v1.13.9 loader
 	[ ! -x "$work/loader-1.13" ] || compare_golden
+	[ ! -x "$work/loader-1.13" ] || compare_documents "documents of Talos 1.13" loader-1.13 go.mod v1.13.9
 	compare_with "Talos 1.14 agrees" loader-1.14 talos-1.14.mod "" loader v1.14.1 loader
+	[ ! -x "$work/loader-1.14" ] || compare_documents "documents of Talos 1.14" loader-1.14 talos-1.14.mod v1.14.1
 	compare_with "Omni 1.9 agrees" omni-1.9 omni-1.9.mod omni omni v1.13.9 1.9
 fi
 finish
