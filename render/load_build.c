@@ -99,10 +99,10 @@ static void set_texts(struct loader *loader, struct node *node, struct span cano
 	node->has_source = 1;
 }
 
-static bool is_infinite(const struct resolved *resolved)
+/* ".inf", "-.inf", ".nan" */
+static bool is_infinite(const struct node *number)
 {
-	return resolved->kind == NODE_FLOAT && span_contains(resolved->text, ".") &&
-	       (span_ends(resolved->text, "inf") || span_ends(resolved->text, "nan"));
+	return number->len >= 4 && (span_ends(node_text(number), "inf") || span_ends(node_text(number), "nan"));
 }
 
 void build_set_resolved(struct loader *loader, struct node *node, const struct resolved *resolved, struct span raw)
@@ -117,11 +117,16 @@ void build_set_resolved(struct loader *loader, struct node *node, const struct r
 	} else {
 		set_texts(loader, node, resolved->text, raw);
 	}
-	if (loader->dialect == LOAD_KUBERNETES && is_infinite(resolved)) {
-		struct diag *diag = diag_error(&loader->at, "NotFinite", node, NULL, "%.*s has no form in JSON, so "
-					       "Kubernetes cannot hold it", SPAN_ARG(raw));
-		diag_hint(&loader->at, diag, "quote it if a text is meant");
-	}
+}
+
+/* A value; as a key such a number is just its text. */
+void build_check_finite(struct loader *loader, const struct node *value)
+{
+	if (loader->dialect != LOAD_KUBERNETES || value->kind != NODE_FLOAT || !is_infinite(value))
+		return;
+	struct diag *diag = diag_error(&loader->at, "NotFinite", value, NULL, "%s has no form in JSON, so Kubernetes cannot "
+				       "hold it", node_source_text(value).ptr);
+	diag_hint(&loader->at, diag, "quote it if a text is meant");
 }
 
 /* Kubernetes objects are JSON: their keys are strings, whatever they were in YAML. */
@@ -135,7 +140,7 @@ void build_string_key(struct loader *loader, struct node *key)
 		key->kind = NODE_STRING;
 		return;
 	}
-	if (key->kind == NODE_FLOAT && !is_infinite(&(struct resolved){.kind = NODE_FLOAT, .text = text})) {
+	if (key->kind == NODE_FLOAT && !is_infinite(key)) {
 		double value = strtod(text.ptr, NULL);
 		if (value == 0 && source.ptr[0] == '-') /* the one place where the sign of zero survives */
 			value = -0.0;
@@ -226,6 +231,8 @@ static bool add_scalar(struct loader *loader, const yaml_event_t *event)
 			build_string_key(loader, &node);
 		if (is_merge_key(&node))
 			loader->levels[loader->depth - 1].has_merge = true;
+	} else if (node.kind == NODE_FLOAT) {
+		build_check_finite(loader, &node);
 	}
 	if (event->data.scalar.anchor != NULL)
 		*new_anchor(loader, event->data.scalar.anchor) = (struct anchor){node, 1, raw.len, 0, false};

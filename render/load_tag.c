@@ -170,5 +170,6 @@ void build_convert(struct loader *loader, struct node *node)
 		node->len = (uint32_t)map_unique(loader, node->pairs, node->len);
 	} else {
 		convert_scalar(loader, node);
+		build_check_finite(loader, node);
 	}
 }

@@ -9,5 +9,6 @@ void tag_collection(struct loader *loader, const struct node *node, const char *
 
 /* load_build.c */
 void build_set_resolved(struct loader *loader, struct node *node, const struct resolved *resolved, struct span raw);
+void build_check_finite(struct loader *loader, const struct node *value);
 
 #endif
