@@ -49,6 +49,8 @@ bool text_grow(struct text *text, size_t more)
 	size_t cap = text->cap < 64 ? 64 : text->cap;
 	while (cap <= text->len + more)
 		cap *= 2;
+	if (cap > text->max) /* never room beyond the limit: text_reserve looks at the room only */
+		cap = text->max + 1;
 	char *ptr = realloc(text->cap > 0 ? text->ptr : NULL, cap);
 	if (ptr == NULL)
 		abort();

@@ -27,7 +27,7 @@ SHIPPED_CFLAGS := -include base/banned.h
 
 # --- libraries: one question for all of them
 LIBRARIES := libgit2 yaml-0.1 libcurl jansson libmicrohttpd libprotobuf-c openssl libzstd libseccomp
-AGENT_LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBRARIES) 2>/dev/null) -lpthread
+AGENT_LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBRARIES) 2>/dev/null) -lpthread -lm
 ifeq ($(filter help clean demo check bench fuzz,$(MAKECMDGOALS)),)
 ifneq ($(shell $(PKG_CONFIG) --exists $(LIBRARIES) 2>/dev/null && command -v $(PROTOC_C) >/dev/null && echo yes),yes)
 $(error Libraries are missing. `scripts/setup.sh build` installs them on Debian and names them elsewhere)
@@ -42,7 +42,7 @@ PROBED := $(shell echo 'int x = GIT_OPT_SET_PACK_MAX_OBJECT_SIZE;' | \
 # are not installed they are linked like everybody else's.
 THIN_STATIC := -Wl,-Bstatic -lyaml -lcrypto -Wl,-Bdynamic
 THIN_LDLIBS = $(shell echo 'int main(void) { return 0; }' | \
-	$(CC) -x c - -o /dev/null $(THIN_STATIC) 2>/dev/null && echo '$(THIN_STATIC)' || echo -lyaml -lcrypto)
+	$(CC) -x c - -o /dev/null $(THIN_STATIC) 2>/dev/null && echo '$(THIN_STATIC) -lm' || echo -lyaml -lcrypto -lm)
 
 # --- quiet unless V=1
 Q := $(if $(V),,@)

@@ -17,7 +17,7 @@ ROOMS := $(foreach r,$(sort $(patsubst room-%,%,$(filter room-%,$(.VARIABLES))))
 archive = $(B)/lib$(subst /,-,$(1)).a
 archives = $(foreach r,$(filter $(ROOMS),$(1) $(room-$(1))),$(call archive,$(r)))
 sources = $(sort $(filter-out $(1)/main.c,$(wildcard $(1)/*.c)))
-ldlibs = $(if $(filter agent%,$(1)),$(AGENT_LDLIBS),-lyaml -lcrypto)
+ldlibs = $(if $(filter agent%,$(1)),$(AGENT_LDLIBS),-lyaml -lcrypto -lm)
 
 # --- messages on Omni's wire: C from our .proto files, part of agent/omni
 PROTOS := $(sort $(wildcard agent/omni/proto/*.proto))
