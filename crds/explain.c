@@ -83,9 +83,12 @@ static void put_children(struct text *out, const struct schema *schema)
 
 /* --- finding a field ---------------------------------------------------------------------------------------------- */
 
-/* "spec" and "status" are no rows of a table. */
+/* "spec" and "status" are no rows of a table: they are made in *storage. */
 static const struct field *top_field(const struct kind *kind, struct span name, struct field *storage)
 {
+	for (size_t i = 0; i < COUNT_OF(top_rows); i++)
+		if (span_is(name, top_rows[i].name))
+			return &top_rows[i];
 	bool is_spec = span_is(name, "spec");
 	if (!is_spec && !span_is(name, "status"))
 		return NULL;

@@ -16,7 +16,8 @@ static const struct field spec_rows[] = {
 	ROW_LABELS("Labels of the machine's resources in Omni."),
 	ROW_ANNOTATIONS("Annotations of the machine's resources in Omni."),
 	{.name = "locked", .type = FIELD_BOOL, .flags = FIELD_IN_TEMPLATE,
-	 .doc = "Lock the machine: Omni then changes neither its configuration nor its versions."},
+	 .doc = "Lock the machine: Omni then changes neither its configuration nor its versions. Not possible "
+		"for machines of the control plane."},
 	{.name = "install", .type = FIELD_OBJECT, .sub = &install, .flags = FIELD_IN_TEMPLATE,
 	 .doc = "Where Talos is installed."},
 	ROW_PATCHES("Talos configuration patches for this machine."),

@@ -26,7 +26,7 @@ static const struct field patch_rows[] = {
 	{.name = "file", .type = FIELD_STRING, .flags = FIELD_IN_TEMPLATE,
 	 .doc = "A file of the tree that holds the patch, relative to the template root. Instead of inline."},
 	{.name = "name", .type = FIELD_STRING, .flags = FIELD_IN_TEMPLATE,
-	 .doc = "Name of the patch in Omni. Needed with inline; the default for a file is its path."},
+	 .doc = "Name of the patch in Omni. Inline patches need a name or an idOverride; the default for a file is its path."},
 	{.name = "idOverride", .type = FIELD_STRING, .flags = FIELD_IN_TEMPLATE,
 	 .doc = "The ID of the ConfigPatch resource, in place of the one made from the name."},
 	ROW_LABELS("Labels of the ConfigPatch resource."),

@@ -59,6 +59,7 @@ static void paths_may_be_written_in_several_ways(void **state)
 {
 	(void)state;
 	assert_says("cluster", "spec", "FIELD    spec  <object>  required\n");
+	assert_says("cluster", "metadata", "FIELD    metadata  <object of any content>  required\n");
 	assert_says("cluster", "patches", "FIELD    spec.patches[]  <list of objects>\n");
 	assert_says("cluster", "spec.patches[2].inline", "FIELD    spec.patches[].inline  <anything>\n");
 	assert_says("cluster", "spec.kubernetes.manifests.mode", "FIELD    spec.kubernetes.manifests[].mode  <choice>\n");
@@ -70,6 +71,7 @@ static void an_unknown_field_names_the_nearest(void **state)
 	assert_no_field("spec.talso", "OmniCluster has no field \"talso\" here; did you mean \"talos\"?");
 	assert_no_field("spec.nothing.like.it", "OmniCluster has no field \"nothing\" here");
 	assert_no_field("spec.talos.version.major", "there is nothing below: \"major\" is no field of OmniCluster");
+	assert_no_field("metadata.name", "there is nothing below: \"name\" is no field of OmniCluster");
 	assert_no_field(".", "OmniCluster has no field \"\" here");
 }
 
