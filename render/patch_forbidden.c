@@ -54,7 +54,7 @@ static void find(const struct node *map, const struct field_path *path, const ch
 {
 	struct span rest = span_of(dotted_path), name;
 
-	found->path = path;
+	*found = (struct found){.path = path};
 	for (size_t depth = 0; depth < STEPS_MAX && span_next(&rest, '.', &name); depth++) {
 		found->pair = NULL;
 		for (size_t i = 0; node_is(map, NODE_MAP) && i < map->len; i++)

@@ -34,7 +34,7 @@ static size_t unit_of(struct span text, long double *out_nanoseconds)
 		     {"ms", 1e6L}, {"s", 1e9L},	 {"m", 60e9L},	      {"h", 3600e9L}};
 
 	for (size_t i = 0; i < sizeof UNITS / sizeof *UNITS; i++) {
-		struct span name = span_of(UNITS[i].name), next = text;
+		struct span name = span_of(UNITS[i].name), next;
 
 		if (!span_starts(text, UNITS[i].name))
 			continue;
