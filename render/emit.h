@@ -1,6 +1,6 @@
-/* YAML writing, byte for byte as the references do (go.yaml.in/yaml/v4 rc.6: spec/resources.md 7.4 to 7.9 there called
- * "writers"; omni-template.md 3.4 for content), and JSON writing. Strings that the reference's writer would damage are
- * double-quoted instead: a value always survives. Needs resolved nodes. */
+/* YAML writing, byte for byte as the Go operator's encoder (go.yaml.in/yaml/v4 rc.6) does: styles of texts, folding at 80
+ * characters, natural order of keys; and JSON writing. Texts that the encoder would damage are double-quoted instead: a
+ * value always survives. Integers keep all their digits. Needs resolved nodes; an ABSENT value prints as nothing. */
 #ifndef RENDER_EMIT_H
 #define RENDER_EMIT_H
 
@@ -24,7 +24,7 @@ void emit_template_document(struct text *out, const struct node *root);
 /* JSON, keys in the order of the pairs; indent 0: compact. */
 void emit_json(struct text *out, const struct node *root, unsigned indent);
 
-/* Natural order of keys (spec resources.md 7.8): <0, 0, >0. */
+/* Natural order of keys, "a2" before "a10", signs before letters: <0, 0, >0. */
 int emit_key_order(struct span a, struct span b);
 
 #endif
