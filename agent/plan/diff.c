@@ -185,9 +185,9 @@ static void diff_labels(struct differ *differ, const char *where, const struct l
 		int order = i == before->count	? 1
 			    : j == after->count ? -1
 						: span_cmp(before->items[i].key, after->items[j].key);
+		struct span key = order <= 0 ? before->items[i].key : after->items[j].key;
 		const struct label *old_label = order <= 0 ? &before->items[i++] : NULL;
 		const struct label *new_label = order >= 0 ? &after->items[j++] : NULL;
-		struct span key = (old_label != NULL ? old_label : new_label)->key;
 		if (!span_starts(key, ANNOTATION_OURS))
 			diff_label(differ, where, key, old_label, new_label);
 	}

@@ -24,12 +24,12 @@ static const struct plan_conflict *find_conflict(const struct plan *plan)
 /* "critical: the whole cluster is destroyed (Clusters…(demo)), and 2 more operations need approval" */
 static struct span explain(struct arena *arena, const struct plan *plan, const struct gate *gate)
 {
-	const struct plan_op *worst = NULL;
+	const struct plan_op *worst = &plan->ops[0];
 	size_t above = 0;
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct plan_op *op = &plan->ops[i];
 		above += op->risk > gate->limit;
-		if (worst == NULL || op->risk > worst->risk)
+		if (op->risk > worst->risk)
 			worst = op;
 	}
 	struct span more = above > 1 ? arena_spanf(arena, ", and %zu more operation%s above \"%s\"", above - 1,

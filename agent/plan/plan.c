@@ -124,13 +124,30 @@ static bool is_listed(struct planner *p, const struct resource *resource)
 	return !is_controlled(resource) && span_eq(label_value(&resource->labels, OMNI_LABEL_CLUSTER), p->cluster);
 }
 
-static void add_slot(struct planner *p, struct slots *slots, struct plan_op op, unsigned rank, size_t index)
+static void add_slot(struct planner *p, struct slots *slots, struct slot slot)
 {
-	const struct resource *named = op.desired != NULL ? op.desired : op.actual;
-	op.type = named->type;
-	op.id = named->id;
-	op.why = "";
-	ARENA_PUSH(p->arena, slots->items, slots->count, slots->cap) = (struct slot){op, rank, index};
+	const struct resource *named = slot.op.kind == PLAN_DESTROY ? slot.op.actual : slot.op.desired;
+	slot.op.type = named->type;
+	slot.op.id = named->id;
+	ARENA_PUSH(p->arena, slots->items, slots->count, slots->cap) = slot;
+}
+
+static void add_create(struct planner *p, const struct resource *expected, const struct resource *leaving, size_t index)
+{
+	struct plan_op op = {.kind = PLAN_CREATE, .actual = leaving};
+	op.desired = plan_merge(p->arena, expected, NULL, p->cluster);
+	add_slot(p, &p->creates, (struct slot){op, 1, index});
+}
+
+static void add_update(struct planner *p, const struct resource *desired, const struct resource *held, size_t index)
+{
+	struct plan_op op = {.kind = PLAN_UPDATE, .desired = desired, .actual = held};
+	add_slot(p, &p->updates, (struct slot){op, is_listed(p, held) ? 0 : 1, index});
+}
+
+static void add_destroy(struct planner *p, const struct resource *held)
+{
+	add_slot(p, &p->destroys, (struct slot){{.kind = PLAN_DESTROY, .actual = held}, 0, 0});
 }
 
 /* Somebody else's resource stands where ours should be. */
@@ -157,23 +174,18 @@ static void plan_expected(struct planner *p, const struct resource *expected, si
 {
 	const struct resource *held = find(p, &p->held, expected->type, expected->id);
 	if (held == NULL) {
-		struct resource *desired = plan_merge(p->arena, expected, NULL, p->cluster);
-		add_slot(p, &p->creates, (struct plan_op){.kind = PLAN_CREATE, .desired = desired}, 1, index);
+		add_create(p, expected, NULL, index);
 		return;
 	}
 	if (is_foreign(p, held))
 		return;
 	if (held->phase == RESOURCE_TEARING_DOWN) {
-		struct resource *desired = plan_merge(p->arena, expected, NULL, p->cluster);
-		add_slot(p, &p->creates, (struct plan_op){.kind = PLAN_CREATE, .desired = desired, .actual = held}, 1, index);
+		add_create(p, expected, held, index);
 		p->plan->is_waiting |= held->finalizer_count > 0;
 		return;
 	}
-	if (plan_same(expected, held))
-		return;
-	struct resource *desired = plan_merge(p->arena, expected, held, p->cluster);
-	add_slot(p, &p->updates, (struct plan_op){.kind = PLAN_UPDATE, .desired = desired, .actual = held},
-		 is_listed(p, held) ? 0 : 1, index);
+	if (!plan_same(expected, held))
+		add_update(p, plan_merge(p->arena, expected, held, p->cluster), held, index);
 }
 
 /* The machine keeps its kernel arguments; only the claim of templates to them ends. */
@@ -182,12 +194,12 @@ static void release(struct planner *p, const struct resource *held)
 	if (labels_get(&held->annotations, OMNI_ANNOTATION_TEMPLATES) == NULL)
 		return;
 	if (held->type == OMNI_INSTALL_DISK && find(p, &p->expected, OMNI_MACHINE_SET_NODE, held->id) != NULL) {
-		add_slot(p, &p->destroys, (struct plan_op){.kind = PLAN_DESTROY, .actual = held}, 0, 0);
+		add_destroy(p, held);
 		return;
 	}
 	struct resource *desired = resource_copy(p->arena, held);
 	labels_remove(&desired->annotations, span_of(OMNI_ANNOTATION_TEMPLATES));
-	add_slot(p, &p->updates, (struct plan_op){.kind = PLAN_UPDATE, .desired = desired, .actual = held}, 0, 0);
+	add_update(p, desired, held, 0);
 }
 
 static void plan_unexpected(struct planner *p, const struct resource *held)
@@ -201,7 +213,7 @@ static void plan_unexpected(struct planner *p, const struct resource *held)
 	if (held->type->order == 0)
 		return;
 	if (p->options->prune_unmanaged || plan_is_from_template(held, p->cluster))
-		add_slot(p, &p->destroys, (struct plan_op){.kind = PLAN_DESTROY, .actual = held}, 0, 0);
+		add_destroy(p, held);
 	else
 		resource_push(p->arena, &p->plan->unmanaged, (struct resource *)(uintptr_t)held);
 }
@@ -276,7 +288,7 @@ static void append_machines(struct planner *p)
 				continue;
 			if (phase == 0 && !span_eq(label_value(&held->labels, OMNI_LABEL_CLUSTER), p->cluster))
 				continue;
-			add_slot(p, &slots, (struct plan_op){.kind = PLAN_DESTROY, .actual = held, .phase = phase}, 0, 0);
+			add_slot(p, &slots, (struct slot){{.kind = PLAN_DESTROY, .actual = held, .phase = phase}, 0, 0});
 		}
 		append(p, &slots);
 	}

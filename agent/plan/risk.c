@@ -131,6 +131,14 @@ static struct verdict worst(struct verdict a, struct verdict b)
 	return b.risk > a.risk ? b : a;
 }
 
+/* As worst, but all reasons are named. */
+static struct verdict both(const struct assessment *a, struct verdict first, struct verdict second)
+{
+	if (first.risk == RISK_SAFE || second.risk == RISK_SAFE)
+		return worst(first, second);
+	return (struct verdict){worst(first, second).risk, arena_spanf(a->arena, "%s; %s", first.why, second.why).ptr};
+}
+
 static struct verdict assess_version(const struct assessment *a, const struct plan_op *op, const char *key,
 				     const char *what)
 {
@@ -156,12 +164,12 @@ static bool has_backup(const struct resource *cluster)
 static struct verdict assess_cluster(const struct assessment *a, const struct plan_op *op)
 {
 	struct verdict verdict = safe;
-	verdict = worst(verdict, assess_version(a, op, "talosversion", "Talos"));
-	verdict = worst(verdict, assess_version(a, op, "kubernetesversion", "Kubernetes"));
+	verdict = both(a, verdict, assess_version(a, op, "talosversion", "Talos"));
+	verdict = both(a, verdict, assess_version(a, op, "kubernetesversion", "Kubernetes"));
 	if (differs(op, "features"))
-		verdict = worst(verdict, (struct verdict){RISK_DISRUPTIVE, "features of the running cluster change"});
+		verdict = both(a, verdict, (struct verdict){RISK_DISRUPTIVE, "features of the running cluster change"});
 	if (has_backup(op->actual) && !has_backup(op->desired))
-		verdict = worst(verdict, (struct verdict){RISK_DESTRUCTIVE, "etcd backups are turned off"});
+		verdict = both(a, verdict, (struct verdict){RISK_DESTRUCTIVE, "etcd backups are turned off"});
 	return verdict;
 }
 
