@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { FIRST_BLOCK = 4096, LARGEST_BLOCK = 1 << 20, ALIGNMENT = alignof(max_align_t) };
+enum { FIRST_BLOCK = 4096, LARGEST_BLOCK = 1 << 20, HUGE_PAGE = 2 << 20, ALIGNMENT = alignof(max_align_t) };
 
 struct arena_block {
 	struct arena_block *next;
@@ -43,6 +44,17 @@ void arena_reset(struct arena *arena)
 	arena_done(arena);
 }
 
+/* An arena that has grown past some blocks goes on in huge pages: fresh memory costs a fault for every page. */
+static struct arena_block *huge_block(size_t *size)
+{
+	struct arena_block *block = aligned_alloc(HUGE_PAGE, HUGE_PAGE);
+	if (block == NULL)
+		return NULL;
+	*size = HUGE_PAGE - sizeof *block;
+	madvise(block, HUGE_PAGE, MADV_HUGEPAGE); /* a wish: where it is not granted, pages stay small */
+	return block;
+}
+
 static bool add_block(struct arena *arena, size_t need)
 {
 	size_t size = arena->blocks == NULL ? FIRST_BLOCK : arena->blocks->size * 2;
@@ -52,7 +64,8 @@ static bool add_block(struct arena *arena, size_t need)
 		size = need;
 	if (arena->used_bytes > arena->limit_bytes || need > arena->limit_bytes - arena->used_bytes)
 		return false;
-	struct arena_block *block = malloc(sizeof *block + size);
+	bool is_huge = size == LARGEST_BLOCK && arena->used_bytes >= 2 * (size_t)HUGE_PAGE;
+	struct arena_block *block = is_huge ? huge_block(&size) : malloc(sizeof *block + size);
 	if (block == NULL)
 		abort();
 	block->next = arena->blocks;
