@@ -33,8 +33,8 @@ static void remove_tree(const char *path)
 	nftw(path, remove_one, 32, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 
-/* Held until the process ends: fetches of two sources with one URL go one after the other. */
-static bool take_lock(const struct git_session *session, struct fail *fail)
+/* Held until the answer is complete: polls of two sources with one URL go one after the other. */
+static bool take_lock(struct git_session *session, struct fail *fail)
 {
 	char path[PATH_SIZE];
 	repo_path(session, "lock", path);
@@ -46,7 +46,15 @@ static bool take_lock(const struct git_session *session, struct fail *fail)
 			close(fd);
 			return fail_errno(fail, errno, "the cache cannot be locked: %s", path);
 		}
+	session->lock_fd = fd;
 	return true;
+}
+
+void cache_unlock(struct git_session *session)
+{
+	if (session->lock_fd > 0)
+		close(session->lock_fd);
+	session->lock_fd = 0;
 }
 
 static void close_dir(DIR **dir)

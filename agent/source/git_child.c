@@ -202,6 +202,7 @@ static bool poll_and_send(struct git_session *session, char out_root[OBJECT_ID_S
 	struct fetch_answer answer = {.verdict = SOURCE_FAILED};
 	struct source_tree *tree = source_tree_new(&session->request->limits);
 	poll_once(session, &answer, tree);
+	cache_unlock(session);
 	bool ok = send_answer(&answer, tree) && answer.verdict == SOURCE_CHANGED;
 	memcpy(out_root, answer.root_id, OBJECT_ID_SIZE);
 	source_tree_unref(tree);

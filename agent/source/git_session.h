@@ -16,6 +16,7 @@ struct git_session {
 	struct fail fail; /* set by callbacks, more precise than libgit2's words; code NONE: not set */
 	int64_t retry_after_ms;
 	unsigned credential_calls;
+	int lock_fd;	   /* 0: none */
 	bool is_new_cache; /* was made by this process */
 	bool too_big;	   /* the transfer was stopped by us */
 };
@@ -35,6 +36,7 @@ bool http_register(struct git_session *session, struct fail *fail);
 /* git_cache.c */
 bool cache_open(struct git_session *session, struct fail *fail);
 bool cache_recreate(struct git_session *session, struct fail *fail);
+void cache_unlock(struct git_session *session);
 bool local_open(struct git_session *session, const char *path, struct fail *fail); /* in place, read only */
 
 /* git_fetch.c: find what the ref means now and have its objects. */

@@ -83,14 +83,14 @@ end_probe() {
 say() {
 	local line=
 	echo "$*" >&7 2>/dev/null
-	IFS= read -r -t 120 line <&8 || line="(no answer)"
+	IFS= read -r -t 30 line <&8 || line="(no answer)"
 	printf '%s\n' "$line"
 }
 
 all() {
 	local line
 	echo "$*" >&7
-	while IFS= read -r -t 60 line <&8 && [ "$line" != end ]; do
+	while IFS= read -r -t 30 line <&8 && [ "$line" != end ]; do
 		printf '%s\n' "$line"
 	done
 }
@@ -105,12 +105,12 @@ is() { # what is true, pattern, text
 	fi
 }
 
-serve_http() { # root, port file, options…
-	python3 tests/rig/git/http_server.py "$@" 2>>"$work/server.err" &
+serve_http() { # root, port file, options…: sets $port
+	python3 tests/rig/git/http_server.py "$@" >>"$work/server.err" 2>&1 &
 	started+=($!)
 	for _ in $(seq 200); do
 		[ -s "$2" ] && break
 		sleep 0.05
 	done
-	cat "$2"
+	port=$(cat "$2")
 }
