@@ -118,7 +118,7 @@ static int krm_function(struct arena *arena, const struct node *list)
 	struct fail fail;
 	if (!render(arena, &fleet, items_as_stream(arena, items), &fail))
 		return failed(fail.text);
-	struct node *maps, answer = node_map(arena, list->len + 2), results = node_seq(arena, fleet.diags.count);
+	struct node *maps = NULL, answer = node_map(arena, list->len + 2), results = node_seq(arena, fleet.diags.count);
 	size_t count = fleet.diags.error_count > 0 ? 0 : objects_configmaps(arena, &fleet, OMNIOPS_VERSION, &maps);
 	for (size_t i = 0; i < fleet.diags.count; i++)
 		node_push(&results, result_of(arena, &fleet.diags.items[i]));

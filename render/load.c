@@ -59,7 +59,7 @@ static void name_faults(struct loader *loader)
 		name = node_text_at(&loader->root, "name");
 	if (kind.len == 0)
 		return;
-	struct span object = kind;
+	struct span object;
 	if (name.len > 0)
 		object = arena_spanf(list->arena, "%.*s/%.*s", SPAN_ARG(kind), SPAN_ARG(name));
 	else
