@@ -40,6 +40,7 @@ func main() {
 	var t tap
 	definitions, problems := loadDefinitions(filepath.Join(root, "crds/yaml"))
 	t.result(len(problems) == 0 && len(definitions) == 9, "the nine definitions are structural, and their rules compile within the cost budget", problems...)
+	checkOldest(&t, definitions)
 	golden := filepath.Join(root, "tests/golden/kinds")
 	checkFolder(&t, definitions, filepath.Join(golden, "valid"), true)
 	checkFolder(&t, definitions, filepath.Join(golden, "invalid"), false)
