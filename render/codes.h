@@ -108,6 +108,7 @@
 	X(PatchKindNotInTalos, "The Talos of the cluster has no such documents.", "Update Talos.")                              \
 	X(PatchKindNotInOmni, "The selected Omni does not know such documents.", "Update Omni.")                                \
 	X(PatchListNotInOmni, "The selected Omni takes no list here.", "Write one text, or update Omni.")                       \
+	X(PatchMergeKey, "The text of a patch has a merge key, which Talos refuses.", "Write the fields out.")                    \
 	X(UnknownPatchKind, "Talos has no such documents.", "Look at the spelling.")                                            \
 	X(UnknownPatchVersion, "Talos has no such version of the document.", "Use the one in the hint.")                        \
 	X(UnknownPatchField, "Talos has no such field at this place.", "Look at the spelling and the indentation.")             \

@@ -309,6 +309,8 @@ static void check_text(struct documents *documents, struct span bytes, const str
 	diag_list_init(&faults, walk->scratch);
 	load_yaml(walk->scratch, bytes, LOAD_OMNI, NULL, &at, &items, &count);
 	patch_take_faults(walk, &faults, path);
+	if (!walk->check->skip_schema)
+		patch_merge_keys(walk, bytes, path);
 	for (size_t i = 0; i < count; i++) {
 		struct field_path here = path_index(path, i);
 

@@ -50,6 +50,10 @@ bool patch_has_deletes(const struct node *node);
 void patch_delete(struct patch_walk *walk, const struct node *root, const struct field_path *path,
 		  struct patch_deletes *out);
 
+/* --- patch_merge.c: merge keys in text ------------------------------------------------------------------------------- */
+
+void patch_merge_keys(struct patch_walk *walk, struct span bytes, const struct field_path *path);
+
 /* --- patch_fields.c: names and types ------------------------------------------------------------------------------- */
 
 /* The minor knows less than the cluster's Talos may: what is unknown is a warning then. */
