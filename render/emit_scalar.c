@@ -150,22 +150,14 @@ static bool is_sexagesimal(struct span s)
 	return parts > 0 && i == s.len;
 }
 
-/* First bytes of what can be mistaken for something else. */
-static const bool mistakable[256] = {
-	['0'] = true, ['1'] = true, ['2'] = true, ['3'] = true, ['4'] = true, ['5'] = true, ['6'] = true, ['7'] = true,
-	['8'] = true, ['9'] = true, ['+'] = true, ['-'] = true, ['.'] = true, ['y'] = true, ['Y'] = true, ['n'] = true,
-	['N'] = true, ['t'] = true, ['T'] = true, ['f'] = true, ['F'] = true, ['o'] = true, ['O'] = true, ['~'] = true,
-	['<'] = true,
-};
-
 static enum node_style quoted_style(struct span s)
 {
 	struct resolved resolved;
 	if (s.len == 0)
 		return NODE_DOUBLE;
-	if (!mistakable[(unsigned char)s.ptr[0]])
-		return NODE_PLAIN;
-	if (resolve_old_boolean(s) >= 0 || span_is(s, "<<") || is_sexagesimal(s))
+	if (span_is(s, "<<"))
+		return NODE_SINGLE;
+	if (resolve_old_boolean(s) >= 0 || is_sexagesimal(s))
 		return NODE_SINGLE;
 	resolve_plain(RESOLVE_OMNI, s, &resolved);
 	return resolved.kind == NODE_STRING ? NODE_PLAIN : NODE_DOUBLE;
@@ -193,7 +185,7 @@ enum node_style scalar_style(struct span s, unsigned facts, const struct scalar_
 				  !is_damaged_by_literal(s, place->is_item);
 		return is_literal ? NODE_LITERAL : NODE_DOUBLE;
 	}
-	enum node_style style = quoted_style(s);
+	enum node_style style = resolve_is_text(s) && s.ptr[0] != '<' ? NODE_PLAIN : quoted_style(s);
 	if (style == NODE_PLAIN && (facts & FACT_NO_PLAIN) != 0)
 		style = NODE_SINGLE;
 	if (style == NODE_SINGLE && (facts & FACT_NO_SINGLE) != 0)

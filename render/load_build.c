@@ -210,18 +210,23 @@ static struct anchor *new_anchor(struct loader *loader, const yaml_char_t *name)
 	return anchor;
 }
 
+static void set_plain(struct loader *loader, struct node *node, struct span raw)
+{
+	struct resolved resolved;
+	resolve_plain(loader_rules(loader), raw, &resolved);
+	build_set_resolved(loader, node, &resolved, raw);
+}
+
 static bool add_scalar(struct loader *loader, const yaml_event_t *event)
 {
 	struct span raw = {(const char *)event->data.scalar.value, event->data.scalar.length};
 	struct node node = {.kind = NODE_STRING, .style = (uint8_t)(event->data.scalar.style - 1) & 7};
 	bool is_key = is_key_position(loader);
-	fault_at(&node, input_place(&loader->input, &event->start_mark));
+	loader_place(loader, &node, &event->start_mark);
 	if (event->data.scalar.tag != NULL) {
 		tag_scalar(loader, &node, (const char *)event->data.scalar.tag, raw);
-	} else if (node.style == NODE_PLAIN) {
-		struct resolved resolved;
-		resolve_plain(loader_rules(loader), raw, &resolved);
-		build_set_resolved(loader, &node, &resolved, raw);
+	} else if (node.style == NODE_PLAIN && !resolve_is_text(raw)) {
+		set_plain(loader, &node, raw);
 	} else {
 		set_text(loader, &node, raw);
 	}
@@ -254,7 +259,7 @@ static bool open_level(struct loader *loader, const yaml_event_t *event, enum no
 	const yaml_char_t *tag = is_map ? event->data.mapping_start.tag : event->data.sequence_start.tag;
 	const yaml_char_t *name = is_map ? event->data.mapping_start.anchor : event->data.sequence_start.anchor;
 	struct node node = {.kind = (uint8_t)kind};
-	fault_at(&node, input_place(&loader->input, &event->start_mark));
+	loader_place(loader, &node, &event->start_mark);
 	if (loader->depth >= loader->limits.max_depth)
 		return fault_limit(loader, "TooDeep", &node, "mappings and lists are nested too deep");
 	if (tag != NULL)
@@ -322,7 +327,7 @@ static bool add_alias(struct loader *loader, const yaml_event_t *event)
 {
 	const char *name = (const char *)event->data.alias.anchor;
 	struct node here = node_null();
-	fault_at(&here, input_place(&loader->input, &event->start_mark));
+	loader_place(loader, &here, &event->start_mark);
 	const struct anchor *anchor = map_get(&loader->anchors, span_of(name));
 	if (anchor == NULL || anchor->is_open) {
 		struct diag *diag = diag_error(&loader->at, "UnknownAlias", &here, NULL,

@@ -122,4 +122,15 @@ bool fault_input(struct loader *loader);
 bool fault_limit(struct loader *loader, const char *code, const struct node *at, const char *message);
 void fault_at(struct node *node, struct place place);
 
+/* The position of a mark; quick where marks are positions. */
+static inline void loader_place(struct loader *loader, struct node *node, const yaml_mark_t *mark)
+{
+	if (!loader->input.is_simple || mark->column >= UINT16_MAX) {
+		fault_at(node, input_place(&loader->input, mark));
+		return;
+	}
+	node->line = (uint32_t)mark->line + 1;
+	node->column = (uint16_t)(mark->column + 1);
+}
+
 #endif

@@ -6,15 +6,12 @@
 
 #include "render/resolve_number.h"
 
-enum hint { HINT_NONE, HINT_WORD, HINT_DOT, HINT_NUMBER };
-
-/* What the first byte lets a scalar be. */
-static const unsigned char hints[256] = {
-	['y'] = HINT_WORD,   ['Y'] = HINT_WORD,	  ['n'] = HINT_WORD,   ['N'] = HINT_WORD,   ['t'] = HINT_WORD,
-	['T'] = HINT_WORD,   ['f'] = HINT_WORD,	  ['F'] = HINT_WORD,   ['o'] = HINT_WORD,   ['O'] = HINT_WORD,
-	['~'] = HINT_WORD,   ['.'] = HINT_DOT,	  ['+'] = HINT_NUMBER, ['-'] = HINT_NUMBER, ['0'] = HINT_NUMBER,
-	['1'] = HINT_NUMBER, ['2'] = HINT_NUMBER, ['3'] = HINT_NUMBER, ['4'] = HINT_NUMBER, ['5'] = HINT_NUMBER,
-	['6'] = HINT_NUMBER, ['7'] = HINT_NUMBER, ['8'] = HINT_NUMBER, ['9'] = HINT_NUMBER,
+const unsigned char resolve_hints[256] = {
+	['y'] = RESOLVE_WORD,   ['Y'] = RESOLVE_WORD,	  ['n'] = RESOLVE_WORD,   ['N'] = RESOLVE_WORD,   ['t'] = RESOLVE_WORD,
+	['T'] = RESOLVE_WORD,   ['f'] = RESOLVE_WORD,	  ['F'] = RESOLVE_WORD,   ['o'] = RESOLVE_WORD,   ['O'] = RESOLVE_WORD,
+	['~'] = RESOLVE_WORD,   ['.'] = RESOLVE_DOT,	  ['+'] = RESOLVE_NUMBER, ['-'] = RESOLVE_NUMBER, ['0'] = RESOLVE_NUMBER,
+	['1'] = RESOLVE_NUMBER, ['2'] = RESOLVE_NUMBER, ['3'] = RESOLVE_NUMBER, ['4'] = RESOLVE_NUMBER, ['5'] = RESOLVE_NUMBER,
+	['6'] = RESOLVE_NUMBER, ['7'] = RESOLVE_NUMBER, ['8'] = RESOLVE_NUMBER, ['9'] = RESOLVE_NUMBER,
 };
 
 /* Exactly lower case, Capitalised or UPPER CASE of `lower`. */
@@ -54,7 +51,7 @@ static bool set(struct resolved *out, enum node_kind kind, struct span text)
 
 static bool resolve_word(enum resolve_rules rules, struct span raw, struct resolved *out)
 {
-	if (raw.len > 5)
+	if (raw.len > RESOLVE_LONGEST_WORD)
 		return false;
 	if (is_spelling(raw, "true"))
 		return set(out, NODE_BOOL, SPAN("true"));
@@ -164,10 +161,10 @@ void resolve_plain(enum resolve_rules rules, struct span raw, struct resolved *o
 		set(out, NODE_NULL, SPAN("null"));
 		return;
 	}
-	switch (hints[(unsigned char)raw.ptr[0]]) {
-	case HINT_WORD: is_known = resolve_word(rules, raw, out); break;
-	case HINT_DOT: is_known = resolve_dot(rules, raw, out); break;
-	case HINT_NUMBER: is_known = resolve_number(rules, raw, out); break;
+	switch (resolve_hints[(unsigned char)raw.ptr[0]]) {
+	case RESOLVE_WORD: is_known = resolve_word(rules, raw, out); break;
+	case RESOLVE_DOT: is_known = resolve_dot(rules, raw, out); break;
+	case RESOLVE_NUMBER: is_known = resolve_number(rules, raw, out); break;
 	default: break;
 	}
 	if (!is_known)

@@ -19,6 +19,20 @@ struct resolved {
 	char space[RESOLVE_TEXT_MAX];
 };
 
+/* What the first byte of a scalar lets it be. */
+enum resolve_hint { RESOLVE_TEXT, RESOLVE_WORD, RESOLVE_DOT, RESOLVE_NUMBER };
+extern const unsigned char resolve_hints[256];
+enum { RESOLVE_LONGEST_WORD = 5 };
+
+/* Surely a text: the quick answer for most scalars. False says nothing. */
+static inline bool resolve_is_text(struct span raw)
+{
+	if (raw.len == 0)
+		return false;
+	unsigned char hint = resolve_hints[(unsigned char)raw.ptr[0]];
+	return hint == RESOLVE_TEXT || (hint == RESOLVE_WORD && raw.len > RESOLVE_LONGEST_WORD);
+}
+
 /* Never fails: what is nothing else is NODE_STRING. */
 void resolve_plain(enum resolve_rules rules, struct span raw, struct resolved *out);
 
