@@ -1,0 +1,15 @@
+/* Compressed content of config patches and manifests: one zstd frame, perhaps with the dictionary 1 of Omni's clients. */
+#ifndef AGENT_OMNI_COMPRESS_H
+#define AGENT_OMNI_COMPRESS_H
+
+#include "base/arena.h"
+#include "base/fail.h"
+#include "base/span.h"
+
+enum { EXPANDED_MAX = 16 << 20 };
+
+/* `dictionary` may be empty. UNSUPPORTED when the frame needs one that is not there, INVALID when it is damaged. */
+bool content_expand(struct arena *arena, struct span compressed, struct span dictionary, struct span *out_text,
+		    struct fail *fail);
+
+#endif

@@ -1,0 +1,390 @@
+/* What the files of one type hold, kept in memory and up to date. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/inotify.h>
+
+#include "agent/omni/dir_int.h"
+#include "base/cleanup.h"
+#include "base/files.h"
+
+enum { GARBAGE_MIN = 4 << 20 };
+
+struct dir_table *dir_table_of(struct dir_store *store, const struct omni_type *type)
+{
+	return &store->tables[type - omni_type_at(0)];
+}
+
+uint64_t dir_hash(struct span text)
+{
+	uint64_t hash = 14695981039346656037u;
+	for (size_t i = 0; i < text.len; i++)
+		hash = (hash ^ (unsigned char)text.ptr[i]) * 1099511628211u;
+	return hash;
+}
+
+/* --- the sorted slots ------------------------------------------------------------------------------------------------ */
+
+static size_t place_of(const struct dir_table *table, struct span name)
+{
+	size_t low = 0, high = table->count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (span_cmp(table->slots[middle].entry->name, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static struct dir_entry *find_name(const struct dir_table *table, struct span name)
+{
+	size_t place = place_of(table, name);
+	if (place < table->count && span_eq(table->slots[place].entry->name, name))
+		return table->slots[place].entry;
+	return NULL;
+}
+
+struct dir_entry *dir_find(const struct dir_table *table, struct span id)
+{
+	char name[DIR_NAME_SIZE];
+	dir_name_of(id, name);
+	return find_name(table, span_of(name));
+}
+
+static void insert(struct dir_table *table, struct dir_entry *entry)
+{
+	if (table->count == table->cap) {
+		table->cap = table->cap == 0 ? 64 : table->cap * 2;
+		table->slots = realloc(table->slots, table->cap * sizeof *table->slots);
+		if (table->slots == NULL)
+			abort();
+	}
+	size_t place = place_of(table, entry->name);
+	memmove(&table->slots[place + 1], &table->slots[place], (table->count - place) * sizeof *table->slots);
+	table->slots[place] = (struct dir_slot){entry, 0};
+	table->count++;
+}
+
+/* --- what happened --------------------------------------------------------------------------------------------------- */
+
+static void append_event(struct dir_store *store, struct dir_table *table, enum omni_event_kind kind,
+			 struct resource *resource, struct span fault)
+{
+	if (!table->is_logged)
+		return;
+	table->log[table->log_end % DIR_LOG_MAX] = (struct dir_event){kind, resource, fault};
+	table->log_end++;
+	if (table->log_end - table->log_first > DIR_LOG_MAX)
+		table->log_first++;
+	dir_watch_signal(store, table);
+}
+
+static bool is_same(const struct resource *a, const struct resource *b)
+{
+	bool same = a->phase == b->phase && span_eq(a->owner, b->owner) && labels_equal(&a->labels, &b->labels) &&
+		    labels_equal(&a->annotations, &b->annotations) && a->finalizer_count == b->finalizer_count &&
+		    node_equal(&a->spec, &b->spec);
+	for (size_t i = 0; same && i < a->finalizer_count; i++)
+		same = span_eq(a->finalizers[i], b->finalizers[i]);
+	return same;
+}
+
+/* A person who edits a file does not count the version up; others must notice all the same. */
+static void append_change(struct dir_store *store, struct dir_table *table, struct resource *old, struct resource *new)
+{
+	static const struct span none = {0};
+	if (old == NULL) {
+		append_event(store, table, OMNI_CREATED, new, none);
+		return;
+	}
+	bool is_other = old->created.len > 0 && !span_eq(old->created, new->created);
+	bool same = is_same(old, new);
+	if (!is_other && new->version <= old->version)
+		new->version = same ? old->version : old->version + 1;
+	if (is_other) {
+		append_event(store, table, OMNI_DESTROYED, old, none);
+		append_event(store, table, OMNI_CREATED, new, none);
+	} else if (!same || new->version != old->version) {
+		append_event(store, table, OMNI_UPDATED, new, none);
+	}
+}
+
+/* --- one file --------------------------------------------------------------------------------------------------------- */
+
+static void count(struct dir_table *table, const struct dir_entry *entry, int by)
+{
+	bool is_tearing = entry->resource != NULL && entry->resource->phase == RESOURCE_TEARING_DOWN;
+	table->fault_count += (size_t)(entry->fault.len > 0 ? by : 0);
+	table->tearing_count += (size_t)(is_tearing ? by : 0);
+}
+
+/* Parents that wait for their children may go when something went. */
+static void note_loss(struct dir_store *store)
+{
+	for (size_t i = 0; i < store->table_count; i++)
+		store->needs_settling |= store->tables[i].tearing_count > 0;
+}
+
+static void forget(struct dir_store *store, struct dir_table *table, struct span name)
+{
+	size_t place = place_of(table, name);
+	if (place == table->count || !span_eq(table->slots[place].entry->name, name))
+		return;
+	struct dir_entry *entry = table->slots[place].entry;
+	count(table, entry, -1);
+	table->garbage_bytes += entry->bytes;
+	table->count--;
+	memmove(&table->slots[place], &table->slots[place + 1], (table->count - place) * sizeof *table->slots);
+	if (entry->resource != NULL)
+		append_event(store, table, OMNI_DESTROYED, entry->resource, (struct span){0});
+	note_loss(store);
+}
+
+static void set_cluster(struct dir_table *table, const struct dir_entry *entry)
+{
+	const struct label *label = labels_get(&entry->resource->labels, OMNI_LABEL_CLUSTER);
+	table->slots[place_of(table, entry->name)].cluster = label == NULL ? 0 : dir_hash(label->value);
+}
+
+static void reload(struct dir_store *store, struct dir_table *table, const char *name)
+{
+	struct resource *new = NULL;
+	struct span fault = {0};
+	struct stat info;
+	struct arena scratch;
+	arena_init(&scratch, ARENA_NO_LIMIT);
+	if (!dir_load(store, table, name, &scratch, &new, &fault, &info)) {
+		forget(store, table, span_of(name));
+		arena_done(&scratch);
+		return;
+	}
+	size_t before = table->arena.used_bytes;
+	struct dir_entry *entry = find_name(table, span_of(name));
+	if (entry == NULL) {
+		entry = ARENA_NEW(&table->arena, struct dir_entry);
+		entry->name = arena_copy(&table->arena, span_of(name));
+		insert(table, entry);
+	}
+	count(table, entry, -1);
+	entry->fault = (struct span){0};
+	if (new != NULL) {
+		new = resource_copy(&table->arena, new);
+		append_change(store, table, entry->resource, new);
+		entry->resource = new;
+		set_cluster(table, entry);
+		store->needs_settling |= new->phase == RESOURCE_TEARING_DOWN;
+	} else {
+		entry->fault = arena_copy(&table->arena, fault);
+		append_event(store, table, OMNI_ERRORED, NULL, entry->fault);
+	}
+	count(table, entry, 1);
+	table->garbage_bytes += entry->bytes;
+	entry->bytes = table->arena.used_bytes - before;
+	entry->info = info;
+	entry->is_seen = true;
+	arena_done(&scratch);
+}
+
+/* --- a whole directory ------------------------------------------------------------------------------------------------ */
+
+static bool is_unchanged(const struct dir_entry *entry, const struct stat *now)
+{
+	const struct stat *then = &entry->info;
+	return then->st_ino == now->st_ino && then->st_size == now->st_size && entry->fault.len == 0 &&
+	       then->st_mtim.tv_sec == now->st_mtim.tv_sec && then->st_mtim.tv_nsec == now->st_mtim.tv_nsec &&
+	       then->st_ctim.tv_sec == now->st_ctim.tv_sec && then->st_ctim.tv_nsec == now->st_ctim.tv_nsec;
+}
+
+static void close_dir(struct dir_store *store, struct dir_table *table)
+{
+	if (table->watch_id >= 0)
+		inotify_rm_watch(store->inotify_fd, table->watch_id);
+	if (table->dir_fd >= 0)
+		close(table->dir_fd);
+	table->watch_id = -1;
+	table->dir_fd = -1;
+}
+
+/* The watch comes first, so that nothing falls between it and the scan. */
+static bool open_dir(struct dir_store *store, struct dir_table *table)
+{
+	enum { MASK = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR };
+	char path[64];
+	if (table->dir_fd >= 0)
+		return true;
+	table->dir_fd = openat(store->root_fd, table->type->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (table->dir_fd < 0)
+		return false;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", table->dir_fd);
+	if (store->inotify_fd >= 0)
+		table->watch_id = inotify_add_watch(store->inotify_fd, path, MASK);
+	return true;
+}
+
+static void forget_unseen(struct dir_store *store, struct dir_table *table)
+{
+	for (size_t i = table->count; i > 0; i--)
+		if (!table->slots[i - 1].entry->is_seen)
+			forget(store, table, table->slots[i - 1].entry->name);
+}
+
+static DIR *list_dir(struct dir_store *store, struct dir_table *table)
+{
+	errno = 0;
+	int fd = open_dir(store, table) ? openat(table->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (dir == NULL && fd >= 0)
+		close(fd);
+	return dir;
+}
+
+static void see_file(struct dir_store *store, struct dir_table *table, const char *name)
+{
+	struct stat info;
+	struct dir_entry *entry = find_name(table, span_of(name));
+	if (entry != NULL && fstatat(table->dir_fd, name, &info, 0) == 0 && is_unchanged(entry, &info))
+		entry->is_seen = true;
+	else
+		reload(store, table, name);
+}
+
+/* A directory that is not there holds nothing; one that cannot be read is an error until it can. */
+static void scan(struct dir_store *store, struct dir_table *table)
+{
+	for (size_t i = 0; i < table->count; i++)
+		table->slots[i].entry->is_seen = false;
+	DIR *dir = list_dir(store, table);
+	table->scan_errno = dir == NULL && errno != ENOENT ? errno : 0;
+	for (;;) {
+		errno = 0;
+		struct dirent *item = dir == NULL ? NULL : readdir(dir);
+		if (item == NULL)
+			break;
+		if (dir_name_is_resource(item->d_name))
+			see_file(store, table, item->d_name);
+	}
+	if (dir != NULL) {
+		table->scan_errno = errno;
+		closedir(dir);
+	}
+	table->needs_scan = table->scan_errno != 0;
+	if (table->scan_errno == 0)
+		forget_unseen(store, table);
+}
+
+/* --- staying up to date ----------------------------------------------------------------------------------------------- */
+
+static void take_event(struct dir_store *store, const struct inotify_event *event)
+{
+	for (size_t i = 0; i < store->table_count; i++) {
+		struct dir_table *table = &store->tables[i];
+		if ((event->mask & IN_Q_OVERFLOW) != 0) {
+			table->needs_scan = true;
+		} else if (table->watch_id != event->wd) {
+			continue;
+		} else if ((event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) != 0) {
+			close_dir(store, table);
+			table->needs_scan = true;
+		} else if (event->len > 0 && dir_name_is_resource(event->name)) {
+			reload(store, table, event->name);
+		}
+	}
+}
+
+static void drain(struct dir_store *store)
+{
+	_Alignas(struct inotify_event) char buffer[16384];
+	for (;;) {
+		ssize_t got = read(store->inotify_fd, buffer, sizeof buffer);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return;
+		for (ssize_t at = 0; at < got;) {
+			const struct inotify_event *event = (const struct inotify_event *)(const void *)(buffer + at);
+			take_event(store, event);
+			at += (ssize_t)(sizeof *event + event->len);
+		}
+	}
+}
+
+/* Moves what is alive to a new arena. */
+static void compact(struct dir_table *table)
+{
+	struct arena old = table->arena;
+	arena_init(&table->arena, ARENA_NO_LIMIT);
+	for (size_t i = 0; i < table->count; i++) {
+		size_t before = table->arena.used_bytes;
+		struct dir_entry *entry = ARENA_NEW(&table->arena, struct dir_entry);
+		*entry = *table->slots[i].entry;
+		entry->name = arena_copy(&table->arena, entry->name);
+		entry->fault = entry->fault.len == 0 ? (struct span){0} : arena_copy(&table->arena, entry->fault);
+		if (entry->resource != NULL)
+			entry->resource = resource_copy(&table->arena, entry->resource);
+		entry->bytes = table->arena.used_bytes - before;
+		table->slots[i].entry = entry;
+	}
+	for (uint64_t i = table->log_first; i < table->log_end; i++) {
+		struct dir_event *event = &table->log[i % DIR_LOG_MAX];
+		if (event->resource != NULL)
+			event->resource = resource_copy(&table->arena, event->resource);
+		event->fault = arena_copy(&table->arena, event->fault);
+	}
+	table->garbage_bytes = 0;
+	arena_done(&old);
+}
+
+void dir_refresh(struct dir_store *store, struct dir_table *table)
+{
+	if (store->inotify_fd >= 0)
+		drain(store);
+	if (table->needs_scan || table->dir_fd < 0 || table->watch_id < 0)
+		scan(store, table);
+	if (table->garbage_bytes > GARBAGE_MIN && table->garbage_bytes > table->arena.used_bytes / 2)
+		compact(table);
+}
+
+/* --- reading ----------------------------------------------------------------------------------------------------------- */
+
+static bool check_directory(const struct dir_store *store, const struct dir_table *table, struct fail *fail)
+{
+	return table->scan_errno == 0 || fail_errno(fail, table->scan_errno, "cannot read the directory %s/%s", store->path,
+						    table->type->name);
+}
+
+bool dir_check_faults(const struct dir_store *store, const struct dir_table *table, struct fail *fail)
+{
+	if (!check_directory(store, table, fail))
+		return false;
+	for (size_t i = 0; table->fault_count > 0 && i < table->count; i++)
+		if (table->slots[i].entry->fault.len > 0)
+			return fail_set(fail, FAIL_IO, "%.*s", SPAN_ARG(table->slots[i].entry->fault));
+	return true;
+}
+
+bool dir_need(const struct dir_store *store, const struct dir_table *table, struct span id, struct dir_entry **out,
+	      struct fail *fail)
+{
+	struct dir_entry *entry = dir_find(table, id);
+	if (!check_directory(store, table, fail))
+		return false;
+	if (entry == NULL)
+		return fail_set(fail, FAIL_NOT_FOUND, "%s(%.*s) does not exist in %s", table->type->name, SPAN_ARG(id),
+				store->path);
+	if (entry->fault.len > 0)
+		return fail_set(fail, FAIL_IO, "%.*s", SPAN_ARG(entry->fault));
+	*out = entry;
+	return true;
+}
+
+void dir_table_done(struct dir_table *table)
+{
+	if (table->dir_fd >= 0)
+		close(table->dir_fd);
+	free(table->slots);
+	free(table->log);
+	arena_done(&table->arena);
+}
