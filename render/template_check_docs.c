@@ -2,6 +2,7 @@
 #include "render/template.h"
 
 #include "base/utf8.h"
+#include "render/emit_int.h"
 
 static void required(const struct template_doc *doc, const struct node *node, const struct field_path *path,
 		     const char *what)
@@ -14,11 +15,7 @@ static void required(const struct template_doc *doc, const struct node *node, co
 
 static bool is_word_character(uint32_t c)
 {
-	if (c < 0x80)
-		return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
-	/* Letters beyond ASCII are allowed by the reference too; what is surely none of them is named here. */
-	return c != UTF8_BAD && c >= 0xAA && !(c >= 0x2000 && c <= 0x206F) && c != 0xAB && c != 0xBB && c != 0xD7 &&
-	       c != 0xF7 && c != 0x3000 && c != 0xFEFF && !(c >= 0x1F000 && c <= 0x1FAFF);
+	return c == '-' || c == '_' || unicode_is_letter(c) || unicode_is_digit(c);
 }
 
 static void check_cluster_name(struct template_doc *doc)

@@ -115,9 +115,8 @@ void translate_annotation(struct translation *translation, struct resource *reso
 static void copy_map(struct translation *translation, struct labels *labels, const struct node *map)
 {
 	for (uint32_t i = 0; node_is(map, NODE_MAP) && i < map->len; i++)
-		if (node_is_scalar(&map->pairs[i].value))
-			labels_set(translation->arena, labels, node_source_text(&map->pairs[i].key),
-				   node_source_text(&map->pairs[i].value));
+		labels_set(translation->arena, labels, node_source_text(&map->pairs[i].key),
+			   node_source_text(&map->pairs[i].value)); /* null is the empty text */
 }
 
 void translate_descriptors(struct translation *translation, struct resource *resource, const struct node *owner)
