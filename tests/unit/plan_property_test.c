@@ -2,6 +2,7 @@
 #include "tests/unit/test.h"
 
 #include "agent/plan/apply.h"
+#include "agent/plan/gate.h"
 #include "agent/plan/internal.h"
 #include "tests/unit/plan_random.h"
 
@@ -265,11 +266,50 @@ static void the_server_failing_now_and_then_only_delays(void **state)
 	}
 }
 
+/* What the gate lets through without anybody's approval. */
+static void check_open(const struct plan *plan, enum plan_risk limit)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct plan_op *op = &plan->ops[i];
+		bool has_machines = op->type == OMNI_CLUSTER || op->type == OMNI_MACHINE_SET || op->type == OMNI_MACHINE_SET_NODE;
+		if (op->kind == PLAN_DESTROY && (has_machines || limit == RISK_SAFE))
+			fail_msg("%s(%.*s) would be destroyed unasked", op->type->name, SPAN_ARG(op->id));
+		if (op->kind == PLAN_UPDATE && op->type == OMNI_MACHINE_SET)
+			assert_true(spec_int(&op->desired->spec, "machineallocation.machinecount") >=
+				    spec_int(&op->actual->spec, "machineallocation.machinecount"));
+	}
+}
+
+static void nothing_is_destroyed_without_approval(void **state)
+{
+	(void)state;
+	size_t opened = 0, held = 0;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct world w;
+		struct plan now;
+		begin(&w, seed);
+		converge(&w, w.before);
+		plan(&w, w.after, &now);
+		for (int limit = RISK_SAFE; limit <= RISK_DISRUPTIVE; limit++) {
+			struct span reason, wrong = SPAN("ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff");
+			struct gate gate = {.limit = (enum plan_risk)limit, .approvals = &wrong, .approval_count = 1,
+					    .allow_destroy = SPAN("demo")};
+			bool is_open = gate_check(&now, &gate, &reason, &w.arena) == GATE_OPEN;
+			*(is_open ? &opened : &held) += 1;
+			if (is_open)
+				check_open(&now, gate.limit);
+		}
+		end(&w);
+	}
+	assert_true(opened > 0 && held > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_plan_leads_to_exactly_the_expected_state),
 		cmocka_unit_test(planning_twice_gives_the_same_hash),
+		cmocka_unit_test(nothing_is_destroyed_without_approval),
 		cmocka_unit_test(killed_at_any_call_the_next_run_converges),
 		cmocka_unit_test(a_failed_read_destroys_nothing),
 		cmocka_unit_test(the_server_failing_now_and_then_only_delays),
