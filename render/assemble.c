@@ -7,6 +7,7 @@
 #include "render/template_schema.h"
 
 enum { RANK_CLUSTER, RANK_CONTROL_PLANE, RANK_WORKERS, RANK_MACHINE, RANK_NONE };
+enum { HINTS_MAX = 200, SEARCH_MAX = 2000 };
 
 struct diag_at build_at(struct build *build, const struct document *document)
 {
@@ -136,6 +137,10 @@ static void add_cluster(struct build *build, struct document *document)
 /* Of a child whose cluster cannot be told: every cluster of its namespace may be the one that it is missing from. */
 static void taint_namespace(struct build *build, struct span ns)
 {
+	void **done = map_at(&build->tainted, ns);
+	if (*done != NULL)
+		return;
+	*done = build;
 	for (struct unit *unit = map_get(&build->units_by_ns, ns); unit != NULL; unit = unit->next_in_ns)
 		unit->cluster->has_errors = true;
 }
@@ -144,7 +149,9 @@ static const char *nearest_cluster(struct build *build, struct span ns, struct s
 {
 	const char *best = NULL;
 	size_t best_distance = 3, seen = 0;
-	for (struct unit *unit = map_get(&build->units_by_ns, ns); unit != NULL && seen < 2000; unit = unit->next_in_ns) {
+	if (build->fleet->diags.count > HINTS_MAX)
+		return NULL; /* so many faults are no slips of the pen */
+	for (struct unit *unit = map_get(&build->units_by_ns, ns); unit != NULL && seen < SEARCH_MAX; unit = unit->next_in_ns) {
 		size_t distance = span_distance(name, unit->cluster->head->name, best_distance);
 		seen++;
 		if (distance < best_distance) {

@@ -19,6 +19,7 @@ struct build {
 	struct map names;	      /* name of a cluster in Omni → struct claim */
 	struct map machines;	      /* machine ID → struct claim */
 	struct map ids;		      /* type of resource → struct map of ID → struct claim */
+	struct map tainted;	      /* namespaces in which every cluster has errors */
 	struct map broken;	      /* files of which something is missing */
 	struct map files;	      /* clean path → struct tree_content */
 	struct map patches_done;      /* "file\ntalos version" → whether the patch file is good */

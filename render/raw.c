@@ -2,6 +2,7 @@
 #include "render/fleet_build.h"
 
 #include "render/emit.h"
+#include "render/labels_merge.h"
 #include "render/selector.h"
 
 static struct map *claims_of(struct build *build, const struct resource *resource)
@@ -150,20 +151,15 @@ static struct node provision_spec(struct build *build, const struct node *provis
 	return out;
 }
 
-static void set_labels(struct build *build, struct labels *labels, const struct diag_at *at, const struct node *map,
-		       const char *path, const char *what)
+static void check_labels(const struct diag_at *at, const struct node *map, const char *path, const char *what)
 {
 	for (uint32_t i = 0; node_is(map, NODE_MAP) && i < map->len; i++) {
 		struct span key = node_text(&map->pairs[i].key);
-		if (map->pairs[i].value.kind != NODE_STRING)
+		if (!span_starts(key, "omni.sidero.dev/"))
 			continue;
-		if (span_starts(key, "omni.sidero.dev/")) {
-			struct diag *diag = diag_error(at, "ReservedPrefix", &map->pairs[i].key, path,
-						       "the %s \"%.*s\" uses a prefix that Omni keeps for itself", what,
-						       SPAN_ARG(key));
-			diag_hint(at, diag, "choose a name that does not start with omni.sidero.dev/");
-		}
-		labels_set(build->arena, labels, key, node_text(&map->pairs[i].value));
+		struct diag *diag = diag_error(at, "ReservedPrefix", &map->pairs[i].key, path,
+					       "the %s \"%.*s\" uses a prefix that Omni keeps for itself", what, SPAN_ARG(key));
+		diag_hint(at, diag, "choose a name that does not start with omni.sidero.dev/");
 	}
 }
 
@@ -177,8 +173,11 @@ static void add_class(struct build *build, const struct document *document)
 		return;
 	}
 	struct resource *resource = resource_new(build->arena, OMNI_MACHINE_CLASS, document->name);
-	set_labels(build, &resource->labels, &at, node_get(spec, "labels"), "spec.labels", "label");
-	set_labels(build, &resource->annotations, &at, node_get(spec, "annotations"), "spec.annotations", "annotation");
+	const struct node *labels = node_get(spec, "labels"), *annotations = node_get(spec, "annotations");
+	check_labels(&at, labels, "spec.labels", "label");
+	check_labels(&at, annotations, "spec.annotations", "annotation");
+	labels_merge(build->arena, &resource->labels, labels);
+	labels_merge(build->arena, &resource->annotations, annotations);
 	check_selectors(&at, node_get(spec, "matchLabels"), "spec.matchLabels");
 	check_provider(&at, node_get(provision, "providerID"), "spec.autoProvision.providerID");
 	resource->spec = node_map(build->arena, 2);

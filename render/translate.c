@@ -3,6 +3,7 @@
 #include "render/translate.h"
 
 #include "base/cleanup.h"
+#include "render/labels_merge.h"
 
 enum { WEIGHT_CLUSTER = 200, WEIGHT_SET = 400, WEIGHT_MACHINE = 400 };
 
@@ -112,17 +113,10 @@ void translate_annotation(struct translation *translation, struct resource *reso
 	labels_set(translation->arena, &resource->annotations, span_of(key), value);
 }
 
-static void copy_map(struct translation *translation, struct labels *labels, const struct node *map)
-{
-	for (uint32_t i = 0; node_is(map, NODE_MAP) && i < map->len; i++)
-		labels_set(translation->arena, labels, node_source_text(&map->pairs[i].key),
-			   node_source_text(&map->pairs[i].value)); /* null is the empty text */
-}
-
 void translate_descriptors(struct translation *translation, struct resource *resource, const struct node *owner)
 {
-	copy_map(translation, &resource->labels, node_get(owner, "labels"));
-	copy_map(translation, &resource->annotations, node_get(owner, "annotations"));
+	labels_merge(translation->arena, &resource->labels, node_get(owner, "labels"));
+	labels_merge(translation->arena, &resource->annotations, node_get(owner, "annotations"));
 }
 
 /* --- documents ---------------------------------------------------------------------------------------------------- */
