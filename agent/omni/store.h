@@ -1,5 +1,4 @@
-/* The seam to Omni: eight operations on resources, with the rules of Omni's COSI state (omni-wire.md section 3 names
- * the facts). Implementations: the directory store (agent/omni/dir_*.c), the gRPC client. Nothing outside agent/omni
+/* The seam to Omni: eight operations on resources, with the rules of Omni's COSI state. Implementations: the directory store (agent/omni/dir_*.c), the gRPC client. Nothing outside agent/omni
  * knows which one it talks to.
  *
  * Calls block at most until the deadline (CLOCK_MONOTONIC milliseconds, 0: the store's default of 30 s) and may be made
@@ -93,10 +92,10 @@ void omni_store_close(struct omni_store *store); /* NULL is fine */
 /* The directory store, made when missing. */
 bool dir_store_open(const char *path, struct omni_store **out, struct fail *fail);
 
-/* Add `key = value` to a query; and the matching rules of COSI (omni-wire.md 3.10: numbers with units, invert). */
+/* Add `key = value` to a query; and the matching rules of COSI (numbers with units, invert). */
 void omni_query_equal(struct arena *arena, struct omni_query *query, const char *key, struct span value);
 bool omni_query_match(const struct omni_query *query, const struct labels *labels);
-/* The selector grammar of `-l` and matchlabels (omni-template.md 7.1). */
+/* The selector grammar of `-l` and matchlabels, as in omnictl. */
 bool omni_query_parse(struct arena *arena, struct span text, struct omni_query *out, struct fail *fail);
 
 #endif
