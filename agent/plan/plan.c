@@ -372,6 +372,16 @@ static bool is_owned_by_other(struct planner *p)
 	return true;
 }
 
+/* Made by hand, in the web UI or by another tool. */
+static void note_adoption(struct planner *p)
+{
+	const struct resource *held = p->plan->actual_cluster;
+	if (held == NULL || p->options->is_delete || labels_get(&held->annotations, OMNI_ANNOTATION_TEMPLATES) != NULL)
+		return;
+	plan_add_note(p->arena, p->plan, "cluster \"%.*s\" exists but was not made from a template: this plan takes it over",
+		      SPAN_ARG(p->cluster));
+}
+
 void plan_cluster(struct arena *arena, const struct cluster *cluster, struct span name,
 		  const struct plan_actual *actual, const struct plan_options *options, struct plan *out)
 {
@@ -390,6 +400,7 @@ void plan_cluster(struct arena *arena, const struct cluster *cluster, struct spa
 		classify(&p, expected);
 		plan_assess(arena, out, actual, options);
 		plan_find_locks(arena, out, actual);
+		note_adoption(&p);
 		for (size_t i = 0; i < out->count; i++)
 			plan_diff_op(arena, &out->ops[i], options->secret_key);
 	}

@@ -368,6 +368,20 @@ static void another_owner_is_a_conflict(void **state)
 	end(&b);
 }
 
+static void taking_over_a_cluster_made_by_hand_is_told(void **state)
+{
+	(void)state;
+	struct bench b;
+	small_cluster(&b);
+	make_actual(&b.arena, b.m.cluster, &b.actual);
+	held(&b, OMNI_CLUSTER, "demo")->annotations = (struct labels){0};
+	plan(&b);
+	assert_string_equal(told(&b), "update Clusters(demo)");
+	assert_int_equal(b.plan.note_count, 1);
+	assert_true(span_contains(b.plan.notes[0].text, "takes it over"));
+	end(&b);
+}
+
 static void broken_declarations_plan_nothing(void **state)
 {
 	(void)state;
@@ -621,6 +635,7 @@ int main(void)
 		cmocka_unit_test(an_id_owned_by_a_controller_is_a_conflict),
 		cmocka_unit_test(an_expected_resource_on_its_way_out_is_made_again_later),
 		cmocka_unit_test(another_owner_is_a_conflict),
+		cmocka_unit_test(taking_over_a_cluster_made_by_hand_is_told),
 		cmocka_unit_test(broken_declarations_plan_nothing),
 		cmocka_unit_test(operational_fields_are_neither_compared_nor_undone),
 		cmocka_unit_test(labels_added_by_others_are_removed),
