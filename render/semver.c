@@ -93,7 +93,8 @@ bool semver_parse(struct span text, struct semver *out, struct fail *fail)
 		return fail_set(fail, FAIL_INVALID, "it is empty");
 	struct span parts[3] = {{"0", 1}, {"0", 1}, {"0", 1}};
 	size_t count = split_three(s, parts);
-	if (count < 3 && (span_contains(parts[count - 1], "-") || span_contains(parts[count - 1], "+")))
+	struct span last = parts[count > 0 ? count - 1 : 0];
+	if (count < 3 && (span_contains(last, "-") || span_contains(last, "+")))
 		return fail_set(fail, FAIL_INVALID, "a pre-release or build needs all three numbers before it");
 	struct semver version = {0};
 	if (!parse_number("major", strip_zeros(parts[0]), &version.major, fail) ||

@@ -84,7 +84,7 @@ static void check_counts(const struct template *template)
 		diag_hint(&at->at, diag, "files that could not be read may hold it: correct those first");
 	else
 		diag_hint(&at->at, diag, "add an OmniControlPlane with clusterRef.name: %.*s",
-			  SPAN_ARG(cluster->document->name));
+			  SPAN_ARG(at->document->name));
 }
 
 /* --- sets and their machines -------------------------------------------------------------------------------------- */
