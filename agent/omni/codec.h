@@ -1,0 +1,25 @@
+/* Specs on Omni's wire: protobuf bytes from and to the nodes of struct resource, through the table of render/omni_types.h
+ * and the descriptors of agent/omni/proto. */
+#ifndef AGENT_OMNI_CODEC_H
+#define AGENT_OMNI_CODEC_H
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "base/arena.h"
+#include "base/fail.h"
+#include "render/node.h"
+#include "render/omni_types.h"
+
+/* The message of a spec ("ClusterSpec"); NULL: none of ours. */
+const ProtobufCMessageDescriptor *codec_descriptor(const char *spec_name);
+
+/* `old` are the bytes that are replaced, empty: none. Fields in them that are not known here are written back. */
+bool codec_encode(struct arena *arena, const struct omni_type *type, const struct node *spec, struct span old,
+		  struct span *out_bytes, struct fail *fail) __attribute__((warn_unused_result));
+
+/* In the canonical form of struct resource. Compressed content is expanded; `dictionary` may be empty. PROTOCOL when
+ * the bytes are no such message. */
+bool codec_decode(struct arena *arena, const struct omni_type *type, struct span bytes, struct span dictionary,
+		  struct node *out_spec, struct fail *fail) __attribute__((warn_unused_result));
+
+#endif
