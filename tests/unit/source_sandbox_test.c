@@ -249,10 +249,10 @@ static void a_bomb_stays_in_its_box(void **state)
 static void a_limit_of_memory_is_a_failure_that_says_so(void **state)
 {
 	(void)state;
-	struct scene scene = scene_new("small", template);
 	struct text big;
 	if (HAS_SANITIZER)
 		skip();
+	struct scene scene = scene_new("small", template);
 	text_init(&big, TEXT_NO_LIMIT);
 	for (int i = 0; i < 100000; i++)
 		text_addf(&big, "---\nkind: Cluster\nname: c%d\n", i);
