@@ -196,6 +196,8 @@ static void add_child(struct build *build, struct document *document)
 		return;
 	}
 	struct unit *unit = map_get(&build->units, object_key(build, document->ns, node_text(ref)));
+	if (unit == NULL && rank == RANK_NONE && map_get(&build->template_names, node_text(ref)) != NULL)
+		return; /* the cluster of a plain template serves as well */
 	if (unit == NULL) {
 		unknown_cluster(build, document, node_text(ref), rank == RANK_NONE);
 		return;
@@ -232,6 +234,7 @@ static void add_template(struct build *build, const struct document *document, s
 	cluster->head = document;
 	cluster->name = document->name;
 	cluster->object = document->object;
+	*map_at(&build->template_names, cluster->name) = *unit;
 	read_annotations(cluster, node_get(root, "annotations"));
 }
 

@@ -20,7 +20,7 @@ static void open_build(struct build *build, struct fleet *fleet, struct tree *tr
 	text_init(&build->scratch, TEXT_NO_LIMIT);
 	struct map *maps[] = {&build->objects,	      &build->units, &build->units_by_ns, &build->connections,
 			      &build->connection_ns,  &build->names, &build->machines,	  &build->ids,
-			      &build->files,	      &build->patches_done, &build->broken, &build->tainted};
+			      &build->files,	      &build->patches_done, &build->broken, &build->tainted, &build->disks, &build->template_names};
 	for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
 		map_init(maps[i], &build->joins);
 }

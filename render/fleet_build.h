@@ -14,6 +14,7 @@ struct build {
 	struct map objects;	      /* "Kind/ns/name" → struct document */
 	struct map units;	      /* "ns/name" of an OmniCluster → struct unit */
 	struct map units_by_ns;	      /* ns → struct unit, chained by next_in_ns */
+	struct map template_names;    /* clusters of plain templates, by name */
 	struct map connections;	      /* "ns/name" → struct connection */
 	struct map connection_ns;     /* namespaces that declare connections */
 	struct map names;	      /* name of a cluster in Omni → struct claim */
@@ -22,6 +23,7 @@ struct build {
 	struct map tainted;	      /* namespaces in which every cluster has errors */
 	struct map broken;	      /* files of which something is missing */
 	struct map files;	      /* clean path → struct tree_content */
+	struct map disks;	      /* install disk → the patch for it */
 	struct map patches_done;      /* "file\ntalos version" → whether the patch file is good */
 	struct arena joins;	      /* of the maps and units; goes when the fleet is there */
 	struct span item_paths[2][16]; /* "patches[3]", "spec.patches[3]": written once */

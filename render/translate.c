@@ -96,7 +96,7 @@ struct resource *translate_add(struct translation *translation, const struct tem
 	resource->object = doc->document->object;
 	if (path != NULL)
 		resource->path = written_path(translation, path);
-	resource->spec = node_map(translation->arena, 0);
+	resource->spec = (struct node){.kind = NODE_MAP};
 	resource_push(translation->arena, &translation->template->cluster->resources, resource);
 	bool is_override = node_is(origin, NODE_MAP) && template_text(origin, "idOverride").len > 0;
 	check_unique(translation, doc, resource, origin, is_override);

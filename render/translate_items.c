@@ -6,7 +6,7 @@ enum { MODE_FULL = 1, MODE_ONE_TIME = 2 };
 
 static struct node data_spec(struct arena *arena, struct span data, int64_t mode)
 {
-	struct node spec = node_map(arena, 2);
+	struct node spec = node_map(arena, mode != 0 ? 2 : 1);
 	if (data.len > 0)
 		node_put(&spec, "data", node_string(data));
 	if (mode != 0)
@@ -114,6 +114,29 @@ void translate_kernel_args(struct translation *translation, const struct templat
 		node_put(&resource->spec, "args", texts);
 }
 
+/* The patch for a disk: the same for every machine that installs there, and nodes are never changed. */
+struct disk_patch {
+	struct node content, spec;
+};
+
+static const struct disk_patch *disk_patch(struct translation *translation, struct span disk)
+{
+	struct build *build = translation->template->build;
+	struct arena *arena = translation->arena;
+	void **place = map_at(&build->disks, disk);
+	if (*place != NULL)
+		return *place;
+	struct disk_patch *patch = ARENA_NEW(arena, struct disk_patch);
+	struct node machine = node_map(arena, 1), inner = node_map(arena, 1);
+	node_put(&inner, "disk", node_string(disk));
+	node_put(&machine, "install", inner);
+	patch->content = node_map(arena, 1);
+	node_put(&patch->content, "machine", machine);
+	patch->spec = data_spec(arena, template_written(build, &patch->content), 0);
+	*place = patch;
+	return patch;
+}
+
 void translate_install_disk(struct translation *translation, const struct translate_owner *owner)
 {
 	struct arena *arena = translation->arena;
@@ -127,12 +150,7 @@ void translate_install_disk(struct translation *translation, const struct transl
 	owner_labels(translation, resource, owner);
 	translate_label(translation, resource, OMNI_LABEL_SYSTEM_PATCH, SPAN(""));
 	translate_annotation(translation, resource, "name", SPAN("install-disk"));
-	struct node *content = ARENA_NEW(arena, struct node);
-	struct node machine = node_map(arena, 1), inner = node_map(arena, 1);
-	node_put(&inner, "disk", node_string(node_source_text(disk)));
-	node_put(&machine, "install", inner);
-	*content = node_map(arena, 1);
-	node_put(content, "machine", machine);
-	resource->spec = data_spec(arena, template_written(translation->template->build, content), 0);
-	resource->content = content;
+	const struct disk_patch *patch = disk_patch(translation, node_source_text(disk));
+	resource->spec = patch->spec;
+	resource->content = &patch->content;
 }
