@@ -21,6 +21,7 @@ probe "$base/repo.git?ref=main&path=clusters"
 is "a first fetch" "changed main@sha1:$(tip seed)" "$(say poll)"
 is "brings the documents" "file clusters/a.yaml *" "$(all files)"
 is "and what they name" "bytes 12 *" "$(say read patches/x.yaml)"
+repo=$(echo "$work"/cache/git-*/repo.git)
 is "the cache is private" "drwx------" "$(stat -c %A "$work"/cache/git-*)"
 : >"$work/srv/requests.log"
 is "an unchanged poll" "unchanged main@sha1:$(tip seed)" "$(say poll)"
@@ -68,9 +69,6 @@ is "a redirect to another host is refused" "failed Invalid *127.0.0.2*" "$(say p
 # --- the cache
 probe "$base/repo.git?ref=main&path=clusters"
 is "another process uses the cache" "changed main@sha1:$(tip seed)" "$(say poll)"
-repo=$(dirname "$(grep -l "" "$work"/cache/git-*/repo.git/HEAD | while read -r head; do
-	git -C "$(dirname "$head")" cat-file -e "$(tip seed)" 2>/dev/null && echo "$head"
-done | head -n 1)")
 for pack in "$repo"/objects/pack/*.pack; do
 	chmod u+w "$pack"
 	head -c 40 /dev/urandom | dd of="$pack" bs=1 seek=60 conv=notrunc 2>/dev/null
