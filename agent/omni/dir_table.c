@@ -100,7 +100,8 @@ static void append_change(struct dir_store *store, struct dir_table *table, stru
 		append_event(store, table, OMNI_CREATED, new, none);
 		return;
 	}
-	bool is_other = old->created.len > 0 && !span_eq(old->created, new->created);
+	bool is_other = old->created.len > 0 && new->created.len > 0 && !span_eq(old->created, new->created) &&
+			new->version <= old->version;
 	bool same = is_same(old, new);
 	if (!is_other && new->version <= old->version)
 		new->version = same ? old->version : old->version + 1;

@@ -15,7 +15,15 @@ struct omni_store;
 struct omni_watch;
 
 /* Terms of one query are AND-ed; see omni_query_match. */
-enum omni_term_op { OMNI_TERM_EXISTS, OMNI_TERM_EQUAL, OMNI_TERM_IN, OMNI_TERM_LT, OMNI_TERM_LTE, OMNI_TERM_LT_NUMERIC, OMNI_TERM_LTE_NUMERIC };
+enum omni_term_op {
+	OMNI_TERM_EXISTS,
+	OMNI_TERM_EQUAL,
+	OMNI_TERM_IN,
+	OMNI_TERM_LT,
+	OMNI_TERM_LTE,
+	OMNI_TERM_LT_NUMERIC,
+	OMNI_TERM_LTE_NUMERIC,
+};
 
 struct omni_term {
 	struct span key;
@@ -48,7 +56,8 @@ struct omni_store_ops {
 	/* Stores type, id, owner, labels, annotations, finalizers and spec; version becomes 1. out_new may be NULL. */
 	bool (*create)(struct omni_store *store, struct arena *arena, const struct resource *resource,
 		       int64_t deadline_ms, struct resource **out_new, struct fail *fail);
-	/* resource->version is the expected version; the resource must be running (phase) before. */
+	/* resource->version is the expected version. What is being torn down can only be changed by a resource that is so
+	 * too: that is how finalizers are taken off. */
 	bool (*update)(struct omni_store *store, struct arena *arena, const struct resource *resource,
 		       int64_t deadline_ms, struct resource **out_new, struct fail *fail);
 	/* Phase becomes tearing down; *out_ready: no finalizers are left. Already tearing down is no error. */
