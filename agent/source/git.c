@@ -257,6 +257,14 @@ static bool git_tree_read_file(void *ctx, struct span path, struct span *out_byt
 	return ok;
 }
 
+static void reader_rest(struct source_tree *tree)
+{
+	struct git_tree_reader *reader = tree->tree.ctx;
+	pthread_mutex_lock(&reader->lock);
+	channel_stop(&reader->channel);
+	pthread_mutex_unlock(&reader->lock);
+}
+
 static void reader_done(void *ctx)
 {
 	struct git_tree_reader *reader = ctx;
@@ -276,6 +284,7 @@ static void attach_reader(struct source_tree *tree, struct git_shared *shared, s
 	pthread_mutex_init(&reader->lock, NULL);
 	tree->tree.read = git_tree_read_file;
 	tree->tree.ctx = reader;
+	tree->rest = reader_rest;
 	arena_defer(&tree->arena, reader_done, reader);
 }
 

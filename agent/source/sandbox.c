@@ -239,7 +239,9 @@ static void add_notes(struct fleet *fleet, const struct source_tree *tree)
 bool source_tree_render(struct sandbox *sandbox, struct source_tree *tree, const struct fleet_options *options,
 			struct arena *arena, struct fleet **out, int64_t deadline_ms, struct fail *fail)
 {
-	if (!sandbox_render(sandbox, &tree->tree, options, arena, out, deadline_ms, fail))
+	bool ok = sandbox_render(sandbox, &tree->tree, options, arena, out, deadline_ms, fail);
+	source_tree_rest(tree);
+	if (!ok)
 		return false;
 	add_notes(*out, tree);
 	return true;

@@ -34,6 +34,12 @@ void source_tree_unref(struct source_tree *tree)
 	free(tree);
 }
 
+void source_tree_rest(struct source_tree *tree)
+{
+	if (tree->rest != NULL)
+		tree->rest(tree);
+}
+
 void source_note(struct source_tree *tree, enum diag_severity severity, const char *code, struct span file,
 		 const char *hint, const char *format, ...)
 {

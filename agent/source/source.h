@@ -59,7 +59,11 @@ struct source_tree {
 	bool is_incomplete;   /* something that perhaps declares clusters could not be read */
 	char content_id[65];  /* hexadecimal; same id, same content */
 	unsigned references;  /* atomic */
+	void (*rest)(struct source_tree *tree); /* NULL: nothing to let go */
 };
+
+/* Nothing will be read for a while: lets go of the child process that reads for this tree. A later read starts another. */
+void source_tree_rest(struct source_tree *tree);
 
 struct source_tree *source_tree_ref(struct source_tree *tree);
 void source_tree_unref(struct source_tree *tree); /* NULL is fine */

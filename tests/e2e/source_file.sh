@@ -45,6 +45,7 @@ echo zzzz >"$work/repo/.git/refs/heads/main"
 is "a broken ref too" "failed *" "$(say poll)"
 echo "$good" >"$work/repo/.git/refs/heads/main"
 is "the tree comes back unchanged" "unchanged main@sha1:$good" "$(say poll)"
+is "a file can be read after the reader was let go" "bytes *" "$(say render >/dev/null; say read patches/x.yaml)"
 is "after forget it is handed out again" ok "$(say forget)"
 is "as a change" "changed main@sha1:$good" "$(say poll)"
 
@@ -108,6 +109,12 @@ for name in .. .git .GIT a/b; do
 	probe "git+file://$work/odd?ref=crafted"
 	is "a crafted entry $name refuses the revision" "failed Invalid *crafted*" "$(say poll)"
 done
+twice=$(printf '%s' "$blob" | sed 's/../\\x&/g')
+tree=$(printf "100644 a.yaml\\0${twice}100644 a.yaml\\0${twice}" |
+	git_in odd hash-object -t tree -w --literally --stdin)
+git_in odd update-ref refs/heads/crafted "$(git_in odd commit-tree -m crafted "$tree" </dev/null)"
+probe "git+file://$work/odd?ref=crafted"
+is "the same name twice too" "failed Invalid *crafted*" "$(say poll)"
 new_repo big
 put big a.yaml "$(cluster a)"
 head -c 300000 /dev/zero | tr '\0' '#' >"$work/big/big.yaml"
