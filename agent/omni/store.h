@@ -1,5 +1,5 @@
-/* The seam to Omni: eight operations on resources, with the rules of Omni's COSI state. Implementations: the directory store (agent/omni/dir_*.c), the gRPC client. Nothing outside agent/omni
- * knows which one it talks to.
+/* The seam to Omni: eight operations on resources, with the rules of Omni's COSI state. Implementations: the directory
+ * store (agent/omni/dir_*.c), the gRPC client. Nothing outside agent/omni knows which one it talks to.
  *
  * Calls block at most until the deadline (CLOCK_MONOTONIC milliseconds, 0: the store's default of 30 s) and may be made
  * from any thread. Results live in the caller's arena. Failure codes:
