@@ -1,9 +1,10 @@
 /* Everything that one tree declares: a pure function of its bytes (and the options). Documents are read, checked,
  * grouped into clusters, rendered to template bytes and translated to the Omni resources that they expect.
  *
- *   fleet_load     parse, classify, validate against the kinds, assemble, cross-document rules
- *   cluster_render template bytes and hash
- *   cluster_translate expected resources
+ * fleet_load does it all, in this order: parse and classify (fleet_read.c), check against the kinds, put clusters
+ * together (assemble*.c), and for each of them template bytes and hash (cluster.c), the rules of Omni's client
+ * (template_check*.c) and, where nothing is wrong, the resources that Omni shall hold (translate*.c). Connections and
+ * resources that stand alone are in raw.c.
  *
  * Nothing here touches network, clock, environment, locale, threads or logs. */
 #ifndef RENDER_FLEET_H
