@@ -119,7 +119,7 @@ struct trail {
 /* Put the target of a link in front of what is left of the path. */
 static bool splice_link(struct git_session *session, const git_oid *link, struct span *rest, struct fail *fail)
 {
-	struct span target;
+	struct span target = {"", 0};
 	if (!read_blob(session, &session->arena, link, LINK_TARGET_MAX, &target, fail))
 		return false;
 	if (target.len == 0 || target.ptr[0] == '/' || memchr(target.ptr, '\0', target.len) != NULL)
@@ -210,7 +210,7 @@ static void note_unreadable(struct walk *walk, struct span path, const struct fa
 static bool add_document(struct walk *walk, struct span path, const git_oid *id)
 {
 	struct tree_limits limits = walk->out->tree.limits;
-	struct span bytes;
+	struct span bytes = {"", 0};
 	struct fail why = {0};
 	if (!read_blob(walk->session, &walk->out->arena, id, limits.max_file_bytes, &bytes, &why)) {
 		if (why.code != FAIL_TOO_BIG && why.code != FAIL_INVALID) {

@@ -35,7 +35,7 @@ void wire_put_string(struct text *out, const char *text)
 static void put_scalar(struct text *out, const struct node *node)
 {
 	size_t len = node->text == NULL ? 0 : node->len;
-	if (node->has_source)
+	if (node->has_source && node->text != NULL)
 		len += 1 + strlen(node->text + len + 1);
 	wire_put_span(out, (struct span){node->text, len});
 }
