@@ -109,10 +109,10 @@ static void check_map(const struct decode *decode, const struct node *node, cons
 static void check_choice(const struct decode *decode, const struct node *node, const struct field *field,
 			 const struct field_path *path)
 {
-	if (field->choices == NULL || is_word(node_text(node), field->choices))
+	if (field->choices == NULL || is_word(node_source_text(node), field->choices))
 		return;
 	struct diag *diag = diag_error(decode->at, "InvalidChoice", node, PATH_TEXT(path), "unknown value \"%.*s\"",
-				       SPAN_ARG(node_text(node)));
+				       SPAN_ARG(node_source_text(node)));
 	diag_hint(decode->at, diag, "use %s or %s", field->choices[0], field->choices[1]);
 }
 
@@ -127,10 +127,10 @@ static bool is_item_count(struct span text)
 
 static void check_size(const struct decode *decode, const struct node *node, const struct field_path *path)
 {
-	if (is_item_count(node_text(node)))
+	if (is_item_count(node_source_text(node)))
 		return;
 	struct diag *diag = diag_error(decode->at, "InvalidClassSize", node, PATH_TEXT(path),
-				       "\"%.*s\" is no number of machines", SPAN_ARG(node_text(node)));
+				       "\"%.*s\" is no number of machines", SPAN_ARG(node_source_text(node)));
 	diag_hint(decode->at, diag, "use a number such as 3, or unlimited");
 }
 
