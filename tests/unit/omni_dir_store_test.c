@@ -1,10 +1,13 @@
 /* The directory store: the suite of every store, and what is particular to files. */
 #include <fcntl.h>
 #include <ftw.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -123,7 +126,35 @@ static void test_broken_files(void **state)
 	clean();
 }
 
-/* --- other processes ---------------------------------------------------------------------------------------------------- */
+/* A disk that takes nothing more: the write fails, what was there stays. */
+static void test_full_disk(void **state)
+{
+	struct omni_store *store = make(*state);
+	struct arena arena;
+	struct resource *held, *now;
+	struct fail fail;
+	struct rlimit before, none;
+	bool ready;
+	arena_init(&arena, ARENA_NO_LIMIT);
+	assert_true(store->ops->create(store, &arena, resource_new(&arena, machine_labels(), SPAN("m")), 0, &held, &fail));
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	none = (struct rlimit){0, before.rlim_max};
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	labels_set(&arena, &held->labels, SPAN("a"), SPAN("b"));
+	bool is_updated = store->ops->update(store, &arena, held, 0, NULL, &fail);
+	bool is_torn = store->ops->teardown(store, machine_labels(), SPAN("m"), 0, &ready, &fail);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_false(is_updated);
+	assert_false(is_torn);
+	assert_true(store->ops->get(store, &arena, machine_labels(), SPAN("m"), 0, &now, &fail));
+	assert_int_equal(now->version, 1);
+	assert_int_equal(now->labels.count, 0);
+	assert_true(store->ops->update(store, &arena, held, 0, NULL, &fail));
+	arena_done(&arena);
+	omni_store_close(store);
+	clean();
+}
 
 static void count_up(struct omni_store *store, struct arena *arena)
 {
@@ -144,6 +175,70 @@ static void count_up(struct omni_store *store, struct arena *arena)
 			_exit(4);
 	}
 }
+
+/* --- threads ------------------------------------------------------------------------------------------------------------ */
+
+static void *read_for_a_while(void *ctx)
+{
+	struct omni_store *store = ctx;
+	struct arena arena;
+	struct resource_list list;
+	arena_init(&arena, ARENA_NO_LIMIT);
+	for (int i = 0; i < 300; i++) {
+		if (!store->ops->list(store, &arena, machine_labels(), NULL, 0, &list, NULL))
+			return store; /* anything but NULL */
+		arena_reset(&arena);
+	}
+	arena_done(&arena);
+	return NULL;
+}
+
+static void *write_for_a_while(void *ctx)
+{
+	struct arena arena;
+	arena_init(&arena, ARENA_NO_LIMIT);
+	for (int i = 0; i < 20; i++)
+		count_up(ctx, &arena);
+	arena_done(&arena);
+	return NULL;
+}
+
+/* Two writers, a reader and a watch on one handle: nothing is lost, the watch sees the last version. */
+static void test_threads(void **state)
+{
+	struct omni_store *store = make(*state);
+	struct arena arena;
+	struct omni_watch *watch;
+	struct fail fail;
+	pthread_t threads[3];
+	void *result;
+	uint64_t last = 0;
+	arena_init(&arena, ARENA_NO_LIMIT);
+	assert_true(store->ops->create(store, &arena, resource_new(&arena, machine_labels(), SPAN("m")), 0, NULL, &fail));
+	assert_true(store->ops->watch(store, machine_labels(), (struct span){0}, &watch, &fail));
+	for (int i = 0; i < 3; i++)
+		pthread_create(&threads[i], NULL, i == 2 ? read_for_a_while : write_for_a_while, store);
+	while (last < 41) {
+		struct omni_event event = {0};
+		bool has;
+		assert_int_equal(poll(&(struct pollfd){watch->ops->fd(watch), POLLIN, 0}, 1, 20000), 1);
+		assert_true(watch->ops->next(watch, &arena, &event, &has, &fail));
+		if (has && event.resource != NULL) {
+			assert_true(event.resource->version > last);
+			last = event.resource->version;
+		}
+	}
+	for (int i = 0; i < 3; i++) {
+		pthread_join(threads[i], &result);
+		assert_null(result);
+	}
+	watch->ops->close(watch);
+	arena_done(&arena);
+	omni_store_close(store);
+	clean();
+}
+
+/* --- other processes ---------------------------------------------------------------------------------------------------- */
 
 static pid_t start(void (*work)(struct omni_store *store, struct arena *arena, size_t round), size_t rounds)
 {
@@ -288,6 +383,8 @@ int main(void)
 		OMNI_STORE_SUITE(SUITE_TEST) cmocka_unit_test(test_edits_by_hand),
 		cmocka_unit_test(test_broken_files),
 		cmocka_unit_test(test_cascade_goes_on),
+		cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_no_lost_update),
 		cmocka_unit_test(test_killed_anywhere),
 	};
