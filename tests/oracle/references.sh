@@ -1,0 +1,26 @@
+#!/bin/sh
+# omniops against the programs that it stands in for, on inputs made at random: the Go operator's templates, byte for byte,
+# and the verdicts, resources and plans of Omni's client packages. Needs Go and its module proxy.
+#
+#   N=20000 SEED=7 tests/oracle/references.sh     more of them, others
+#   KEEP=DIR                                      the inputs that are judged differently, one file each
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+. tests/tap.sh
+OMNIOPS=${OMNIOPS:-${B:-build}/omniops}
+SEED=${SEED:-1}
+. tests/oracle/lib.sh
+
+compare() { # text, which reference, which comparison, how many
+	check "$1" "$reference_dir/$2" -n "${N:-$4}" -seed "$SEED" ${KEEP:+-keep "$KEEP"} "$OMNIOPS" "$3"
+	[ "$tap_failed" != 0 ] || printf '%s\n' "$tap_output" | sed 's/^/# /'
+}
+
+if build_references; then
+	compare "templates have the operator's bytes" oracle bytes 600
+	compare "verdicts on templates are those of Omni 1.9" oracle-1.9 verdicts 800
+	compare "templates become the same resources" oracle resources 500
+else
+	skip "the references" "they cannot be built: $(tail -n 1 "$reference_log")"
+fi
+finish
