@@ -10,15 +10,23 @@
 #include <unistd.h>
 
 #include "agent/command.h"
+#include "agent/run.h"
 #include "base/clock.h"
 
-enum { STOP_MS = 10000, SETTLE_CHECK_MS = 50 };
+enum { STOP_S = 9, CALL_END_MS = 8000, SETTLE_CHECK_MS = 50 };
 
 static void stop(struct agent *agent)
 {
 	agent->is_stopping = true;
 	queue_stop(agent->queue);
 	loop_stop(agent->loop);
+}
+
+void agent_reload(struct agent *agent)
+{
+	for (size_t i = 0; i < agent->feed_count; i++)
+		feed_poll_now(&agent->feeds[i], true);
+	desired_look(agent, true);
 }
 
 struct signals {
@@ -34,8 +42,7 @@ static void on_signal(void *ctx)
 	while (read(signals->fd, &info, sizeof info) == (ssize_t)sizeof info) {
 		if (info.ssi_signo == SIGHUP) {
 			log_info(agent->log, "agent", "reading all sources again");
-			for (size_t i = 0; i < agent->feed_count; i++)
-				feed_poll_now(&agent->feeds[i], true);
+			agent_reload(agent);
 			continue;
 		}
 		log_info(agent->log, "agent", "stopping", log_int("signal", (int64_t)info.ssi_signo));
@@ -64,7 +71,8 @@ static bool all_polled(struct agent *agent)
 	bool all = true;
 	pthread_mutex_lock(&agent->lock);
 	for (size_t i = 0; i < agent->feed_count; i++)
-		all = all && agent->feeds[i].state.polls > 0 && agent->feeds[i].taken == agent->feeds[i].published;
+		all = all && agent->feeds[i].state.polls > 0 && agent->feeds[i].taken == agent->feeds[i].current;
+	all = all && !agent->has_doubtful_absence;
 	pthread_mutex_unlock(&agent->lock);
 	return all;
 }
@@ -78,7 +86,9 @@ static int verdict_of(struct agent *agent)
 			code = EXIT_ERROR;
 	for (size_t i = 0; i < agent->unit_count && code != EXIT_ERROR; i++) {
 		enum unit_phase phase = agent->units[i]->state.phase;
-		if (phase == UNIT_FAILED || phase == UNIT_FROZEN)
+		if (agent->units[i]->is_retired)
+			continue;
+		if (phase == UNIT_FAILED || phase == UNIT_FROZEN || (phase == UNIT_PENDING && agent->units[i]->state.is_declared))
 			code = EXIT_ERROR;
 		else if (phase == UNIT_HELD || phase == UNIT_OUT_OF_SYNC)
 			code = EXIT_HELD;
@@ -90,15 +100,22 @@ static int verdict_of(struct agent *agent)
 /* Nothing waits or runs, except what failed and is only going to be tried again. */
 static bool is_settled(struct agent *agent)
 {
+	enum { TRIES = 3 };
 	if (!all_polled(agent))
 		return false;
 	size_t busy = queue_busy(agent->queue);
+	bool all_open = true;
 	pthread_mutex_lock(&agent->lock);
-	for (size_t i = 0; i < agent->unit_count; i++)
-		if (agent->units[i]->state.phase == UNIT_FAILED && agent->units[i]->state.failures >= 3 && busy > 0)
+	for (size_t i = 0; i < agent->unit_count; i++) {
+		const struct unit_state *state = &agent->units[i]->state;
+		bool is_hopeless = state->phase == UNIT_FAILED && (state->is_final || state->failures >= TRIES);
+		if (is_hopeless && agent->units[i]->link->is_ready && busy > 0)
 			busy--;
+	}
+	for (size_t i = 0; i < agent->link_count; i++)
+		all_open = all_open && (agent->links[i]->is_ready || (agent->links[i]->store == NULL && agent->links[i]->error[0] != '\0'));
 	pthread_mutex_unlock(&agent->lock);
-	return busy == 0;
+	return busy == 0 && all_open;
 }
 
 static void on_settle_timer(void *ctx)
@@ -136,24 +153,39 @@ static bool start(struct agent *agent, struct signals *signals, struct fail *fai
 	return http_start(agent, fail) && feeds_start(agent, fail);
 }
 
+/* Whatever hangs, at the end of the time the process ends; the next start goes on from what Omni says. */
+static void on_alarm(int signal)
+{
+	(void)signal;
+	_exit(EXIT_ERROR);
+}
+
+static void limit_time(void)
+{
+	struct sigaction action = {.sa_handler = on_alarm};
+	sigset_t set;
+	sigaction(SIGALRM, &action, NULL);
+	sigaction(SIGTERM, &action, NULL); /* asked a second time: at once */
+	sigaction(SIGINT, &action, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	alarm(STOP_S);
+}
+
 static void finish(struct agent *agent)
 {
-	int64_t deadline_ms = clock_monotonic_ms() + STOP_MS;
 	agent->is_stopping = true;
+	limit_time();
 	http_stop(agent->http);
-	feeds_stop(agent);
-	bool all_ended = agent->queue == NULL || queue_free(agent->queue, deadline_ms - 1000);
-	if (!all_ended) {
+	feeds_cancel(agent);
+	/* Workers use what belongs to feeds and links: they end first. */
+	if (agent->queue != NULL && !queue_free(agent->queue, clock_monotonic_ms() + CALL_END_MS)) {
 		log_warn(agent->log, "agent", "a call did not end in time; left to the next start");
 		_exit(agent->exit_code == 0 ? EXIT_ERROR : agent->exit_code);
 	}
-	for (size_t i = 0; i < agent->link_count; i++) {
-		watcher_free(agent->links[i]->watcher);
-		omni_store_close(agent->links[i]->store);
-		free(agent->links[i]->connection);
-		free(agent->links[i]->url);
-		free(agent->links[i]);
-	}
+	feeds_stop(agent);
 	for (size_t i = 0; i < agent->unit_count; i++) {
 		snapshot_unref(agent->units[i]->desired.snapshot);
 		snapshot_unref(agent->units[i]->good.snapshot);
@@ -161,7 +193,26 @@ static void finish(struct agent *agent)
 		free(agent->units[i]->name);
 		free(agent->units[i]);
 	}
+	for (size_t i = 0; i < agent->link_count; i++)
+		link_free(agent->links[i]);
 	free(agent->units);
+	alarm(0);
+}
+
+static void on_resync(void *ctx)
+{
+	struct agent *agent = ctx;
+	desired_look(agent, false);
+	loop_timer_set(agent->resync_timer, clock_monotonic_ms() + agent->settings->resync_ms);
+}
+
+static void set_timers(struct agent *agent)
+{
+	int64_t now = clock_monotonic_ms();
+	if (agent->settings->once)
+		loop_timer_set(agent->timer, now + SETTLE_CHECK_MS);
+	if (agent->settings->resync_ms > 0)
+		loop_timer_set(agent->resync_timer, now + agent->settings->resync_ms);
 }
 
 int agent_run(struct agent *agent)
@@ -173,11 +224,11 @@ int agent_run(struct agent *agent)
 	if (!loop_new(&agent->loop, &fail))
 		return command_error(&fail);
 	agent->timer = loop_timer_new(agent->loop, on_settle_timer, agent);
+	agent->resync_timer = loop_timer_new(agent->loop, on_resync, agent);
 	if (!start(agent, &signals, &fail)) {
 		agent->exit_code = command_error(&fail);
 	} else {
-		if (agent->settings->once)
-			loop_timer_set(agent->timer, clock_monotonic_ms() + SETTLE_CHECK_MS);
+		set_timers(agent);
 		loop_run(agent->loop);
 	}
 	finish(agent);

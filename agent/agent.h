@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "agent/loop.h"
+#include "agent/omni/mirror.h"
 #include "agent/omni/store.h"
 #include "agent/plan/gate.h"
 #include "agent/queue.h"
@@ -17,7 +18,9 @@
 #include "agent/settings.h"
 #include "agent/source/sandbox.h"
 #include "agent/source/source.h"
+#include "base/digest.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "render/fleet.h"
 
 /* What one source declared at one revision; immutable, reference counted. */
@@ -25,6 +28,7 @@ struct snapshot {
 	_Atomic unsigned references;
 	struct arena arena;
 	struct fleet *fleet;
+	char (*contents)[DIGEST_HEX_SIZE]; /* of every cluster of the fleet: same content, same work (content.c) */
 	unsigned source;
 	char revision[SOURCE_REVISION_MAX];
 };
@@ -38,15 +42,36 @@ struct declared {
 	const struct cluster *cluster;
 };
 
-/* One Omni. Several connections may lead to it: what it holds is judged against all that is declared for any of them. */
+/* One Omni. Several connections may lead to it: what it holds is judged against all that is declared for any of them.
+ * Until its store could be opened (link.c tries again and again) its units wait. */
 struct link {
-	char *connection; /* name of the first OmniConnection that led here; "" is the default */
-	char *url;
-	struct omni_store *store;
+	struct agent *agent;
+	char *connection; /* name of the first OmniConnection that led here; "" is the default; guarded by agent->lock */
+	char *url;	  /* "": nothing says where the connection leads */
+	struct omni_store *store; /* NULL: not open yet; set once, before the first unit runs */
+	struct mirror *mirror;
 	struct watcher *watcher;
 	struct unit *raws; /* its raw resources */
-	bool is_scanned;   /* looked for clusters of ours that nobody declares any more */
+	struct arena arena; /* of the map */
+	struct map units;   /* by name, without raws; guarded by agent->lock */
+	/* loop only */
+	struct loop_timer *timer;
+	int64_t delay_ms;
+	bool is_ready; /* its units may run */
+	/* guarded by agent->lock */
+	char error[600];  /* why it could not be opened; empty: it could */
+	bool is_scanned; /* looked for clusters of ours that nobody declares any more */
 };
+
+/* A unit was looked at and is as it should be, or waits for somebody: nothing has to be done until the declaration or
+ * what Omni holds changes. */
+struct settled {
+	bool is_valid;
+	char content[DIGEST_HEX_SIZE];
+	struct mirror_mark mark;
+};
+
+enum { SOURCE_NONE = 0x7fffffff };
 
 /* What the agent looks after: a cluster, or the raw resources of a connection. Lives as long as the agent. */
 struct unit {
@@ -56,13 +81,19 @@ struct unit {
 	char *name; /* of the cluster; "" for raw resources */
 	/* guarded by agent->lock */
 	struct declared desired, good; /* good: the last one without faults */
-	bool is_frozen;		       /* must not be acted on */
+	char content[DIGEST_HEX_SIZE]; /* of what is desired; "": nothing */
+	bool is_frozen;		       /* must not be acted on; of raw resources: nothing may be pruned */
 	char frozen_why[1000];
 	bool waits_for_raws;
-	bool is_retired; /* neither declared nor in Omni */
+	bool looks_again;	 /* also when nothing seems to have changed */
+	bool is_retired;	 /* neither declared nor in Omni */
+	int64_t absent_since_ms; /* 0: it is declared */
+	uint64_t seen;		 /* number of the update that found it declared */
 	struct unit_state state;
 	/* only the worker that has it */
-	char applied_hash[DIGEST_HEX_SIZE], told_hash[DIGEST_HEX_SIZE];
+	struct settled settled;
+	char applied_content[DIGEST_HEX_SIZE], told_hash[DIGEST_HEX_SIZE];
+	bool was_ours;	     /* its Cluster recorded us as owner */
 	struct run *ongoing; /* its plan waits for Omni */
 };
 
@@ -71,11 +102,12 @@ struct feed {
 	struct source *source;
 	unsigned index;
 	pthread_t thread;
+	bool is_started;
 	int cancel_fd, wake_fd; /* eventfd: stop; poll now */
 	bool forget;		/* next poll starts from scratch; guarded by agent->lock */
 	/* guarded by agent->lock */
-	struct snapshot *current;
-	uint64_t published, taken; /* snapshots so far; how many of them desired_update has seen */
+	struct snapshot *current, *taken; /* the newest; the one that desired_update works with */
+	int64_t good_poll_ms;		  /* when the last successful poll began */
 	struct source_state state;
 };
 
@@ -94,11 +126,14 @@ struct agent {
 	struct unit **units;
 	size_t unit_count, unit_cap;
 	struct http *http;
-	struct loop_timer *timer;
+	struct loop_timer *timer, *resync_timer;
+	uint64_t update; /* number of the current desired_update */
 	enum plan_risk gate;
 	bool corrects_drift;
 	bool is_stopping;
-	bool is_complete; /* guarded by lock: every source delivered, without faults */
+	/* guarded by lock */
+	bool is_complete;	 /* every source delivered, without faults */
+	bool has_doubtful_absence, is_asking; /* something disappeared; the other sources are asked first */
 	int64_t started_ms;
 	struct agent_counters counters;
 	int exit_code;
@@ -106,27 +141,48 @@ struct agent {
 
 /* Runs until a signal (or, with --once, until all is settled). Returns the exit code. */
 int agent_run(struct agent *agent);
+/* Reads every source again and compares every cluster anew (loop thread). */
+void agent_reload(struct agent *agent);
 
 /* --- feed.c: from source to snapshot --- */
 bool feeds_start(struct agent *agent, struct fail *fail);
-void feeds_stop(struct agent *agent);
+void feeds_cancel(struct agent *agent); /* what they do now ends soon */
+void feeds_stop(struct agent *agent);	/* and they are gone; nobody else may use their snapshots any more */
 void feed_poll_now(struct feed *feed, bool forget);
+
+/* --- content.c --- */
+void snapshot_digest(struct snapshot *snapshot); /* fills snapshot->contents */
+void content_add_resource(struct text *out, const struct resource *resource);
 
 /* --- desired.c: from snapshots to what every unit should be (loop thread) --- */
 void desired_update(struct agent *agent);
-struct unit *unit_find(struct agent *agent, const struct link *link, struct span name); /* lock held; NULL: none */
-struct unit *unit_make(struct agent *agent, struct link *link, struct span name);	 /* lock held */
-/* Opens it at first sight (loop thread). */
-struct link *link_open(struct agent *agent, struct span connection, const struct fleet *fleet, struct fail *fail);
+void desired_update_in_loop(void *agent); /* for loop_post */
+/* Every unit is looked at: really, or only where something changed. */
+void desired_look(struct agent *agent, bool really);
+
+/* --- declared.c: one unit; agent->lock is held; true: it has to be looked at --- */
+bool unit_freeze(struct unit *unit, const char *why);
+bool unit_take_declaration(struct unit *unit, struct snapshot *snapshot, size_t cluster);
+bool unit_take_absence(struct unit *unit, bool is_certain, const char *why);
+/* The first error, located; of `object` where it is not empty and has one. */
+void fleet_first_fault(const struct fleet *fleet, struct span object, char *out, size_t size);
+
+/* --- link.c (loop thread, unless it says otherwise) --- */
+/* Made at first sight; never NULL. What cannot be opened now is tried again. */
+struct link *link_get(struct agent *agent, struct span connection, const struct fleet *fleet);
 /* Where a connection leads to: --connection NAME=URL, else --omni, else the OmniConnection in the fleet. False: nowhere. */
 bool link_url(const struct agent *agent, struct span connection, const struct fleet *fleet, struct span *out_url);
+void links_tell(struct agent *agent); /* to units of Omnis that are not open why nothing happens to them */
+void link_ready(struct link *link);
+void link_free(struct link *link);
+struct unit *unit_find(const struct link *link, struct span name); /* any thread, lock held; NULL: none */
+struct unit *unit_make(struct link *link, struct span name);	   /* any thread, lock held */
 
 /* --- reconcile.c: one unit, on a worker --- */
 enum queue_result reconcile(void *agent, struct queue_item *item);
-void run_free(struct run *run); /* NULL is fine */
 
 /* --- watcher.c: changes in Omni wake units (loop thread) --- */
-void watcher_start(struct agent *agent, struct link *link);
+void watcher_start(struct link *link);
 void watcher_free(struct watcher *watcher);
 
 /* --- http.c --- */

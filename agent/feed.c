@@ -41,14 +41,8 @@ static void publish(struct feed *feed, struct snapshot *snapshot)
 	pthread_mutex_lock(&agent->lock);
 	struct snapshot *old = feed->current;
 	feed->current = snapshot;
-	feed->published++;
 	pthread_mutex_unlock(&agent->lock);
 	snapshot_unref(old);
-}
-
-static void update_in_loop(void *agent)
-{
-	desired_update(agent);
 }
 
 static void log_diags(struct agent *agent, const struct feed *feed, const struct fleet *fleet)
@@ -96,14 +90,16 @@ static void note_render(struct feed *feed, const struct snapshot *snapshot)
 	pthread_mutex_unlock(&feed->agent->lock);
 }
 
-/* An empty tree is a mistake far more often than an order to destroy everything. */
+/* An empty tree is a mistake far more often than an order to destroy everything; so is one with nothing for us in it. */
 static bool is_worth_having(const struct feed *feed, const struct fleet *fleet, struct fail *fail)
 {
-	if (fleet->document_count > 0 || fleet->diags.count > 0)
+	if (fleet->cluster_count + fleet->raw_count + fleet->connection_count > 0 || fleet->is_incomplete ||
+	    fleet->diags.error_count > 0)
 		return true;
 	return fail_set(fail, FAIL_NOT_FOUND,
-			"%s holds no document; the last good state stays. Check the path and the ref of the source",
-			source_name(feed->source));
+			"%s holds %s; the last good state stays. Check the path and the ref of the source",
+			source_name(feed->source),
+			fleet->document_count == 0 ? "no document" : "documents, but none that declares something for Omni");
 }
 
 static bool render(struct feed *feed, const struct source_result *result, struct fail *fail)
@@ -124,17 +120,18 @@ static bool render(struct feed *feed, const struct source_result *result, struct
 		snapshot_unref(snapshot);
 		return false;
 	}
+	snapshot_digest(snapshot);
 	log_info(agent->log, "source", "new revision", log_string("source", source_name(feed->source)),
 		 log_string("revision", result->revision), log_int("clusters", (int64_t)snapshot->fleet->cluster_count),
 		 log_int("errors", (int64_t)snapshot->fleet->diags.error_count));
 	log_diags(agent, feed, snapshot->fleet);
 	note_render(feed, snapshot);
 	publish(feed, snapshot);
-	loop_post(agent->loop, update_in_loop, agent);
+	loop_post(agent->loop, desired_update_in_loop, agent);
 	return true;
 }
 
-static void note_poll(struct feed *feed, const struct source_result *result, const struct fail *fail)
+static void note_poll(struct feed *feed, const struct source_result *result, int64_t begin_ms, const struct fail *fail)
 {
 	struct agent *agent = feed->agent;
 	struct source_state *state = &feed->state;
@@ -147,6 +144,8 @@ static void note_poll(struct feed *feed, const struct source_result *result, con
 		snprintf(state->revision, sizeof state->revision, "%s", result->revision);
 	snprintf(state->error, sizeof state->error, "%s", fail == NULL ? "" : fail->text);
 	state->failures += fail != NULL;
+	if (fail == NULL)
+		feed->good_poll_ms = begin_ms;
 	pthread_mutex_unlock(&agent->lock);
 	if (is_new)
 		log_error(agent->log, "source", "cannot be read; the last good state stays",
@@ -166,19 +165,20 @@ static void poll_once(struct feed *feed, struct schedule *schedule)
 		source_forget(feed->source);
 	struct source_result result = {0};
 	struct fail fail = {0};
+	int64_t begin_ms = clock_monotonic_ms();
 	source_poll(feed->source, 0, feed->cancel_fd, &result);
 	if (result.verdict == SOURCE_FAILED) {
-		note_poll(feed, &result, &result.fail);
+		note_poll(feed, &result, begin_ms, &result.fail);
 	} else if (result.verdict == SOURCE_CHANGED && !render(feed, &result, &fail)) {
 		source_forget(feed->source);
-		note_poll(feed, &result, &fail);
+		note_poll(feed, &result, begin_ms, &fail);
 		result.verdict = SOURCE_FAILED;
 	} else {
-		note_poll(feed, &result, NULL);
+		note_poll(feed, &result, begin_ms, NULL);
 	}
 	source_tree_unref(result.tree);
 	schedule_polled(schedule, clock_monotonic_ms(), &result);
-	loop_post(agent->loop, update_in_loop, agent);
+	loop_post(agent->loop, desired_update_in_loop, agent);
 }
 
 static void drain(int fd)
@@ -261,7 +261,7 @@ bool feeds_start(struct agent *agent, struct fail *fail)
 		agent->feed_count++;
 	}
 	for (size_t i = 0; i < agent->feed_count; i++)
-		if (pthread_create(&agent->feeds[i].thread, NULL, feed_main, &agent->feeds[i]) != 0)
+		if (!(agent->feeds[i].is_started = pthread_create(&agent->feeds[i].thread, NULL, feed_main, &agent->feeds[i]) == 0))
 			return fail_set(fail, FAIL_IO, "cannot start a thread for the source %s", urls->items[i]);
 	return true;
 }
@@ -273,16 +273,22 @@ static void signal_fd(int fd)
 		abort();
 }
 
-void feeds_stop(struct agent *agent)
+void feeds_cancel(struct agent *agent)
 {
 	for (size_t i = 0; i < agent->feed_count; i++)
 		signal_fd(agent->feeds[i].cancel_fd);
+}
+
+void feeds_stop(struct agent *agent)
+{
+	feeds_cancel(agent);
 	for (size_t i = 0; i < agent->feed_count; i++) {
 		struct feed *feed = &agent->feeds[i];
-		if (feed->thread != 0)
+		if (feed->is_started)
 			pthread_join(feed->thread, NULL);
 		source_free(feed->source);
 		snapshot_unref(feed->current);
+		snapshot_unref(feed->taken);
 		close(feed->cancel_fd);
 		close(feed->wake_fd);
 	}

@@ -73,10 +73,14 @@ static void report_take(struct agent *agent, struct agent_report *report)
 		report->is_ready = report->is_ready && agent->feeds[i].state.polls > 0;
 	}
 	for (size_t i = 0; i < agent->link_count; i++) {
-		const struct omni_store *store = agent->links[i]->store;
-		snprintf(report->omnis[i].url, sizeof report->omnis[i].url, "%s", agent->links[i]->url);
-		report->omnis[i].read_calls = store->read_calls;
-		report->omnis[i].write_calls = store->write_calls;
+		const struct link *link = agent->links[i];
+		snprintf(report->omnis[i].url, sizeof report->omnis[i].url, "%s", link->url);
+		snprintf(report->omnis[i].connection, sizeof report->omnis[i].connection, "%s", link->connection);
+		snprintf(report->omnis[i].error, sizeof report->omnis[i].error, "%s", link->error);
+		report->omnis[i].is_watched = link->store != NULL && mirror_is_live(link->mirror);
+		report->omnis[i].resources = mirror_count(link->mirror);
+		report->omnis[i].read_calls = link->store == NULL ? 0 : (uint64_t)link->store->read_calls;
+		report->omnis[i].write_calls = link->store == NULL ? 0 : (uint64_t)link->store->write_calls;
 	}
 	report->omni_count = agent->link_count;
 	pthread_mutex_unlock(&agent->lock);
@@ -187,8 +191,7 @@ static enum MHD_Result post_reconcile(struct http *http, struct MHD_Connection *
 		return answer_words(connection, MHD_HTTP_FORBIDDEN, "start the agent with --http-token-file to allow this");
 	if (!span_starts(given, "Bearer ") || !secret_is(&http->token, (struct span){given.ptr + 7, given.len - 7}))
 		return answer_words(connection, MHD_HTTP_UNAUTHORIZED, "a bearer token is needed, and it must be the right one");
-	for (size_t i = 0; i < http->agent->feed_count; i++)
-		feed_poll_now(&http->agent->feeds[i], true);
+	agent_reload(http->agent);
 	return answer_words(connection, MHD_HTTP_ACCEPTED, "reading all sources");
 }
 

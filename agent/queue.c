@@ -81,7 +81,6 @@ static void put(struct queue *queue, struct queue_item *item, int64_t delay_ms)
 	int64_t now = clock_monotonic_ms();
 	item->state = QUEUE_WAITING;
 	item->due_ms = now + delay_ms;
-	item->added_ms = now;
 	item->turn = queue->next_turn++;
 	pthread_cond_broadcast(&queue->changed);
 }
@@ -91,12 +90,15 @@ static void finish(struct queue *queue, struct queue_item *item, enum queue_resu
 	queue->running[item->group % GROUPS]--;
 	item->state = QUEUE_IDLE;
 	item->failures = result == QUEUE_DONE ? 0 : item->failures + 1;
-	if (item->is_dirty) {
-		item->is_dirty = false;
-		put(queue, item, 0);
-	} else if (result == QUEUE_RETRY) {
+	bool was_dirty = item->is_dirty;
+	item->is_dirty = false;
+	if (result == QUEUE_RETRY) {
+		/* Something new came: worth another try soon, but a failure that makes news itself must not spin. */
+		unsigned failures = was_dirty ? 1 : item->failures;
 		queue->metrics.retries++;
-		put(queue, item, delay(queue, item->failures, FIRST_RETRY_MS, LAST_RETRY_MS));
+		put(queue, item, delay(queue, failures, FIRST_RETRY_MS, LAST_RETRY_MS));
+	} else if (was_dirty) {
+		put(queue, item, 0);
 	} else if (result == QUEUE_AGAIN) {
 		put(queue, item, delay(queue, item->failures, FIRST_AGAIN_MS, LAST_AGAIN_MS));
 	}
@@ -117,8 +119,8 @@ static void *worker(void *argument)
 		item->state = QUEUE_RUNNING;
 		queue->running[item->group % GROUPS]++;
 		queue->metrics.runs++;
-		if (now - item->added_ms > queue->metrics.longest_wait_ms)
-			queue->metrics.longest_wait_ms = now - item->added_ms;
+		if (now - item->due_ms > queue->metrics.longest_wait_ms)
+			queue->metrics.longest_wait_ms = now - item->due_ms;
 		pthread_mutex_unlock(&queue->lock);
 		enum queue_result result = queue->work(queue->ctx, item);
 		pthread_mutex_lock(&queue->lock);

@@ -1,7 +1,7 @@
 /* Work for a few threads, one item per object. A key waits at most once; a key that is added while it is being worked on
  * runs again afterwards; work on one key never overlaps. Keys of one group (a connection) occupy at most `group_limit`
  * workers, so a slow Omni never takes the last worker from the others; within that, first come, first served. A failed
- * key comes back after an exponential delay with jitter. */
+ * key comes back after an exponential delay with jitter, or soon when it was added meanwhile. */
 #ifndef AGENT_QUEUE_H
 #define AGENT_QUEUE_H
 
@@ -18,7 +18,6 @@ struct queue_item {
 	enum { QUEUE_IDLE, QUEUE_WAITING, QUEUE_RUNNING } state;
 	bool is_dirty;	     /* added while running */
 	int64_t due_ms;	     /* WAITING: not before; CLOCK_MONOTONIC */
-	int64_t added_ms;    /* when it began to wait, for metrics */
 	uint64_t turn;	     /* first come, first served */
 	unsigned failures;   /* in a row */
 };
@@ -32,7 +31,7 @@ enum queue_result {
 struct queue_metrics {
 	uint64_t adds, retries, runs;
 	size_t depth, running;
-	int64_t longest_wait_ms;
+	int64_t longest_wait_ms; /* behind the moment when it was due */
 };
 
 /* work(ctx, item) runs on a worker, without any lock of the queue. */

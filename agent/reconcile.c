@@ -4,112 +4,96 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/agent.h"
-#include "agent/plan/apply.h"
+#include "agent/run.h"
 #include "agent/told.h"
 #include "base/clock.h"
 
-enum { CALL_TIMEOUT_MS = 30000 };
-
-/* What one run works with: taken under the lock at its start. A run whose plan waits for Omni is kept by its unit and
- * goes on with the same plan: planning again would give what is left another hash, and ask for approval once more. */
-struct run {
-	struct agent *agent;
-	struct unit *unit;
-	struct arena arena;
-	struct declared desired;
-	struct snapshot *good, **held;
-	size_t held_count;
-	bool is_frozen;
-	char frozen_why[1000];
-	unsigned char *progress;
-	const struct omni_type *carrier_type; /* of the resource whose approval this run used */
-	struct span carrier_id;
-	struct plan_actual actual;
-	struct plan plan;
-	enum gate_verdict verdict;
-	struct span reason;
-};
-
-static int64_t call_deadline(void)
+int64_t run_deadline(void)
 {
 	return clock_monotonic_ms() + CALL_TIMEOUT_MS;
 }
 
-/* Empty: nothing is recorded in Omni. */
-static struct span owner_of(const struct agent *agent)
+struct span run_owner(const struct agent *agent)
 {
-	return agent->settings->no_annotations ? (struct span){"", 0} : span_of(agent->settings->owner);
+	return agent->settings->no_annotations ? SPAN("") : span_of(agent->settings->owner);
 }
+
+bool run_is_ours(const struct run *run, const struct resource *resource)
+{
+	return span_is(mark_value(resource, ANNOTATION_OWNER), run->agent->settings->owner);
+}
+
+static bool is_raws(const struct run *run)
+{
+	return run->unit->link->raws == run->unit;
+}
+
+void run_settle(struct run *run)
+{
+	struct settled *settled = &run->unit->settled;
+	settled->is_valid = run->has_mark;
+	settled->mark = run->mark;
+	memcpy(settled->content, run->content, sizeof settled->content);
+}
+
+/* Nothing was declared and nothing was written since all was well: Omni need not be asked. */
+static bool is_settled(const struct run *run)
+{
+	const struct settled *settled = &run->unit->settled;
+	return settled->is_valid && run->has_mark && !run->looks_again && !run->is_frozen &&
+	       mirror_mark_equal(settled->mark, run->mark) && strcmp(settled->content, run->content) == 0;
+}
+
+/* --- judging -------------------------------------------------------------------------------------------------------- */
 
 static struct plan_options plan_options(const struct run *run)
 {
-	struct plan_options options = {.gate = run->agent->gate, .owner = owner_of(run->agent)};
+	struct plan_options options = {.gate = run->agent->gate, .owner = run_owner(run->agent)};
 	const struct cluster *cluster = run->desired.cluster;
-	if (cluster == NULL)
-		options.is_delete = true;
-	const struct cluster *last = cluster != NULL ? cluster : run->unit->good.cluster;
+	const struct cluster *last = cluster != NULL ? cluster : run->good.cluster;
+	options.is_delete = cluster == NULL;
 	options.destroy_machines = last != NULL && last->destroy_machines;
 	return options;
 }
 
-static const struct resource *cluster_resource(const struct run *run)
-{
-	for (size_t i = 0; i < run->actual.resources.count; i++)
-		if (run->actual.resources.items[i]->type == OMNI_CLUSTER)
-			return run->actual.resources.items[i];
-	return NULL;
-}
-
 /* Approvals stand on the declaration and on the resource in Omni. */
-static void judge(struct run *run, const struct resource *carrier)
+void run_judge(struct run *run, const struct resource *carrier)
 {
 	struct span approvals[2];
 	struct gate gate = {.limit = run->agent->gate, .approvals = approvals,
 			    .approve_all = run->agent->settings->approve_all};
 	const struct cluster *cluster = run->desired.cluster;
+	struct span approve = mark_value(carrier, ANNOTATION_APPROVE);
 	if (cluster != NULL && cluster->approve.len > 0)
 		approvals[gate.approval_count++] = cluster->approve;
-	if (carrier != NULL) {
-		const struct label *approve = labels_get(&carrier->annotations, ANNOTATION_APPROVE);
-		const struct label *allow = labels_get(&carrier->annotations, ANNOTATION_ALLOW_DESTROY);
-		if (approve != NULL && approve->value.len > 0) {
-			approvals[gate.approval_count++] = approve->value;
-			run->carrier_type = carrier->type;
-			run->carrier_id = carrier->id;
-		}
-		if (allow != NULL)
-			gate.allow_destroy = allow->value;
+	if (approve.len > 0) {
+		approvals[gate.approval_count++] = approve;
+		run->carrier_type = carrier->type;
 	}
-	if (cluster != NULL && cluster->allow_destroy.len > 0)
-		gate.allow_destroy = cluster->allow_destroy;
+	gate.allow_destroy = cluster != NULL && cluster->allow_destroy.len > 0 ? cluster->allow_destroy
+									       : mark_value(carrier, ANNOTATION_ALLOW_DESTROY);
 	run->verdict = gate_check(&run->plan, &gate, &run->reason, &run->arena);
+	bool used_it = run->verdict == GATE_OPEN && run->plan.risk > gate.limit && approve.len > 0 &&
+		       strncmp(approve.ptr, run->plan.hash, approve.len) == 0;
+	if (!used_it)
+		run->carrier_type = NULL;
 	run->agent->counters.plans++;
 }
 
-static bool is_ours(const struct run *run, const struct resource *resource)
+/* What is declared was applied before, so it was changed in Omni. After a restart the Cluster tells what was applied; it
+ * knows the template but not the files beside it, so a file that changed meanwhile looks like drift, too. */
+static bool is_drift(const struct run *run)
 {
-	const struct label *owner = labels_get(&resource->annotations, ANNOTATION_OWNER);
-	return owner != NULL && span_is(owner->value, run->agent->settings->owner);
+	const struct cluster *cluster = run->desired.cluster;
+	if (cluster == NULL || is_raws(run))
+		return false;
+	if (run->unit->applied_content[0] != '\0')
+		return strcmp(run->unit->applied_content, run->content) == 0;
+	return run->cluster != NULL && run_is_ours(run, run->cluster) &&
+	       span_is(mark_value(run->cluster, ANNOTATION_APPLIED_HASH), cluster->template_hash);
 }
 
-/* deletePolicy.orphan: the cluster stays, only our marks go. */
-static enum queue_result release(struct run *run, const struct resource *cluster)
-{
-	struct fail fail;
-	struct resource *released = resource_copy(&run->arena, cluster);
-	for (size_t i = released->annotations.count; i > 0; i--)
-		if (span_starts(released->annotations.items[i - 1].key, ANNOTATION_OURS))
-			labels_remove(&released->annotations, released->annotations.items[i - 1].key);
-	struct omni_store *store = run->unit->link->store;
-	if (!store->ops->update(store, &run->arena, released, call_deadline(), NULL, &fail))
-		return told_failure(run->unit, &fail);
-	told(run->unit, UNIT_IN_SYNC, NULL, "no longer declared; left in Omni (deletePolicy.orphan)");
-	told_gone(run->unit);
-	return QUEUE_DONE;
-}
-
-/* --- applying ------------------------------------------------------------------------------------------------------ */
+/* --- applying ------------------------------------------------------------------------------------------------------- */
 
 static void on_event(void *ctx, const struct apply_event *event)
 {
@@ -132,7 +116,7 @@ static void on_event(void *ctx, const struct apply_event *event)
 static struct apply_options apply_options(struct run *run)
 {
 	struct apply_options options = {.call_timeout_ms = CALL_TIMEOUT_MS, .on_event = on_event, .ctx = run};
-	options.owner = owner_of(run->agent);
+	options.owner = run_owner(run->agent);
 	if (run->desired.cluster != NULL) {
 		options.template_hash = span_of(run->desired.cluster->template_hash);
 		options.revision = span_of(run->desired.snapshot->revision);
@@ -140,21 +124,28 @@ static struct apply_options apply_options(struct run *run)
 	return options;
 }
 
-/* An approval is for one plan: it goes once that plan was carried out. */
-static void consume_approval(struct run *run, const struct omni_type *type, struct span id)
+/* Worth going on with the same plan, and with its approval: the trouble lies on the way to Omni. */
+static bool is_passing(enum fail_code code)
 {
-	struct resource *resource;
-	struct omni_store *store = run->unit->link->store;
-	if (!store->ops->get(store, &run->arena, type, id, call_deadline(), &resource, NULL) ||
-	    labels_get(&resource->annotations, ANNOTATION_APPROVE) == NULL)
-		return;
-	labels_remove(&resource->annotations, span_of(ANNOTATION_APPROVE));
-	if (!store->ops->update(store, &run->arena, resource, call_deadline(), NULL, NULL))
-		log_debug(run->agent->log, "apply", "approval is removed next time", log_string("cluster", run->unit->name));
+	return code == FAIL_UNAVAILABLE || code == FAIL_TIMEOUT || code == FAIL_CANCELLED || code == FAIL_PROTOCOL ||
+	       code == FAIL_IO;
+}
+
+static void finish(struct run *run)
+{
+	struct unit *unit = run->unit;
+	marks_clear(run);
+	memcpy(unit->applied_content, run->content, sizeof unit->applied_content);
+	unit->was_ours = true;
+	if (run->plan.count == 0)
+		run_settle(run);
+	else
+		unit->settled.is_valid = false; /* what was written will be seen, and looked at once more */
+	told_applied(unit, run);
 }
 
 /* One step of the run's plan. */
-static enum queue_result apply(struct run *run)
+enum queue_result run_apply(struct run *run)
 {
 	struct unit *unit = run->unit;
 	struct apply_options options = apply_options(run);
@@ -169,208 +160,154 @@ static enum queue_result apply(struct run *run)
 	run->agent->counters.apply_ms_total += (uint64_t)(clock_monotonic_ms() - begin);
 	run->agent->counters.applies++;
 	arena_done(&scratch);
+	run->is_kept = result.state == APPLY_WAITING || (result.state == APPLY_FAILED && is_passing(result.fail.code));
 	if (result.state == APPLY_FAILED)
 		return told_failure(unit, &result.fail);
 	if (result.state == APPLY_WAITING) {
 		told(unit, UNIT_PROGRESSING, &run->plan, "%zu operations done, %zu wait for Omni", result.done, result.waiting);
 		return QUEUE_AGAIN;
 	}
-	if (run->carrier_type != NULL)
-		consume_approval(run, run->carrier_type, run->carrier_id);
-	told_applied(unit, run->desired.cluster, run->desired.snapshot, &run->plan);
+	finish(run);
 	return QUEUE_DONE;
 }
 
-/* Content that was applied before and differs now was changed in Omni. */
-static bool is_drift(const struct run *run)
+static enum queue_result tell_drift(struct run *run)
 {
-	const struct cluster *cluster = run->desired.cluster;
-	return cluster != NULL && strcmp(run->unit->applied_hash, cluster->template_hash) == 0;
+	const struct plan *plan = &run->plan;
+	char message[300];
+	snprintf(message, sizeof message,
+		 "changed in Omni: +%zu ~%zu -%zu; only reported (--drift report). To undo it: omniops approve %s %.*s",
+		 plan->creates, plan->updates, plan->destroys, run->unit->name, PLAN_HASH_SHORT, plan->hash);
+	marks_tell(run, UNIT_OUT_OF_SYNC, message);
+	run_settle(run);
+	told(run->unit, UNIT_OUT_OF_SYNC, plan, "%s", message);
+	return QUEUE_DONE;
 }
 
-static enum queue_result act(struct run *run)
+static enum queue_result tell_held(struct run *run)
+{
+	char message[sizeof run->unit->state.message];
+	told_held(run->unit, &run->plan, run->reason, message, sizeof message);
+	marks_tell(run, UNIT_HELD, message);
+	run_settle(run);
+	return QUEUE_DONE;
+}
+
+enum queue_result run_act(struct run *run)
 {
 	struct unit *unit = run->unit;
 	if (run->plan.is_waiting) {
 		told(unit, UNIT_PROGRESSING, &run->plan, "waits for resources that are being torn down");
 		return QUEUE_AGAIN;
 	}
-	if (run->verdict == GATE_BLOCKED) {
-		told(unit, UNIT_FAILED, &run->plan, "%.*s", SPAN_ARG(run->reason));
-		return QUEUE_RETRY;
-	}
-	if (run->verdict == GATE_EMPTY && (run->desired.cluster == NULL || is_drift(run))) {
-		told_applied(unit, run->desired.cluster, run->desired.snapshot, &run->plan);
+	if (run->verdict == GATE_BLOCKED)
+		return told_blocked(unit, &run->plan, run->reason);
+	if (run->verdict == GATE_EMPTY && (is_drift(run) || is_raws(run))) {
+		finish(run);
 		return QUEUE_DONE;
 	}
-	if (run->verdict == GATE_HELD) {
-		told_held(unit, &run->plan, run->reason);
-		return QUEUE_DONE;
-	}
-	if (is_drift(run) && !run->agent->corrects_drift) {
-		told(unit, UNIT_OUT_OF_SYNC, &run->plan, "changed in Omni: +%zu ~%zu -%zu; only reported (--drift report)",
-		     run->plan.creates, run->plan.updates, run->plan.destroys);
-		return QUEUE_DONE;
-	}
-	return apply(run);
+	bool is_approved = run->verdict == GATE_OPEN && span_is(run->reason, "approved");
+	if (run->verdict != GATE_EMPTY && is_drift(run) && !run->agent->corrects_drift && !is_approved)
+		return tell_drift(run);
+	return run->verdict == GATE_HELD ? tell_held(run) : run_apply(run);
 }
 
-/* --- a cluster ----------------------------------------------------------------------------------------------------- */
+/* --- a cluster ------------------------------------------------------------------------------------------------------ */
+
+static const struct resource *find_cluster(const struct run *run)
+{
+	for (size_t i = 0; i < run->actual.resources.count; i++)
+		if (run->actual.resources.items[i]->type == OMNI_CLUSTER)
+			return run->actual.resources.items[i];
+	return NULL;
+}
+
+static enum queue_result tell_suspended(struct run *run, const char *where)
+{
+	run_settle(run);
+	told(run->unit, UNIT_SUSPENDED, NULL, "suspended %s: nothing is written until that is taken back", where);
+	return QUEUE_DONE;
+}
+
+static enum queue_result leave(struct run *run, const char *why)
+{
+	told(run->unit, UNIT_IN_SYNC, NULL, "%s", why);
+	told_gone(run->unit);
+	return QUEUE_DONE;
+}
+
+/* deletePolicy.orphan: the cluster stays, only our marks go. */
+static enum queue_result release(struct run *run)
+{
+	struct fail fail;
+	if (!marks_release(run, &fail))
+		return told_failure(run->unit, &fail);
+	return leave(run, "no longer declared; left in Omni (deletePolicy.orphan)");
+}
+
+/* Nobody declares it any more. Without its Cluster nothing tells whose the rest is, unless we took the Cluster away. */
+static bool is_to_be_left(const struct run *run, const char **why)
+{
+	*why = "no longer declared; not ours in Omni, left alone";
+	if (run->cluster != NULL)
+		return !run_is_ours(run, run->cluster);
+	return run->actual.resources.count == 0 || !run->unit->was_ours;
+}
+
+static bool is_orphan(const struct run *run)
+{
+	if (run->cluster == NULL)
+		return false;
+	return run->good.cluster != NULL ? run->good.cluster->orphan
+					 : span_is(mark_value(run->cluster, ANNOTATION_DELETE_POLICY), "orphan");
+}
 
 static enum queue_result reconcile_cluster(struct run *run)
 {
 	struct unit *unit = run->unit;
 	struct fail fail;
+	const char *why;
 	const struct cluster *cluster = run->desired.cluster;
-	if (cluster != NULL && cluster->suspend) {
-		told(unit, UNIT_SUSPENDED, NULL, "suspended by the declaration");
-		return QUEUE_DONE;
-	}
-	if (!plan_read_actual(unit->link->store, &run->arena, cluster, span_of(unit->name), call_deadline(), &run->actual,
+	if (cluster != NULL && cluster->suspend)
+		return tell_suspended(run, "by the declaration");
+	if (!plan_read_actual(unit->link->store, &run->arena, cluster, span_of(unit->name), run_deadline(), &run->actual,
 			      &fail))
 		return told_failure(unit, &fail);
-	const struct resource *resource = cluster_resource(run);
-	told_omni_status(unit, &run->actual);
-	if (cluster == NULL && resource == NULL && run->actual.resources.count == 0) {
-		told_gone(unit);
-		return QUEUE_DONE;
-	}
-	if (cluster == NULL && resource != NULL && !is_ours(run, resource)) {
-		told(unit, UNIT_IN_SYNC, NULL, "no longer declared; not ours in Omni, left alone");
-		told_gone(unit);
-		return QUEUE_DONE;
-	}
-	if (cluster == NULL && resource != NULL && unit->good.cluster != NULL && unit->good.cluster->orphan)
-		return release(run, resource);
+	run->cluster = find_cluster(run);
+	unit->was_ours = unit->was_ours || (run->cluster != NULL && run_is_ours(run, run->cluster));
+	if (cluster == NULL && is_to_be_left(run, &why))
+		return leave(run, why);
+	if (span_is(mark_value(run->cluster, ANNOTATION_SUSPEND), "true"))
+		return tell_suspended(run, "by the annotation " ANNOTATION_SUSPEND " of the Cluster in Omni");
+	if (cluster == NULL && is_orphan(run))
+		return release(run);
 	struct plan_options options = plan_options(run);
 	plan_cluster(&run->arena, cluster, span_of(unit->name), &run->actual, &options, &run->plan);
-	judge(run, resource);
-	return act(run);
+	run_judge(run, run->cluster);
+	return run_act(run);
 }
 
-/* --- the raw resources of a connection ----------------------------------------------------------------------------- */
+/* --- entry ---------------------------------------------------------------------------------------------------------- */
 
-/* What all sources declare for this connection. */
-static void hold_snapshots(struct run *run)
+/* Everything that the loop may change, as it is now. */
+static void take_unit(struct run *run)
 {
 	struct agent *agent = run->agent;
-	run->held = ARENA_ARRAY(&run->arena, struct snapshot *, agent->feed_count);
+	struct unit *unit = run->unit;
 	pthread_mutex_lock(&agent->lock);
-	for (size_t i = 0; i < agent->feed_count; i++)
-		run->held[run->held_count++] = snapshot_ref(agent->feeds[i].current);
+	run->is_frozen = unit->is_frozen;
+	memcpy(run->frozen_why, unit->frozen_why, sizeof run->frozen_why);
+	memcpy(run->content, unit->content, sizeof run->content);
+	run->desired = unit->desired;
+	run->good = unit->good;
+	snapshot_ref(run->desired.snapshot);
+	snapshot_ref(run->good.snapshot);
+	run->looks_again = unit->looks_again;
+	unit->looks_again = false;
+	unit->state.attempts++;
 	pthread_mutex_unlock(&agent->lock);
+	run->has_mark = mirror_mark(unit->link->mirror, span_of(unit->name), &run->mark);
 }
-
-static bool read_raws(struct run *run, const struct resource_list *expected, struct resource_list *actual,
-		      struct resource_list *in_use, struct fail *fail)
-{
-	struct omni_store *store = run->unit->link->store;
-	for (size_t i = 0; omni_type_at(i) != NULL; i++) {
-		const struct omni_type *type = omni_type_at(i);
-		bool is_wanted = type == OMNI_MACHINE_CLASS; /* perhaps ours, and no longer declared */
-		for (size_t j = 0; j < expected->count && !is_wanted; j++)
-			is_wanted = expected->items[j]->type == type;
-		if (!is_wanted)
-			continue;
-		struct resource_list list = {0};
-		if (!store->ops->list(store, &run->arena, type, NULL, call_deadline(), &list, fail))
-			return false;
-		for (size_t j = 0; j < list.count; j++)
-			resource_push(&run->arena, actual, list.items[j]);
-	}
-	return store->ops->list(store, &run->arena, OMNI_MACHINE_SET, NULL, call_deadline(), in_use, fail);
-}
-
-static enum queue_result plan_and_apply_raws(struct run *run, const struct resource_list *expected)
-{
-	struct resource_list actual = {0}, in_use = {0};
-	struct fail fail;
-	if (!read_raws(run, expected, &actual, &in_use, &fail))
-		return told_failure(run->unit, &fail);
-	struct plan_options options = {.gate = run->agent->gate};
-	plan_raws(&run->arena, expected, &actual, &in_use, owner_of(run->agent), &options, &run->plan);
-	/* Approval of a prune stands on the resource that would go. */
-	const struct resource *carrier = NULL;
-	for (size_t i = 0; i < run->plan.count; i++)
-		if (run->plan.ops[i].actual != NULL &&
-		    labels_get(&run->plan.ops[i].actual->annotations, ANNOTATION_APPROVE) != NULL)
-			carrier = run->plan.ops[i].actual;
-	judge(run, carrier);
-	return act(run);
-}
-
-/* Returns false when one of them has faults. */
-static bool collect_raws(struct run *run, struct resource_list *out)
-{
-	bool is_good = true;
-	hold_snapshots(run);
-	for (size_t i = 0; i < run->held_count; i++)
-		for (size_t j = 0; run->held[i] != NULL && j < run->held[i]->fleet->raw_count; j++) {
-			const struct raw_resource *raw = run->held[i]->fleet->raws[j];
-			struct span url;
-			if (!link_url(run->agent, raw->connection, run->held[i]->fleet, &url) ||
-			    !span_is(url, run->unit->link->url))
-				continue;
-			is_good = is_good && !raw->has_errors;
-			if (!raw->has_errors)
-				resource_push(&run->arena, out, raw->resource);
-		}
-	return is_good;
-}
-
-static enum queue_result reconcile_raws(struct run *run)
-{
-	struct agent *agent = run->agent;
-	struct resource_list expected = {0};
-	pthread_mutex_lock(&agent->lock);
-	bool is_complete = agent->is_complete;
-	pthread_mutex_unlock(&agent->lock);
-	if (collect_raws(run, &expected) && is_complete)
-		return plan_and_apply_raws(run, &expected);
-	told(run->unit, UNIT_FROZEN, NULL, "raw resources wait: a source is at fault or incomplete");
-	return QUEUE_DONE;
-}
-
-/* Clusters of ours in Omni that nobody declares any more, perhaps since before this process started. */
-static void scan(struct run *run)
-{
-	struct agent *agent = run->agent;
-	struct link *link = run->unit->link;
-	struct resource_list list = {0};
-	struct fail fail;
-	pthread_mutex_lock(&agent->lock);
-	bool may_scan = agent->is_complete && !link->is_scanned;
-	pthread_mutex_unlock(&agent->lock);
-	if (!may_scan)
-		return;
-	if (!link->store->ops->list(link->store, &run->arena, OMNI_CLUSTER, NULL, call_deadline(), &list, &fail)) {
-		log_warn(agent->log, "omni", "clusters cannot be listed", log_string("url", link->url), log_fail(&fail));
-		return;
-	}
-	pthread_mutex_lock(&agent->lock);
-	link->is_scanned = true;
-	for (size_t i = 0; i < list.count; i++)
-		if (is_ours(run, list.items[i]) && unit_find(agent, link, list.items[i]->id) == NULL)
-			queue_add(agent->queue, &unit_make(agent, link, list.items[i]->id)->item, 0);
-	pthread_mutex_unlock(&agent->lock);
-}
-
-/* The clusters that waited for the raw resources. */
-static void wake_clusters(struct agent *agent, struct unit *raws)
-{
-	pthread_mutex_lock(&agent->lock);
-	raws->waits_for_raws = false;
-	for (size_t i = 0; i < agent->unit_count; i++) {
-		struct unit *unit = agent->units[i];
-		if (unit->link != raws->link || !unit->waits_for_raws)
-			continue;
-		unit->waits_for_raws = false;
-		queue_add(agent->queue, &unit->item, 0);
-	}
-	pthread_mutex_unlock(&agent->lock);
-}
-
-/* --- entry --------------------------------------------------------------------------------------------------------- */
 
 static struct run *run_new(struct agent *agent, struct unit *unit)
 {
@@ -380,14 +317,7 @@ static struct run *run_new(struct agent *agent, struct unit *unit)
 	run->agent = agent;
 	run->unit = unit;
 	arena_init(&run->arena, ARENA_NO_LIMIT);
-	pthread_mutex_lock(&agent->lock);
-	run->is_frozen = unit->is_frozen;
-	memcpy(run->frozen_why, unit->frozen_why, sizeof run->frozen_why);
-	run->desired = unit->desired;
-	snapshot_ref(run->desired.snapshot);
-	run->good = snapshot_ref(unit->good.snapshot);
-	unit->state.attempts++;
-	pthread_mutex_unlock(&agent->lock);
+	take_unit(run);
 	return run;
 }
 
@@ -398,7 +328,7 @@ void run_free(struct run *run)
 	for (size_t i = 0; i < run->held_count; i++)
 		snapshot_unref(run->held[i]);
 	snapshot_unref(run->desired.snapshot);
-	snapshot_unref(run->good);
+	snapshot_unref(run->good.snapshot);
 	arena_done(&run->arena);
 	free(run);
 }
@@ -410,7 +340,7 @@ static struct run *take_ongoing(struct agent *agent, struct unit *unit)
 	if (run == NULL)
 		return NULL;
 	pthread_mutex_lock(&agent->lock);
-	bool is_same = !unit->is_frozen && run->desired.cluster == unit->desired.cluster;
+	bool is_same = unit->is_frozen == run->is_frozen && strcmp(run->content, unit->content) == 0;
 	pthread_mutex_unlock(&agent->lock);
 	unit->ongoing = NULL;
 	if (is_same)
@@ -419,30 +349,37 @@ static struct run *take_ongoing(struct agent *agent, struct unit *unit)
 	return NULL;
 }
 
+static enum queue_result work(struct run *run)
+{
+	struct unit *unit = run->unit;
+	if (run->progress != NULL)
+		return run_apply(run);
+	if (is_settled(run)) {
+		told_omni_status(unit);
+		return QUEUE_DONE;
+	}
+	unit->settled.is_valid = false;
+	if (is_raws(run))
+		return reconcile_raws(run);
+	if (!run->is_frozen)
+		return reconcile_cluster(run);
+	told(unit, UNIT_FROZEN, NULL, "%s", run->frozen_why);
+	return QUEUE_DONE;
+}
+
 enum queue_result reconcile(void *ctx, struct queue_item *item)
 {
 	struct agent *agent = ctx;
 	struct unit *unit = (struct unit *)item;
-	bool is_raws = unit->link->raws == unit;
 	struct run *run = take_ongoing(agent, unit);
-	enum queue_result result = QUEUE_DONE;
-	if (run != NULL) {
-		result = apply(run);
-	} else {
+	if (run == NULL)
 		run = run_new(agent, unit);
-		if (is_raws)
-			result = reconcile_raws(run);
-		else if (run->is_frozen)
-			told(unit, UNIT_FROZEN, NULL, "%s", run->frozen_why);
-		else
-			result = reconcile_cluster(run);
-	}
-	if (is_raws) {
-		scan(run);
-		wake_clusters(agent, unit);
-	}
+	run->is_kept = false;
+	enum queue_result result = work(run);
+	if (is_raws(run))
+		raws_done(run);
 	agent->counters.reconcile_results[result]++;
-	if (result == QUEUE_AGAIN && run->progress != NULL)
+	if (run->is_kept)
 		unit->ongoing = run;
 	else
 		run_free(run);

@@ -30,13 +30,13 @@ struct settings {
 	struct string_list approve;
 	bool approve_all, yes, prune_unmanaged, destroy_machines, orphan, dry_run, allow_missing;
 	/* looking */
-	bool wait, all, watch;
+	bool wait, all, watch, keep_secrets;
 	const char *selector;
 	/* the agent */
 	struct string_list source;
 	int64_t interval_ms, resync_ms;
 	int64_t workers;
-	const char *http, *http_token_file, *drift, *status_dir, *secret_dir, *cache_dir, *sandbox, *owner;
+	const char *http, *http_token_file, *drift, *status_dir, *cache_dir, *sandbox, *owner;
 	const char *git_username, *git_token_file, *git_token_env, *ssh_key_file, *ssh_passphrase_file, *known_hosts,
 		*ca_file, *verify_keys, *webhook_secret_file;
 	bool once, no_annotations;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/files.h"
 
@@ -19,11 +20,15 @@ void told_copy(struct unit *unit, struct unit_report *out)
 		snprintf(out->source_name, sizeof out->source_name, "%s", agent->feeds[unit->state.source].state.name);
 }
 
-/* STATUS_DIR/<connection or "default">.<cluster>.json */
+/* STATUS_DIR/<connection or "default">.<cluster>.json; names come from outside, so nothing in them may lead elsewhere. */
 static void status_path(const struct unit_report *report, const char *dir, char *out, size_t size)
 {
-	snprintf(out, size, "%s/%s.%s.json", dir, report->connection[0] == '\0' ? "default" : report->connection,
+	int start = snprintf(out, size, "%s/", dir);
+	snprintf(out + start, size - (size_t)start, "%s.%s.json", report->connection[0] == '\0' ? "default" : report->connection,
 		 report->is_raws ? "_raw" : report->name);
+	for (char *c = out + start; *c != '\0'; c++)
+		if (*c == '/' || (c == out + start && *c == '.'))
+			*c = '_';
 }
 
 static void write_status_file(struct unit *unit)
@@ -79,6 +84,27 @@ static bool change(struct unit *unit, enum unit_phase phase, const struct plan *
 	return is_news;
 }
 
+static const char *omni_phase_name(unsigned phase)
+{
+	static const char *const names[] = {"UNKNOWN", "SCALING_UP", "SCALING_DOWN", "RUNNING", "DESTROYING"};
+	return names[phase < COUNT_OF(names) ? phase : 0];
+}
+
+/* Under the lock; returns whether it is news. */
+static bool take_status(struct unit *unit)
+{
+	struct mirror_status status;
+	struct unit_state *state = &unit->state;
+	mirror_status(unit->link->mirror, span_of(unit->name), &status);
+	const char *phase = status.is_known ? omni_phase_name(status.phase) : "";
+	if (state->has_status == status.is_known && state->is_ready == status.is_ready && strcmp(state->omni_phase, phase) == 0)
+		return false;
+	state->has_status = status.is_known;
+	state->is_ready = status.is_ready;
+	snprintf(state->omni_phase, sizeof state->omni_phase, "%s", phase);
+	return true;
+}
+
 static void log_state(const struct unit *unit, enum unit_phase phase, const char *message)
 {
 	enum log_level level = phase == UNIT_FAILED ? LEVEL_ERROR
@@ -100,6 +126,7 @@ void told(struct unit *unit, enum unit_phase phase, const struct plan *plan, con
 	pthread_mutex_lock(&unit->agent->lock);
 	enum unit_phase before = unit->state.phase;
 	bool is_news = change(unit, phase, plan, message);
+	is_news = (unit->link->raws != unit && take_status(unit)) || is_news;
 	pthread_mutex_unlock(&unit->agent->lock);
 	if (!is_news)
 		return;
@@ -115,64 +142,78 @@ enum queue_result told_failure(struct unit *unit, const struct fail *fail)
 {
 	pthread_mutex_lock(&unit->agent->lock);
 	unit->state.failures++;
+	unit->state.is_final = !fail_is_retryable(fail->code);
 	pthread_mutex_unlock(&unit->agent->lock);
 	told(unit, UNIT_FAILED, NULL, "%s: %s", fail_name(fail->code), fail->text);
 	return QUEUE_RETRY;
 }
 
-void told_held(struct unit *unit, const struct plan *plan, struct span reason)
+enum queue_result told_blocked(struct unit *unit, const struct plan *plan, struct span reason)
+{
+	pthread_mutex_lock(&unit->agent->lock);
+	unit->state.failures++;
+	unit->state.is_final = true;
+	pthread_mutex_unlock(&unit->agent->lock);
+	told(unit, UNIT_FAILED, plan, "cannot be applied: %.*s", SPAN_ARG(reason));
+	return QUEUE_RETRY;
+}
+
+void told_held(struct unit *unit, const struct plan *plan, struct span reason, char *out_message, size_t size)
 {
 	bool is_new_plan = strcmp(unit->told_hash, plan->hash) != 0;
 	memcpy(unit->told_hash, plan->hash, sizeof unit->told_hash);
 	if (is_new_plan)
 		unit->agent->counters.held++;
-	told(unit, UNIT_HELD, plan, "plan %.*s is held: %.*s; approve it with: omniops approve %s %.*s",
-	     PLAN_HASH_SHORT, plan->hash, SPAN_ARG(reason), unit->name[0] == '\0' ? "raw" : unit->name, PLAN_HASH_SHORT, plan->hash);
+	snprintf(out_message, size, "plan %.*s is held: %.*s; approve it with: omniops approve %s %.*s", PLAN_HASH_SHORT,
+		 plan->hash, SPAN_ARG(reason), unit->link->raws == unit ? "raw" : unit->name, PLAN_HASH_SHORT, plan->hash);
+	told(unit, UNIT_HELD, plan, "%s", out_message);
 }
 
-void told_applied(struct unit *unit, const struct cluster *cluster, const struct snapshot *snapshot,
-		  const struct plan *plan)
+static void set(char *place, size_t size, struct span value)
 {
-	struct agent *agent = unit->agent;
-	bool is_write = plan->count > 0;
-	if (cluster != NULL)
-		memcpy(unit->applied_hash, cluster->template_hash, sizeof unit->applied_hash);
-	pthread_mutex_lock(&agent->lock);
+	snprintf(place, size, "%.*s", SPAN_ARG(value));
+}
+
+/* What was applied when: known from now on, or from what the Cluster recorded before this process began. */
+static void note_applied(struct unit *unit, const struct run *run)
+{
+	const struct cluster *cluster = run->desired.cluster;
 	struct unit_state *state = &unit->state;
-	if (cluster != NULL && (is_write || strcmp(state->applied_hash, cluster->template_hash) != 0)) {
+	struct span recorded = mark_value(run->cluster, ANNOTATION_APPLIED_HASH);
+	if (cluster == NULL)
+		return;
+	if (run->plan.count > 0 || !span_is(recorded, cluster->template_hash)) {
 		memcpy(state->applied_hash, cluster->template_hash, sizeof state->applied_hash);
 		state->applied_wall_ms = clock_wall_ms();
-		snprintf(state->applied_revision, sizeof state->applied_revision, "%s", snapshot->revision);
+		set(state->applied_revision, sizeof state->applied_revision, span_of(run->desired.snapshot->revision));
+	} else if (state->applied_hash[0] == '\0') {
+		set(state->applied_hash, sizeof state->applied_hash, recorded);
+		set(state->applied_revision, sizeof state->applied_revision, mark_value(run->cluster, ANNOTATION_APPLIED_REVISION));
 	}
-	pthread_mutex_unlock(&agent->lock);
-	if (cluster == NULL && unit->link->raws != unit) {
+}
+
+void told_applied(struct unit *unit, const struct run *run)
+{
+	const struct plan *plan = &run->plan;
+	pthread_mutex_lock(&unit->agent->lock);
+	note_applied(unit, run);
+	pthread_mutex_unlock(&unit->agent->lock);
+	if (run->desired.cluster == NULL && unit->link->raws != unit) {
 		told(unit, UNIT_IN_SYNC, plan, "destroyed, as approved");
 		told_gone(unit);
-	} else if (is_write)
-		told(unit, UNIT_IN_SYNC, plan, "applied: %zu created, %zu updated, %zu destroyed", plan->creates,
-		     plan->updates, plan->destroys);
-	else
+	} else if (plan->count > 0) {
+		told(unit, UNIT_IN_SYNC, plan, "applied: %zu created, %zu updated, %zu destroyed", plan->creates, plan->updates,
+		     plan->destroys);
+	} else {
 		told(unit, UNIT_IN_SYNC, plan, "in sync");
-}
-
-static const char *omni_phase_name(struct span number)
-{
-	static const char *const names[] = {"UNKNOWN", "SCALING_UP", "SCALING_DOWN", "RUNNING", "DESTROYING"};
-	int64_t value = 0;
-	return span_int(number, 0, 4, &value) ? names[value] : names[0];
-}
-
-void told_omni_status(struct unit *unit, const struct plan_actual *actual)
-{
-	for (size_t i = 0; i < actual->status.count; i++) {
-		const struct resource *status = actual->status.items[i];
-		if (status->type != OMNI_CLUSTER_STATUS)
-			continue;
-		pthread_mutex_lock(&unit->agent->lock);
-		unit->state.has_status = true;
-		unit->state.is_ready = span_is(node_text_at(&status->spec, "ready"), "true");
-		snprintf(unit->state.omni_phase, sizeof unit->state.omni_phase, "%s",
-			 omni_phase_name(node_text_at(&status->spec, "phase")));
-		pthread_mutex_unlock(&unit->agent->lock);
 	}
+}
+
+void told_omni_status(struct unit *unit)
+{
+	pthread_mutex_lock(&unit->agent->lock);
+	bool is_news = unit->link->raws != unit && take_status(unit);
+	pthread_mutex_unlock(&unit->agent->lock);
+	if (is_news)
+		write_status_file(unit);
 }

@@ -2,19 +2,21 @@
 #ifndef AGENT_TOLD_H
 #define AGENT_TOLD_H
 
-#include "agent/agent.h"
+#include "agent/run.h"
 
 /* plan may be NULL: the last plan's figures stay. */
 void told(struct unit *unit, enum unit_phase phase, const struct plan *plan, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 enum queue_result told_failure(struct unit *unit, const struct fail *fail);
-void told_held(struct unit *unit, const struct plan *plan, struct span reason);
-void told_applied(struct unit *unit, const struct cluster *cluster, const struct snapshot *snapshot,
-		  const struct plan *plan);
+/* No approval helps. */
+enum queue_result told_blocked(struct unit *unit, const struct plan *plan, struct span reason);
+/* The message is given back: it also stands in Omni. */
+void told_held(struct unit *unit, const struct plan *plan, struct span reason, char *out_message, size_t size);
+void told_applied(struct unit *unit, const struct run *run);
 /* Nothing is left to look after: the unit and its status file retire. */
 void told_gone(struct unit *unit);
-/* ClusterStatus among the actual resources. */
-void told_omni_status(struct unit *unit, const struct plan_actual *actual);
+/* What Omni says about the cluster, when it is news. */
+void told_omni_status(struct unit *unit);
 
 /* The report of one unit, copied under the lock. */
 void told_copy(struct unit *unit, struct unit_report *out);

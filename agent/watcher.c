@@ -1,6 +1,6 @@
-/* Changes in Omni wake the clusters that they concern, so drift is seen when it happens and an unchanged fleet costs no
- * call. One watch per type for the whole connection; a watch that breaks is opened again from its bookmark, and when that
- * is refused every cluster of the connection is looked at once. */
+/* Changes in Omni go into the mirror and wake the clusters that they concern, so drift is seen when it happens and an
+ * unchanged fleet costs no call. One watch per type for the whole connection; a watch that breaks is opened again from
+ * its bookmark, and when that is refused from the beginning. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -22,43 +22,28 @@ struct stream {
 };
 
 struct watcher {
-	struct agent *agent;
 	struct link *link;
 	struct loop_timer *timer;
 	struct stream *streams;
 	size_t count;
 };
 
-static bool is_watched(const struct omni_type *type)
+static void wake(const struct link *link, struct span cluster)
 {
-	return (type->flags & OMNI_TEMPLATE) != 0 || type == OMNI_MACHINE_CLASS || type == OMNI_CLUSTER_STATUS;
-}
-
-static struct span cluster_of(const struct resource *resource)
-{
-	if (resource->type == OMNI_CLUSTER || resource->type == OMNI_CLUSTER_STATUS)
-		return resource->id;
-	const struct label *label = labels_get(&resource->labels, OMNI_LABEL_CLUSTER);
-	return label == NULL ? (struct span){0} : label->value;
-}
-
-static void wake(struct agent *agent, const struct link *link, const struct resource *resource)
-{
-	struct span cluster = cluster_of(resource);
+	struct agent *agent = link->agent;
 	pthread_mutex_lock(&agent->lock);
-	struct unit *unit = resource->type == OMNI_MACHINE_CLASS ? link->raws : NULL;
-	if (unit == NULL && cluster.len > 0)
-		unit = unit_find(agent, link, cluster);
-	if (unit != NULL)
+	struct unit *unit = cluster.len == 0 ? link->raws : unit_find(link, cluster);
+	if (unit != NULL && !unit->waits_for_raws)
 		queue_add(agent->queue, &unit->item, SETTLE_MS);
 	pthread_mutex_unlock(&agent->lock);
 }
 
-static void wake_all(struct agent *agent, const struct link *link)
+static void wake_all(const struct link *link)
 {
+	struct agent *agent = link->agent;
 	pthread_mutex_lock(&agent->lock);
 	for (size_t i = 0; i < agent->unit_count; i++)
-		if (agent->units[i]->link == link)
+		if (agent->units[i]->link == link && !agent->units[i]->waits_for_raws)
 			queue_add(agent->queue, &agent->units[i]->item, SETTLE_MS);
 	pthread_mutex_unlock(&agent->lock);
 }
@@ -67,7 +52,7 @@ static void close_stream(struct stream *stream)
 {
 	if (stream->watch == NULL)
 		return;
-	loop_remove_fd(stream->watcher->agent->loop, stream->fd);
+	loop_remove_fd(stream->watcher->link->agent->loop, stream->fd);
 	stream->watch->ops->close(stream->watch);
 	stream->watch = NULL;
 }
@@ -83,8 +68,10 @@ static void set_timer(struct watcher *watcher)
 
 static void reopen_later(struct stream *stream, const struct fail *fail)
 {
-	log_warn(stream->watcher->agent->log, "omni", "watch broke off; opened again soon",
+	struct link *link = stream->watcher->link;
+	log_warn(link->agent->log, "omni", "watch broke off; opened again soon", log_string("omni", link->url),
 		 log_string("type", stream->type->name), log_fail(fail));
+	mirror_lost(link->mirror, stream->type);
 	close_stream(stream);
 	stream->delay_ms = stream->delay_ms == 0 ? REOPEN_MS : stream->delay_ms * 2;
 	if (stream->delay_ms > LAST_REOPEN_MS)
@@ -101,14 +88,33 @@ static void keep_bookmark(struct stream *stream, struct span bookmark)
 	stream->bookmark_len = bookmark.len;
 }
 
+/* All there is was told: what was missed meanwhile shows in the marks. */
+static void take_bootstrapped(struct stream *stream)
+{
+	struct link *link = stream->watcher->link;
+	mirror_end(link->mirror, stream->type);
+	stream->delay_ms = 0;
+	if (!mirror_is_live(link->mirror))
+		return;
+	if (link->is_ready)
+		wake_all(link);
+	link_ready(link);
+}
+
 static void take_event(struct stream *stream, const struct omni_event *event)
 {
-	keep_bookmark(stream, event->bookmark);
+	struct link *link = stream->watcher->link;
+	struct span cluster = {0};
+	if (event->kind == OMNI_BOOTSTRAPPED || stream->is_live) /* before that there is no going on from here */
+		keep_bookmark(stream, event->bookmark);
 	if (event->kind == OMNI_BOOTSTRAPPED) {
 		stream->is_live = true;
-		stream->delay_ms = 0;
-	} else if (stream->is_live && event->resource != NULL) {
-		wake(stream->watcher->agent, stream->watcher->link, event->resource);
+		take_bootstrapped(stream);
+	} else if (event->resource != NULL) {
+		bool is_news = event->kind == OMNI_DESTROYED ? mirror_drop(link->mirror, event->resource, &cluster)
+							     : mirror_put(link->mirror, event->resource, &cluster);
+		if (is_news && stream->is_live)
+			wake(link, cluster);
 	}
 }
 
@@ -135,21 +141,29 @@ static void on_readable(void *ctx)
 	arena_done(&arena);
 }
 
+static bool watch(struct stream *stream, struct fail *fail)
+{
+	struct link *link = stream->watcher->link;
+	struct omni_store *store = link->store;
+	struct span bookmark = {stream->bookmark, stream->bookmark_len};
+	if (bookmark.len > 0 && store->ops->watch(store, stream->type, bookmark, &stream->watch, fail)) {
+		mirror_live(link->mirror, stream->type);
+		return true;
+	}
+	/* Everything from the beginning: the first time, or because the place that we had is too old. */
+	stream->is_live = false;
+	stream->bookmark_len = 0;
+	mirror_begin(link->mirror, stream->type);
+	return store->ops->watch(store, stream->type, SPAN(""), &stream->watch, fail);
+}
+
 static void open_stream(struct stream *stream)
 {
-	struct agent *agent = stream->watcher->agent;
-	struct omni_store *store = stream->watcher->link->store;
+	struct loop *loop = stream->watcher->link->agent->loop;
 	struct fail fail;
-	struct span bookmark = {stream->bookmark, stream->bookmark_len};
-	bool ok = store->ops->watch(store, stream->type, bookmark, &stream->watch, &fail);
-	if (!ok && bookmark.len > 0) { /* too old: see everything again */
-		stream->is_live = false;
-		stream->bookmark_len = 0;
-		ok = store->ops->watch(store, stream->type, (struct span){0}, &stream->watch, &fail);
-		wake_all(agent, stream->watcher->link);
-	}
+	bool ok = watch(stream, &fail);
 	stream->fd = ok ? stream->watch->ops->fd(stream->watch) : -1;
-	if (!ok || !loop_add_fd(agent->loop, stream->fd, on_readable, stream, &fail)) {
+	if (!ok || !loop_add_fd(loop, stream->fd, on_readable, stream, &fail)) {
 		if (ok)
 			stream->watch->ops->close(stream->watch);
 		stream->watch = NULL;
@@ -170,23 +184,21 @@ static void on_timer(void *ctx)
 }
 
 /* What cannot be watched now is tried again. */
-void watcher_start(struct agent *agent, struct link *link)
+void watcher_start(struct link *link)
 {
 	struct watcher *watcher = calloc(1, sizeof *watcher);
 	if (watcher == NULL)
 		abort();
-	*watcher = (struct watcher){.agent = agent, .link = link};
-	while (omni_type_at(watcher->count) != NULL)
-		watcher->count++;
-	watcher->streams = calloc(watcher->count, sizeof *watcher->streams);
+	size_t types = 0;
+	while (omni_type_at(types) != NULL)
+		types++;
+	*watcher = (struct watcher){.link = link, .streams = calloc(types, sizeof *watcher->streams)};
 	if (watcher->streams == NULL)
 		abort();
-	size_t used = 0;
-	for (size_t i = 0; i < watcher->count; i++)
-		if (is_watched(omni_type_at(i)))
-			watcher->streams[used++] = (struct stream){.watcher = watcher, .type = omni_type_at(i), .fd = -1};
-	watcher->count = used;
-	watcher->timer = loop_timer_new(agent->loop, on_timer, watcher);
+	for (size_t i = 0; i < types; i++)
+		if (mirror_wants(omni_type_at(i)))
+			watcher->streams[watcher->count++] = (struct stream){.watcher = watcher, .type = omni_type_at(i), .fd = -1};
+	watcher->timer = loop_timer_new(link->agent->loop, on_timer, watcher);
 	link->watcher = watcher;
 	for (size_t i = 0; i < watcher->count; i++)
 		open_stream(&watcher->streams[i]);

@@ -37,6 +37,7 @@ struct unit_state {
 	size_t creates, updates, destroys; /* of the last plan */
 	int64_t applied_wall_ms, changed_wall_ms;
 	uint64_t attempts, failures;
+	bool is_final; /* FAILED, and trying again will not help by itself */
 	unsigned source;
 	bool is_declared;
 	/* of Omni's own status, where it is known */
@@ -75,8 +76,11 @@ struct agent_report {
 	struct source_state *sources;
 	size_t source_count;
 	struct agent_counters *counters; /* of the running agent, not a copy */
-	struct {
-		char url[256];
+	struct omni_report {
+		char url[256], connection[256];
+		char error[600]; /* why it cannot be opened; empty: it is */
+		bool is_watched; /* every watch lives: changes are seen when they happen, what is unchanged costs no call */
+		size_t resources;
 		uint64_t read_calls, write_calls;
 	} *omnis;
 	size_t omni_count;

@@ -1,0 +1,71 @@
+/* Does a declaration mean the same as before? A digest of everything that a plan depends on: a commit that does not touch
+ * a cluster leaves its digest, and costs it nothing. */
+#include "agent/agent.h"
+
+/* Preceded by its length, so that nothing runs together. */
+static void add(struct text *out, struct span piece)
+{
+	char len[sizeof piece.len];
+	memcpy(len, &piece.len, sizeof len);
+	text_add(out, (struct span){len, sizeof len});
+	text_add(out, piece);
+}
+
+static void add_labels(struct text *out, const struct labels *labels)
+{
+	for (size_t i = 0; i < labels->count; i++) {
+		add(out, labels->items[i].key);
+		add(out, labels->items[i].value);
+	}
+	text_addc(out, '.');
+}
+
+/* Nesting is bounded by what the reader of documents lets through. */
+static void add_node(struct text *out, const struct node *node)
+{
+	text_addc(out, (char)('a' + node->kind));
+	if (node->kind == NODE_SEQ || node->kind == NODE_MAP) {
+		for (uint32_t i = 0; i < node->len; i++) {
+			if (node->kind == NODE_MAP)
+				add(out, node_text(&node->pairs[i].key));
+			add_node(out, node->kind == NODE_MAP ? &node->pairs[i].value : &node->items[i]);
+		}
+		text_addc(out, '.');
+		return;
+	}
+	add(out, node_text(node));
+}
+
+void content_add_resource(struct text *out, const struct resource *resource)
+{
+	add(out, resource->type_name);
+	add(out, resource->ns);
+	add(out, resource->id);
+	add_labels(out, &resource->labels);
+	add_labels(out, &resource->annotations);
+	text_addc(out, resource->content != NULL ? 'm' : 'b'); /* compared by meaning or by bytes */
+	add_node(out, &resource->spec);
+}
+
+static void digest_cluster(struct text *scratch, const struct cluster *cluster, char out[DIGEST_HEX_SIZE])
+{
+	text_reset(scratch);
+	add(scratch, span_of(cluster->template_hash));
+	add(scratch, cluster->approve);
+	add(scratch, cluster->allow_destroy);
+	text_addf(scratch, "%d%d%d", cluster->suspend, cluster->orphan, cluster->destroy_machines);
+	for (size_t i = 0; i < cluster->resources.count; i++)
+		content_add_resource(scratch, cluster->resources.items[i]);
+	digest_hex(text_span(scratch), out);
+}
+
+void snapshot_digest(struct snapshot *snapshot)
+{
+	const struct fleet *fleet = snapshot->fleet;
+	struct text scratch;
+	text_init(&scratch, TEXT_NO_LIMIT);
+	snapshot->contents = arena_alloc(&snapshot->arena, (fleet->cluster_count + 1) * sizeof *snapshot->contents);
+	for (size_t i = 0; i < fleet->cluster_count; i++)
+		digest_cluster(&scratch, fleet->clusters[i], snapshot->contents[i]);
+	text_done(&scratch);
+}

@@ -1,0 +1,182 @@
+/* What one unit should be, from what a source says or no longer says. Incomplete input never destroys: what may be
+ * missing freezes its cluster, it does not disappear. agent->lock is held by the caller. */
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/agent.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+static void declare(struct declared *place, struct snapshot *snapshot, const struct cluster *cluster)
+{
+	struct snapshot *old = place->snapshot;
+	*place = (struct declared){snapshot_ref(snapshot), cluster};
+	snapshot_unref(old);
+}
+
+bool unit_freeze(struct unit *unit, const char *why)
+{
+	bool is_news = !unit->is_frozen || strcmp(unit->frozen_why, why) != 0;
+	unit->is_frozen = true;
+	snprintf(unit->frozen_why, sizeof unit->frozen_why, "%s", why);
+	return is_news;
+}
+
+void fleet_first_fault(const struct fleet *fleet, struct span object, char *out, size_t size)
+{
+	const struct diag *found = NULL;
+	for (size_t i = 0; i < fleet->diags.count && found == NULL; i++)
+		if (fleet->diags.items[i].severity == DIAG_ERROR &&
+		    (object.len == 0 || span_eq(fleet->diags.items[i].object, object)))
+			found = &fleet->diags.items[i];
+	if (found == NULL && object.len > 0)
+		fleet_first_fault(fleet, SPAN(""), out, size);
+	else if (found == NULL)
+		snprintf(out, size, "the declaration is incomplete");
+	else
+		snprintf(out, size, "%.*s:%u:%u: %.*s", SPAN_ARG(found->file), found->line, found->column,
+			 SPAN_ARG(found->message));
+}
+
+static bool same_document(const struct document *a, const struct document *b)
+{
+	return a->kind == b->kind && a->class == b->class && span_eq(a->name, b->name) && span_eq(a->ns, b->ns);
+}
+
+static bool has_document(const struct cluster *cluster, const struct document *wanted)
+{
+	for (size_t i = 0; i < cluster->document_count; i++)
+		if (same_document(cluster->documents[i], wanted))
+			return true;
+	return false;
+}
+
+static bool stands_in_broken_file(const struct fleet *fleet, const struct cluster *cluster)
+{
+	for (size_t i = 0; i < cluster->document_count; i++)
+		for (size_t j = 0; j < fleet->broken_count; j++)
+			if (span_eq(cluster->documents[i]->file, fleet->broken_files[j]))
+				return true;
+	return false;
+}
+
+static bool is_part(const struct document *document)
+{
+	static const char *const kinds[] = {"OmniControlPlane", "OmniWorkers", "OmniMachine"};
+	for (size_t i = 0; i < COUNT_OF(kinds); i++)
+		if (document->class == DOCUMENT_KIND && strcmp(document->kind->name, kinds[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Faulty documents that belong to no cluster: a mistyped reference, for example. One of them may be a part of any. */
+static bool has_stray_document(const struct fleet *fleet, const struct cluster *cluster)
+{
+	for (size_t i = 0; i < fleet->document_count; i++) {
+		const struct document *document = fleet->documents[i];
+		if (!is_part(document) || !document->has_errors || !span_eq(document->ns, cluster->ns))
+			continue;
+		bool is_held = false;
+		for (size_t j = 0; j < fleet->cluster_count && !is_held; j++)
+			is_held = has_document(fleet->clusters[j], document);
+		if (!is_held)
+			return true;
+	}
+	return false;
+}
+
+/* Of a fleet with faults: did the cluster lose a document since it was good, or, when that is not known because we have
+ * just started, may it lack one? */
+static bool may_miss_something(const struct fleet *fleet, const struct cluster *cluster, const struct cluster *good)
+{
+	if (stands_in_broken_file(fleet, cluster))
+		return true;
+	if (cluster->is_template)
+		return false; /* is one document stream in one file */
+	if (good == NULL)
+		return fleet->is_incomplete || has_stray_document(fleet, cluster);
+	for (size_t i = 0; i < good->document_count; i++)
+		if (!has_document(cluster, good->documents[i]))
+			return true;
+	return false;
+}
+
+bool unit_take_declaration(struct unit *unit, struct snapshot *snapshot, size_t index)
+{
+	char fault[900];
+	struct unit_state *state = &unit->state;
+	const struct fleet *fleet = snapshot->fleet;
+	const struct cluster *cluster = fleet->clusters[index];
+	bool was_frozen = unit->is_frozen, was_declared = state->is_declared, is_faulty = fleet->diags.error_count > 0;
+	state->is_declared = true;
+	unit->is_retired = false;
+	unit->absent_since_ms = 0;
+	state->source = snapshot->source;
+	snprintf(state->revision, sizeof state->revision, "%s", snapshot->revision);
+	if (cluster->has_errors ||
+	    ((fleet->is_incomplete || is_faulty) && may_miss_something(fleet, cluster, unit->good.cluster))) {
+		fleet_first_fault(fleet, cluster->has_errors ? cluster->object : SPAN(""), fault, sizeof fault);
+		return unit_freeze(unit, fault);
+	}
+	bool is_other = strcmp(unit->content, snapshot->contents[index]) != 0;
+	unit->is_frozen = false;
+	memcpy(unit->content, snapshot->contents[index], sizeof unit->content);
+	memcpy(state->template_hash, cluster->template_hash, sizeof state->template_hash);
+	/* Also when nothing changed: else every unit would keep the whole snapshot of the commit that changed it last. */
+	declare(&unit->desired, snapshot, cluster);
+	declare(&unit->good, snapshot, cluster);
+	return is_other || was_frozen || !was_declared;
+}
+
+/* Declared for another Omni by now, under the same connection: that is no order to destroy it here. */
+static bool moved_to_other_omni(const struct unit *unit, char *out, size_t size)
+{
+	const struct agent *agent = unit->agent;
+	const struct cluster *good = unit->good.cluster;
+	for (size_t i = 0; good != NULL && i < agent->link_count; i++) {
+		const struct unit *other = agent->links[i] == unit->link ? NULL : unit_find(agent->links[i], good->name);
+		if (other == NULL || other->seen != agent->update || other->desired.cluster == NULL ||
+		    !span_eq(other->desired.cluster->connection, good->connection))
+			continue;
+		snprintf(out, size, "its connection leads to %s now; the cluster in this Omni is left alone", agent->links[i]->url);
+		return true;
+	}
+	return false;
+}
+
+/* It may have moved to a source that was read before the move: every other one has to be read again first. */
+static bool is_doubtful(struct unit *unit, char *out, size_t size)
+{
+	struct agent *agent = unit->agent;
+	bool is_doubtful = false;
+	if (unit->absent_since_ms == 0)
+		unit->absent_since_ms = clock_monotonic_ms();
+	for (size_t i = 0; i < agent->feed_count && agent->feed_count > 1; i++) {
+		const struct feed *feed = &agent->feeds[i];
+		if (i == unit->state.source || feed->good_poll_ms > unit->absent_since_ms)
+			continue;
+		snprintf(out, size, "no longer declared; %s is read again before that counts", feed->state.name);
+		is_doubtful = true;
+	}
+	agent->has_doubtful_absence |= is_doubtful;
+	return is_doubtful;
+}
+
+bool unit_take_absence(struct unit *unit, bool is_certain, const char *why)
+{
+	bool was_declared = unit->state.is_declared, was_frozen = unit->is_frozen;
+	char other[900];
+	if (unit->link->store == NULL) { /* never opened: nothing of ours can be there */
+		unit->is_retired = true;
+		return false;
+	}
+	if (!is_certain)
+		return unit_freeze(unit, why);
+	if (moved_to_other_omni(unit, other, sizeof other) || is_doubtful(unit, other, sizeof other))
+		return unit_freeze(unit, other);
+	unit->is_frozen = false;
+	unit->state.is_declared = false;
+	unit->content[0] = '\0';
+	declare(&unit->desired, NULL, NULL);
+	return was_declared || was_frozen;
+}

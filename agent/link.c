@@ -1,0 +1,228 @@
+/* The Omnis that the agent works with, and the units of each. One that cannot be opened now is tried again, later and
+ * later; until then its clusters say why nothing happens to them. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/agent.h"
+#include "agent/told.h"
+#include "base/clock.h"
+
+enum { FIRST_DELAY_MS = 1000, LAST_DELAY_MS = 60000, SETTLE_MS = 10000 };
+
+static char *copy(struct span s)
+{
+	char *string = strndup(s.ptr == NULL ? "" : s.ptr, s.len);
+	if (string == NULL)
+		abort();
+	return string;
+}
+
+/* --- units ---------------------------------------------------------------------------------------------------------- */
+
+struct unit *unit_find(const struct link *link, struct span name)
+{
+	return map_get(&link->units, name);
+}
+
+static struct unit *new_unit(struct link *link, struct span name)
+{
+	struct agent *agent = link->agent;
+	struct unit *unit = calloc(1, sizeof *unit);
+	if (unit == NULL)
+		abort();
+	unit->agent = agent;
+	unit->link = link;
+	unit->name = copy(name);
+	unit->state.source = SOURCE_NONE;
+	for (size_t i = 0; i < agent->link_count; i++)
+		if (agent->links[i] == link)
+			unit->item.group = (unsigned)i;
+	if (agent->unit_count == agent->unit_cap) {
+		agent->unit_cap = agent->unit_cap == 0 ? 64 : agent->unit_cap * 2;
+		agent->units = realloc(agent->units, agent->unit_cap * sizeof *agent->units);
+		if (agent->units == NULL)
+			abort();
+	}
+	agent->units[agent->unit_count++] = unit;
+	return unit;
+}
+
+struct unit *unit_make(struct link *link, struct span name)
+{
+	struct unit *unit = unit_find(link, name);
+	if (unit != NULL)
+		return unit;
+	unit = new_unit(link, name);
+	*map_at(&link->units, span_of(unit->name)) = unit;
+	return unit;
+}
+
+/* --- opening -------------------------------------------------------------------------------------------------------- */
+
+bool link_url(const struct agent *agent, struct span connection, const struct fleet *fleet, struct span *out_url)
+{
+	const struct string_list *list = &agent->settings->connection;
+	for (size_t i = 0; i < list->count; i++)
+		if (span_eq(span_before(span_of(list->items[i]), '='), connection)) {
+			*out_url = span_behind(span_of(list->items[i]), '=');
+			return true;
+		}
+	if (agent->settings->omni != NULL) {
+		*out_url = span_of(agent->settings->omni);
+		return true;
+	}
+	for (size_t i = 0; fleet != NULL && i < fleet->connection_count; i++)
+		if (span_eq(fleet->connections[i]->name, connection) && fleet->connections[i]->endpoint.len > 0) {
+			*out_url = fleet->connections[i]->endpoint;
+			return true;
+		}
+	return false;
+}
+
+/* The default connection takes the first name that leads to the same Omni. */
+static void name_link(struct link *link, struct span connection)
+{
+	if (connection.len == 0 || link->connection[0] != '\0')
+		return;
+	pthread_mutex_lock(&link->agent->lock);
+	free(link->connection);
+	link->connection = copy(connection);
+	pthread_mutex_unlock(&link->agent->lock);
+}
+
+static struct link *find(struct agent *agent, struct span url, struct span connection)
+{
+	for (size_t i = 0; i < agent->link_count; i++) {
+		struct link *link = agent->links[i];
+		if (span_is(url, link->url) && (url.len > 0 || span_is(connection, link->connection)))
+			return link;
+	}
+	return NULL;
+}
+
+/* Told to every unit that waits. */
+static void tell_units(struct link *link)
+{
+	struct agent *agent = link->agent;
+	pthread_mutex_lock(&agent->lock);
+	size_t count = link->units.count;
+	struct unit **units = calloc(count + 1, sizeof *units);
+	if (units == NULL)
+		abort();
+	for (size_t i = 0; i < count; i++)
+		units[i] = link->units.entries[i].value;
+	pthread_mutex_unlock(&agent->lock);
+	for (size_t i = 0; i < count; i++)
+		if (!units[i]->is_retired)
+			told(units[i], UNIT_FAILED, NULL, "%s", link->error);
+	free(units);
+}
+
+void links_tell(struct agent *agent)
+{
+	for (size_t i = 0; i < agent->link_count; i++)
+		if (agent->links[i]->store == NULL)
+			tell_units(agent->links[i]);
+}
+
+static void fail_link(struct link *link, const char *error)
+{
+	struct agent *agent = link->agent;
+	pthread_mutex_lock(&agent->lock);
+	bool is_news = strcmp(link->error, error) != 0;
+	snprintf(link->error, sizeof link->error, "%s", error);
+	pthread_mutex_unlock(&agent->lock);
+	if (is_news)
+		log_error(agent->log, "omni", "this Omni cannot be opened; tried again", log_string("omni", link->url),
+			  log_string("connection", link->connection), log_string("error", error));
+	tell_units(link);
+}
+
+static void retry_later(struct link *link)
+{
+	link->delay_ms = link->delay_ms == 0 ? FIRST_DELAY_MS : link->delay_ms * 2;
+	if (link->delay_ms > LAST_DELAY_MS)
+		link->delay_ms = LAST_DELAY_MS;
+	loop_timer_set(link->timer, clock_monotonic_ms() + link->delay_ms);
+}
+
+static void try_open(struct link *link)
+{
+	struct omni_store *store;
+	struct fail fail;
+	if (!omni_store_open(link->url, &store, &fail)) {
+		fail_link(link, fail.text);
+		retry_later(link);
+		return;
+	}
+	pthread_mutex_lock(&link->agent->lock);
+	link->store = store;
+	link->error[0] = '\0';
+	pthread_mutex_unlock(&link->agent->lock);
+	loop_timer_set(link->timer, clock_monotonic_ms() + SETTLE_MS);
+	watcher_start(link);
+}
+
+/* What is there has to be known before the units run, or each would ask for it twice; but not for ever. */
+static void on_timer(void *ctx)
+{
+	struct link *link = ctx;
+	if (link->store == NULL)
+		try_open(link);
+	else
+		link_ready(link);
+}
+
+/* The raw resources first, they wake the clusters. */
+void link_ready(struct link *link)
+{
+	if (link->is_ready || link->store == NULL)
+		return;
+	link->is_ready = true;
+	loop_timer_set(link->timer, INT64_MAX);
+	queue_add(link->agent->queue, &link->raws->item, 0);
+}
+
+struct link *link_get(struct agent *agent, struct span connection, const struct fleet *fleet)
+{
+	struct span url = SPAN("");
+	bool is_known = link_url(agent, connection, fleet, &url);
+	struct link *link = find(agent, url, connection);
+	if (link != NULL) {
+		name_link(link, connection);
+		return link;
+	}
+	link = calloc(1, sizeof *link);
+	if (link == NULL)
+		abort();
+	*link = (struct link){.agent = agent, .connection = copy(connection), .url = copy(url), .mirror = mirror_new()};
+	arena_init(&link->arena, ARENA_NO_LIMIT);
+	map_init(&link->units, &link->arena);
+	link->timer = loop_timer_new(agent->loop, on_timer, link);
+	pthread_mutex_lock(&agent->lock);
+	ARENA_PUSH(agent->arena, agent->links, agent->link_count, agent->link_cap) = link;
+	link->raws = new_unit(link, SPAN(""));
+	link->raws->waits_for_raws = true; /* all wait for them */
+	pthread_mutex_unlock(&agent->lock);
+	if (is_known) {
+		try_open(link);
+		return link;
+	}
+	char why[600];
+	snprintf(why, sizeof why, "nothing says which Omni the connection \"%.*s\" is: give --connection %.*s=URL or --omni, "
+		 "or declare an OmniConnection of this name with spec.endpoint", SPAN_ARG(connection), SPAN_ARG(connection));
+	fail_link(link, why);
+	return link;
+}
+
+void link_free(struct link *link)
+{
+	watcher_free(link->watcher);
+	omni_store_close(link->store);
+	mirror_free(link->mirror);
+	arena_done(&link->arena);
+	free(link->connection);
+	free(link->url);
+	free(link);
+}

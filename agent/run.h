@@ -1,0 +1,65 @@
+/* One run: what a worker does with one unit, from a look at Omni to a step of its plan. Private to reconcile*.c and
+ * marks.c. A run whose plan waits for Omni is kept by its unit and goes on with the same plan: planning again would give
+ * what is left another hash, and ask for approval once more. */
+#ifndef AGENT_RUN_H
+#define AGENT_RUN_H
+
+#include "agent/agent.h"
+#include "agent/plan/apply.h"
+
+/* On the Cluster in Omni, written by us, only when it changes (docs/operating.md). */
+#define ANNOTATION_SYNC_STATE "omni.texashpc.com/sync-state"	  /* Held, OutOfSync; absent: all is well */
+#define ANNOTATION_SYNC_MESSAGE "omni.texashpc.com/sync-message" /* one line for people */
+#define ANNOTATION_DRIFT "omni.texashpc.com/drift"		  /* "+1 ~0 -2": found and only reported */
+#define ANNOTATION_DELETE_POLICY "omni.texashpc.com/delete-policy" /* orphan: outlives its declaration */
+
+enum { CALL_TIMEOUT_MS = 30000 };
+
+struct run {
+	struct agent *agent;
+	struct unit *unit;
+	struct arena arena;
+	/* taken under the lock at the start */
+	struct declared desired, good;
+	char content[DIGEST_HEX_SIZE];
+	bool is_frozen;
+	char frozen_why[1000];
+	bool looks_again;
+	struct snapshot **held; /* of every source: for raw resources */
+	size_t held_count;
+
+	struct mirror_mark mark; /* before the first look at Omni */
+	bool has_mark;
+	unsigned char *progress;
+	const struct omni_type *carrier_type; /* of the resources whose approval this run used */
+	struct plan_actual actual;
+	const struct resource *cluster; /* the Cluster as it was read; NULL: there is none */
+	struct plan plan;
+	enum gate_verdict verdict;
+	struct span reason;
+	bool is_kept; /* the plan goes on in the next run */
+};
+
+int64_t run_deadline(void);
+/* Empty: nothing is recorded in Omni. */
+struct span run_owner(const struct agent *agent);
+bool run_is_ours(const struct run *run, const struct resource *resource);
+void run_judge(struct run *run, const struct resource *carrier);
+/* What the verdict says: told, held, or a step of the plan. */
+enum queue_result run_act(struct run *run);
+enum queue_result run_apply(struct run *run);
+/* All is as it should be, or waits for somebody: not looked at again before something changes. */
+void run_settle(struct run *run);
+void run_free(struct run *run); /* NULL is fine */
+
+/* reconcile_raws.c */
+enum queue_result reconcile_raws(struct run *run);
+void raws_done(struct run *run);
+
+/* marks.c: annotations of ours on the Cluster; failures are only logged, the next run tries again */
+void marks_tell(struct run *run, enum unit_phase phase, const char *message);
+void marks_clear(struct run *run);
+bool marks_release(struct run *run, struct fail *fail);
+struct span mark_value(const struct resource *resource, const char *annotation); /* empty: absent */
+
+#endif
