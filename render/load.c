@@ -21,16 +21,16 @@ static size_t content_begin(struct span file, size_t behind_marker)
 	return at < file.len && file.ptr[at] == '\n' ? at + 1 : behind_marker;
 }
 
-static bool begin_document(struct loader *loader, const yaml_event_t *event)
+static bool begin_document(struct loader *loader, const struct event *event)
 {
 	if (loader->document_count >= loader->limits.max_documents) {
 		struct node here = {0};
-		fault_at(&here, mark_place(loader, &event->start_mark));
+		fault_at(&here, mark_place(loader, &event->start));
 		return fault_limit(loader, "TooManyDocuments", &here, "more documents than one file may hold");
 	}
 	size_t begin = loader->document_count == 0 ? 0 : loader->documents[loader->document_count - 1].end;
-	struct place end = mark_place(loader, &event->end_mark);
-	if (!event->data.document_start.implicit)
+	struct place end = mark_place(loader, &event->end);
+	if (!event->is_implicit)
 		begin = content_begin(loader->input.file, end.offset);
 	struct load_document *document = &ARENA_PUSH(&loader->scratch, loader->documents, loader->document_count,
 						     loader->document_cap);
@@ -69,10 +69,10 @@ static void name_faults(struct loader *loader)
 			list->items[i].object = object;
 }
 
-static bool end_document(struct loader *loader, const yaml_event_t *event)
+static bool end_document(struct loader *loader, const struct event *event)
 {
 	struct load_document *document = &loader->documents[loader->document_count - 1];
-	document->end = mark_place(loader, &event->start_mark).offset;
+	document->end = mark_place(loader, &event->start).offset;
 	if (document->end < document->begin)
 		document->end = document->begin;
 	settle_dialect(loader);
@@ -83,47 +83,81 @@ static bool end_document(struct loader *loader, const yaml_event_t *event)
 	return !loader->is_failed;
 }
 
-static bool handle_event(struct loader *loader, const yaml_event_t *event)
+static bool handle_event(struct loader *loader, const struct event *event)
 {
-	switch (event->type) {
-	case YAML_DOCUMENT_START_EVENT: return begin_document(loader, event);
-	case YAML_DOCUMENT_END_EVENT: return end_document(loader, event);
-	case YAML_NO_EVENT:
-	case YAML_STREAM_START_EVENT:
-	case YAML_STREAM_END_EVENT: return true;
+	switch (event->kind) {
+	case EVENT_DOCUMENT_START: return begin_document(loader, event);
+	case EVENT_DOCUMENT_END: return end_document(loader, event);
+	case EVENT_STREAM_END: return true;
 	default: return build_event(loader, event);
 	}
 }
 
-/* True: to the end of the stream. */
-static bool read_stream(struct loader *loader)
+enum outcome {
+	READ_ALL,
+	READ_FAULT, /* of syntax: not reported yet */
+	READ_STOPPED,
+};
+
+static enum outcome read_segment(struct loader *loader)
 {
 	bool is_open = false;
-	for (;;) {
-		yaml_event_t event;
-		if (!yaml_parser_parse(&loader->parser, &event)) {
+	struct event event;
+	do {
+		if (!events_next(&loader->events, &event)) {
 			loader->document_count -= is_open;
-			return !loader->input.is_cut && fault_syntax(loader);
+			return READ_FAULT;
 		}
-		yaml_event_type_t type = event.type;
-		bool is_good = handle_event(loader, &event);
-		if (type != YAML_MAPPING_END_EVENT && type != YAML_SEQUENCE_END_EVENT) /* which own nothing */
-			yaml_event_delete(&event);
-		if (type == YAML_DOCUMENT_START_EVENT)
-			is_open = is_good;
-		else if (type == YAML_DOCUMENT_END_EVENT && is_good)
-			is_open = false;
-		if (!is_good) {
+		if (!handle_event(loader, &event)) {
 			loader->document_count -= is_open;
+			return READ_STOPPED;
+		}
+		if (event.kind <= EVENT_DOCUMENT_END)
+			is_open = event.kind == EVENT_DOCUMENT_START;
+	} while (event.kind != EVENT_STREAM_END);
+	return READ_ALL;
+}
+
+/* From the beginning, or from where a fault let it go on. */
+static enum outcome read_rest(struct loader *loader)
+{
+	size_t chars;
+	struct span rest = input_rest(&loader->input, &chars);
+	events_open(&loader->events, &loader->scratch, rest, chars);
+	loader->events.is_json = loader->input.is_json;
+	enum outcome outcome = read_segment(loader);
+	events_close(&loader->events);
+	return outcome;
+}
+
+/* Report what is wrong and find the next document; false when there is none. What is wrong where the readable bytes end
+ * may be their end alone: that is reported already. */
+static bool get_over(struct loader *loader)
+{
+	struct segment broken = loader->input.segment;
+	bool goes_on = input_resume(&loader->input, &loader->events.fault.problem_mark);
+	struct segment next = loader->input.segment;
+	loader->input.segment = broken;
+	if (goes_on || !loader->input.is_cut)
+		fault_syntax(loader);
+	loader->input.segment = next;
+	return goes_on && !loader->at.list->is_full;
+}
+
+/* True: to the end of the stream, without a fault. */
+static bool read_stream(struct loader *loader)
+{
+	bool is_whole = !loader->input.is_cut;
+	enum outcome outcome;
+	while ((outcome = read_rest(loader)) == READ_FAULT) {
+		is_whole = false;
+		if (!get_over(loader))
 			return false;
-		}
-		if (type == YAML_STREAM_END_EVENT)
-			break;
 	}
 	/* The unreadable bytes belong to the last document. */
-	if (loader->input.is_cut && loader->document_count > 0)
+	if (outcome == READ_ALL && loader->input.is_cut && loader->document_count > 0)
 		loader->document_count--;
-	return !loader->input.is_cut;
+	return is_whole && outcome == READ_ALL;
 }
 
 static struct load_limits effective_limits(const struct load_limits *limits)
@@ -155,7 +189,6 @@ static void append_documents(struct loader *loader, struct load_document **out_d
 
 static void done(struct loader *loader)
 {
-	yaml_parser_delete(&loader->parser);
 	free(loader->stack);
 	arena_done(&loader->scratch);
 }
@@ -168,11 +201,6 @@ bool load_yaml(struct arena *arena, struct span bytes, enum load_dialect dialect
 	map_init(&loader.anchors, &loader.scratch);
 	input_open(&loader.input, &loader.scratch, bytes);
 	loader.levels = ARENA_ARRAY(&loader.scratch, struct level, loader.limits.max_depth + 1);
-	if (!yaml_parser_initialize(&loader.parser))
-		abort();
-	yaml_parser_set_encoding(&loader.parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&loader.parser, (const unsigned char *)loader.input.yaml.ptr,
-				     loader.input.yaml.len);
 	bool is_whole = read_stream(&loader);
 	if (loader.input.is_cut)
 		is_whole = fault_input(&loader);

@@ -1,4 +1,4 @@
-/* libyaml's events to nodes. */
+/* Events to nodes. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -202,10 +202,10 @@ static void guess_dialect(struct loader *loader, const struct node *key)
 		loader->dialect = LOAD_KUBERNETES;
 }
 
-static struct anchor *new_anchor(struct loader *loader, const yaml_char_t *name)
+static struct anchor *new_anchor(struct loader *loader, const char *name)
 {
 	struct anchor *anchor = ARENA_NEW(&loader->scratch, struct anchor);
-	*map_at(&loader->anchors, arena_copy(&loader->scratch, span_of((const char *)name))) = anchor;
+	*map_at(&loader->anchors, arena_copy(&loader->scratch, span_of(name))) = anchor;
 	loader->has_anchors = true;
 	return anchor;
 }
@@ -217,14 +217,14 @@ static void set_plain(struct loader *loader, struct node *node, struct span raw)
 	build_set_resolved(loader, node, &resolved, raw);
 }
 
-static bool add_scalar(struct loader *loader, const yaml_event_t *event)
+static bool add_scalar(struct loader *loader, const struct event *event)
 {
-	struct span raw = {(const char *)event->data.scalar.value, event->data.scalar.length};
-	struct node node = {.kind = NODE_STRING, .style = (uint8_t)(event->data.scalar.style - 1) & 7};
+	struct span raw = event->value;
+	struct node node = {.kind = NODE_STRING, .style = (uint8_t)(event->style - 1) & 7};
 	bool is_key = is_key_position(loader);
-	loader_place(loader, &node, &event->start_mark);
-	if (event->data.scalar.tag != NULL) {
-		tag_scalar(loader, &node, (const char *)event->data.scalar.tag, raw);
+	loader_place(loader, &node, &event->start);
+	if (event->tag != NULL) {
+		tag_scalar(loader, &node, event->tag, raw);
 	} else if (node.style == NODE_PLAIN && !resolve_is_text(raw)) {
 		set_plain(loader, &node, raw);
 	} else {
@@ -239,8 +239,8 @@ static bool add_scalar(struct loader *loader, const yaml_event_t *event)
 	} else if (node.kind == NODE_FLOAT) {
 		build_check_finite(loader, &node);
 	}
-	if (event->data.scalar.anchor != NULL)
-		*new_anchor(loader, event->data.scalar.anchor) = (struct anchor){node, 1, raw.len, 0, false};
+	if (event->anchor != NULL)
+		*new_anchor(loader, event->anchor) = (struct anchor){node, 1, raw.len, 0, false};
 	push(loader, &node);
 	return count(loader, &node, 1, raw.len) && !loader->is_failed;
 }
@@ -253,23 +253,20 @@ static void note_complex_key(struct loader *loader, const struct node *node)
 	diag_hint(&loader->at, diag, "quote it if a text is meant, such as \"{{ name }}\"");
 }
 
-static bool open_level(struct loader *loader, const yaml_event_t *event, enum node_kind kind)
+static bool open_level(struct loader *loader, const struct event *event, enum node_kind kind)
 {
-	bool is_map = kind == NODE_MAP;
-	const yaml_char_t *tag = is_map ? event->data.mapping_start.tag : event->data.sequence_start.tag;
-	const yaml_char_t *name = is_map ? event->data.mapping_start.anchor : event->data.sequence_start.anchor;
 	struct node node = {.kind = (uint8_t)kind};
-	loader_place(loader, &node, &event->start_mark);
+	loader_place(loader, &node, &event->start);
 	if (loader->depth >= loader->limits.max_depth)
 		return fault_limit(loader, "TooDeep", &node, "mappings and lists are nested too deep");
-	if (tag != NULL)
-		tag_collection(loader, &node, (const char *)tag);
+	if (event->tag != NULL)
+		tag_collection(loader, &node, event->tag);
 	if (is_key_position(loader))
 		note_complex_key(loader, &node);
 	struct level *level = &loader->levels[loader->depth];
 	*level = (struct level){loader->stack_count, loader->nodes, loader->bytes, NULL, node, 0, false, false};
-	if (name != NULL) {
-		level->anchor = new_anchor(loader, name);
+	if (event->anchor != NULL) {
+		level->anchor = new_anchor(loader, event->anchor);
 		level->anchor->is_open = true;
 	}
 	loader->depth++;
@@ -323,11 +320,11 @@ static bool close_level(struct loader *loader)
 	return true;
 }
 
-static bool add_alias(struct loader *loader, const yaml_event_t *event)
+static bool add_alias(struct loader *loader, const struct event *event)
 {
-	const char *name = (const char *)event->data.alias.anchor;
+	const char *name = event->anchor;
 	struct node here = node_null();
-	loader_place(loader, &here, &event->start_mark);
+	loader_place(loader, &here, &event->start);
 	const struct anchor *anchor = map_get(&loader->anchors, span_of(name));
 	if (anchor == NULL || anchor->is_open) {
 		struct diag *diag = diag_error(&loader->at, "UnknownAlias", &here, NULL,
@@ -355,13 +352,13 @@ static bool add_alias(struct loader *loader, const yaml_event_t *event)
 	return count(loader, &here, anchor->nodes, anchor->bytes);
 }
 
-bool build_event(struct loader *loader, const yaml_event_t *event)
+bool build_event(struct loader *loader, const struct event *event)
 {
-	switch (event->type) {
-	case YAML_SCALAR_EVENT: return add_scalar(loader, event);
-	case YAML_ALIAS_EVENT: return add_alias(loader, event);
-	case YAML_SEQUENCE_START_EVENT: return open_level(loader, event, NODE_SEQ);
-	case YAML_MAPPING_START_EVENT: return open_level(loader, event, NODE_MAP);
+	switch (event->kind) {
+	case EVENT_SCALAR: return add_scalar(loader, event);
+	case EVENT_ALIAS: return add_alias(loader, event);
+	case EVENT_SEQ_START: return open_level(loader, event, NODE_SEQ);
+	case EVENT_MAP_START: return open_level(loader, event, NODE_MAP);
 	default: return close_level(loader);
 	}
 }

@@ -118,13 +118,13 @@ static bool fault_character(struct loader *loader, const struct node *here, stru
 /* Where the block began whose structure is broken, if that is another line. */
 static void add_context(struct loader *loader, struct diag *diag)
 {
-	const yaml_parser_t *parser = &loader->parser;
-	if (parser->context == NULL || parser->context_mark.line == parser->problem_mark.line)
+	const struct events_fault *found = &loader->events.fault;
+	if (found->context == NULL || found->context_mark.line == found->problem_mark.line)
 		return;
-	struct place place = input_place(&loader->input, &parser->context_mark);
-	const char *what = strstr(parser->context, "mapping")	 ? "mapping"
-			   : strstr(parser->context, "sequence") ? "list"
-			   : strstr(parser->context, "scalar")	 ? "text"
+	struct place place = input_place(&loader->input, &found->context_mark);
+	const char *what = strstr(found->context, "mapping")	 ? "mapping"
+			   : strstr(found->context, "sequence") ? "list"
+			   : strstr(found->context, "scalar")	 ? "text"
 								 : NULL;
 	if (what != NULL)
 		diag->message = arena_spanf(loader->at.list->arena, "%.*s (the %s began in line %u)",
@@ -132,24 +132,19 @@ static void add_context(struct loader *loader, struct diag *diag)
 }
 
 /* Something that began earlier and misses its end is shown where it began; a key that misses its colon, too. */
-static const yaml_mark_t *fault_mark(const yaml_parser_t *parser, const struct fault *fault)
+static const yaml_mark_t *fault_mark(const struct events_fault *found, const struct fault *fault)
 {
-	bool is_at_context = fault != NULL && fault->is_at_context && parser->context != NULL;
-	return is_at_context ? &parser->context_mark : &parser->problem_mark;
+	bool is_at_context = fault != NULL && fault->is_at_context && found->context != NULL;
+	return is_at_context ? &found->context_mark : &found->problem_mark;
 }
 
 bool fault_syntax(struct loader *loader)
 {
-	const yaml_parser_t *parser = &loader->parser;
+	const struct events_fault *found = &loader->events.fault;
 	struct node here = {0};
-	if (parser->error == YAML_READER_ERROR) {
-		fault_at(&here, input_find(&loader->input, 0));
-		diag_error(&loader->at, "YamlSyntax", &here, NULL, "the file holds bytes that YAML does not allow");
-		return false;
-	}
-	const char *problem = parser->problem == NULL ? "" : parser->problem;
+	const char *problem = found->problem == NULL ? "" : found->problem;
 	const struct fault *fault = find_fault(problem);
-	struct place place = input_place(&loader->input, fault_mark(parser, fault));
+	struct place place = input_place(&loader->input, fault_mark(found, fault));
 	fault_at(&here, place);
 	if (strncmp(problem, "found character that cannot start", 33) == 0)
 		return fault_character(loader, &here, place);

@@ -119,14 +119,25 @@ static size_t replace(struct rewriter *rewriter, size_t at, size_t from, uint32_
 	return from;
 }
 
+/* A backslash and what it stands in front of, which may be another; a character that YAML does not allow is no escape
+ * either, and any other that is none says so as well. */
+static size_t copy_escape(struct rewriter *rewriter, struct span s, size_t at)
+{
+	uint32_t c = 0;
+	size_t used = at + 1 < s.len ? utf8_decode((struct span){s.ptr + at + 1, s.len - at - 1}, &c) : 0;
+	if (used > 0 && c >= 0x7F && !is_allowed(c))
+		text_add(&rewriter->out, SPAN("\\?"));
+	else
+		text_add(&rewriter->out, (struct span){s.ptr + at, 1 + used});
+	return 1 + used;
+}
+
 /* An escape: JSON writes characters beyond U+FFFF as two of them, which YAML does not know. Returns the bytes read. */
 static size_t rewrite_escape(struct rewriter *rewriter, struct span s, size_t at)
 {
 	uint32_t high, low;
 	if (!hex4(s, at, &high) || high < 0xD800 || high > 0xDFFF) {
-		size_t count = at + 2 <= s.len ? 2 : 1; /* with the escaped character, which may be a backslash */
-		text_add(&rewriter->out, (struct span){s.ptr + at, count});
-		return count;
+		return copy_escape(rewriter, s, at);
 	}
 	if (high < 0xDC00 && hex4(s, at + 6, &low) && low >= 0xDC00 && low <= 0xDFFF)
 		return replace(rewriter, at, 12, 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00));
@@ -147,6 +158,27 @@ static size_t rewrite_char(struct rewriter *rewriter, struct span s, size_t at)
 	return used;
 }
 
+static void cut(struct input *input, size_t at)
+{
+	input->is_cut = true;
+	input->cut_at = input_find(input, at);
+	input->yaml.len = at;
+}
+
+/* Outside of quotes JSON allows no more than YAML. */
+static bool is_stray(struct input *input, size_t at)
+{
+	uint32_t c;
+	if ((unsigned char)input->yaml.ptr[at] < 0x7F)
+		return false;
+	utf8_decode((struct span){input->yaml.ptr + at, input->yaml.len - at}, &c);
+	if (is_allowed(c) || c == 0xFEFF || (c >= 0x80 && c == UTF8_BAD))
+		return false;
+	input->problem = c == 0x7F ? "a control character" : "a character that YAML does not allow";
+	cut(input, at);
+	return true;
+}
+
 static void rewrite_json(struct input *input, struct arena *scratch)
 {
 	struct span s = input->yaml;
@@ -158,6 +190,8 @@ static void rewrite_json(struct input *input, struct arena *scratch)
 	for (size_t i = 0; i < s.len;) {
 		if (s.ptr[i] == '"')
 			is_quoted = !is_quoted;
+		else if (!is_quoted && is_stray(input, i))
+			break;
 		if (!is_quoted)
 			text_addc(&rewriter.out, s.ptr[i++]);
 		else if (s.ptr[i] == '\\')
@@ -173,6 +207,29 @@ static void rewrite_json(struct input *input, struct arena *scratch)
 
 /* --- opening ------------------------------------------------------------------------------------------------------ */
 
+static size_t count_chars(struct span s)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < s.len; i++)
+		count += (s.ptr[i] & '\xC0') != '\x80';
+	return count;
+}
+
+static void pad(struct input *input, struct arena *scratch)
+{
+	struct span s = input->yaml;
+	char *copy = arena_alloc(scratch, s.len + TOKENS_PADDING);
+	if (s.len > 0)
+		memcpy(copy, s.ptr, s.len);
+	input->yaml.ptr = copy;
+	input->chars = input->is_simple ? s.len : count_chars(s);
+}
+
+static size_t char_bytes(unsigned char lead)
+{
+	return lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+}
+
 void input_open(struct input *input, struct arena *scratch, struct span bytes)
 {
 	*input = (struct input){.file = bytes, .is_simple = true, .at = {0, 1, 1}};
@@ -187,20 +244,46 @@ void input_open(struct input *input, struct arena *scratch, struct span bytes)
 		input->problem = "UTF-16 text";
 	else
 		good = check_bytes(input, input->file);
-	if (input->problem != NULL) {
-		input->is_cut = true;
-		input->cut_at = input_find(input, good);
-		input->yaml.len = good;
-	}
+	if (input->problem != NULL)
+		cut(input, good);
 	rewrite_json(input, scratch);
+	pad(input, scratch);
+}
+
+struct span input_rest(const struct input *input, size_t *out_chars)
+{
+	const struct segment *at = &input->segment;
+	*out_chars = input->chars - at->index;
+	return (struct span){input->yaml.ptr + at->begin, input->yaml.len - at->begin};
+}
+
+static bool starts_document(struct span s, size_t at)
+{
+	return at + 3 <= s.len && memcmp(s.ptr + at, "---", 3) == 0 &&
+	       (at + 3 == s.len || memchr(" \t\r\n", s.ptr[at + 3], 4) != NULL);
+}
+
+bool input_resume(struct input *input, const yaml_mark_t *fault)
+{
+	struct span s = input->yaml;
+	struct segment at = input->segment;
+	size_t wanted = at.index + fault->index;
+	bool is_line_start = false; /* it is, but going on there would be going in circles */
+	while (at.begin < s.len) {
+		if (is_line_start && at.index >= wanted && starts_document(s, at.begin)) {
+			input->segment = at;
+			return true;
+		}
+		char c = s.ptr[at.begin];
+		at.begin += char_bytes((unsigned char)c);
+		at.index++;
+		is_line_start = c == '\n' || (c == '\r' && (at.begin >= s.len || s.ptr[at.begin] != '\n'));
+		at.line += is_line_start;
+	}
+	return false;
 }
 
 /* --- positions ---------------------------------------------------------------------------------------------------- */
-
-static size_t char_bytes(unsigned char lead)
-{
-	return lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-}
 
 /* Over one character of the rewritten text. */
 static void step(struct input *input)
@@ -227,14 +310,16 @@ static void step(struct input *input)
 
 struct place input_place(struct input *input, const yaml_mark_t *mark)
 {
+	const struct segment *segment = &input->segment;
+	size_t index = segment->index + mark->index;
 	if (input->is_simple)
-		return (struct place){mark->index, (uint32_t)mark->line + 1, (uint32_t)mark->column + 1};
-	if (mark->index < input->at_index) {
+		return (struct place){index, (uint32_t)mark->line + 1 + segment->line, (uint32_t)mark->column + 1};
+	if (index < input->at_index) {
 		input->at_index = 0;
 		input->next_rewrite = 0;
 		input->at = (struct place){0, 1, 1};
 	}
-	while (input->at_index < mark->index && input->at.offset < input->file.len)
+	while (input->at_index < index && input->at.offset < input->file.len)
 		step(input);
 	return input->at;
 }

@@ -1,16 +1,16 @@
-/* Inside the loader. One struct loader reads one stream: load.c runs libyaml and the documents, load_build.c makes
- * nodes out of its events, load_map.c finishes maps (duplicate and merge keys), load_input.c looks at the bytes before
- * libyaml does and turns its character counts into positions, load_fault.c says in words what is wrong.
+/* Inside the loader. One struct loader reads one stream: load.c runs the documents, load_events.c turns libyaml's tokens
+ * into events, load_build.c makes nodes out of them, load_map.c finishes maps (duplicate and merge keys), load_input.c
+ * looks at the bytes before libyaml does and turns its character counts into positions, load_fault.c says in words what
+ * is wrong.
  *
  * Nodes under construction lie on one stack; when a list or map ends, its children move to the arena as one block. So
  * there is one copy per node and no allocation per node. */
 #ifndef RENDER_LOAD_INT_H
 #define RENDER_LOAD_INT_H
 
-#include <yaml.h>
-
 #include "base/map.h"
 #include "render/load.h"
+#include "render/load_events.h"
 #include "render/resolve.h"
 
 /* --- load_input.c ------------------------------------------------------------------------------------------------- */
@@ -26,10 +26,19 @@ struct rewrite {
 	uint8_t from, to;
 };
 
+/* Behind a fault reading starts anew, at the next document: where that is. libyaml counts from there. */
+struct segment {
+	size_t begin; /* in the bytes for libyaml */
+	size_t index; /* the same in characters */
+	uint32_t line; /* lines in front of it, where marks are positions */
+};
+
 /* The bytes handed to libyaml, and how to find its marks in the file. */
 struct input {
 	struct span file;   /* as the user knows it, without a byte order mark */
-	struct span yaml;   /* as libyaml gets it: a prefix of `file`, or a copy with other escapes */
+	struct span yaml;   /* as libyaml gets it: a copy of a prefix of `file`, where need be with other escapes */
+	size_t chars;	    /* of `yaml` */
+	struct segment segment;
 	size_t bom;	    /* bytes cut off in front */
 	bool is_simple;	    /* one byte is one character and nothing was rewritten: marks are positions */
 	bool is_cut;	    /* something unreadable follows: the last document is not whole */
@@ -44,6 +53,10 @@ struct input {
 };
 
 void input_open(struct input *input, struct arena *scratch, struct span bytes);
+/* What is left to be read, and its characters. */
+struct span input_rest(const struct input *input, size_t *out_chars);
+/* Go on behind a fault, at the next line that starts a document; false when there is none. */
+bool input_resume(struct input *input, const yaml_mark_t *fault);
 struct place input_place(struct input *input, const yaml_mark_t *mark);
 struct place input_find(const struct input *input, size_t offset);
 
@@ -77,7 +90,7 @@ struct loader {
 	bool is_failed; /* stop: a fault that ends the stream was reported */
 
 	struct input input;
-	yaml_parser_t parser;
+	struct events events;
 
 	struct node *stack;
 	size_t stack_count, stack_cap;
@@ -102,7 +115,7 @@ static inline enum resolve_rules loader_rules(const struct loader *loader)
 }
 
 /* load_build.c */
-bool build_event(struct loader *loader, const yaml_event_t *event);
+bool build_event(struct loader *loader, const struct event *event);
 void build_reset(struct loader *loader);
 struct span build_intern(struct loader *loader, struct span text);
 /* Space in the arena for a text; NULL when the arena's limit is reached (reported). */
@@ -129,7 +142,7 @@ static inline void loader_place(struct loader *loader, struct node *node, const 
 		fault_at(node, input_place(&loader->input, mark));
 		return;
 	}
-	node->line = (uint32_t)mark->line + 1;
+	node->line = (uint32_t)mark->line + 1 + loader->input.segment.line;
 	node->column = (uint16_t)(mark->column + 1);
 }
 

@@ -273,6 +273,63 @@ static void positions_count_bytes(void **state)
 	arena_done(&result.arena);
 }
 
+/* All faults, "line:column Code" with blanks between, and the JSON of all documents. */
+static void check_all(const char *yaml, const char *faults, const char *json)
+{
+	struct result result;
+	struct text all;
+	load(&result, yaml, LOAD_AUTO);
+	text_init(&all, TEXT_NO_LIMIT);
+	for (size_t i = 0; i < result.diags.count; i++) {
+		const struct diag *diag = &result.diags.items[i];
+		text_addf(&all, "%s%u:%u %s", i == 0 ? "" : " ", diag->line, diag->column, diag->code);
+	}
+	assert_span(text_span(&all), faults);
+	text_reset(&all);
+	for (size_t i = 0; i < result.count; i++)
+		text_add(&all, json_of(&result, i));
+	assert_span(text_span(&all), json);
+	assert_int_equal(result.is_whole, faults[0] == '\0');
+	text_done(&all);
+	arena_done(&result.arena);
+}
+
+static void reading_goes_on_behind_a_fault(void **state)
+{
+	(void)state;
+	check_all("a: [1\n---\nb: 2\n---\nc: @\nd: 1\n--- \ne: 3\n--- @\n---\n", "2:1 YamlSyntax 5:4 YamlSyntax 9:5 YamlSyntax",
+		  "{\"b\":2}{\"e\":3}null");
+	check_all("a: \"x\n---\nb: 2\n", "1:4 YamlSyntax", "{\"b\":2}");
+	check_all("\xC3\xA9: \xC3\xA9: x\n---\n\xC3\xA9: \xC3\xA9: y\n", "1:7 YamlSyntax 3:7 YamlSyntax", "");
+	check_all("a: @\r\n---\r\nb: @\r---\rc: 1\n", "1:4 YamlSyntax 3:4 YamlSyntax", "{\"c\":1}");
+	check_all("a: @\nx---\n ---\n---x\n", "1:4 YamlSyntax", "");
+	check_all("a: @\n---\nb: 1\nb: 2\n", "1:4 YamlSyntax 4:1 DuplicateKey", "{\"b\":2}");
+}
+
+static void positions_behind_a_fault(void **state)
+{
+	(void)state;
+	struct result result;
+	const char *yaml = "\xEF\xBB\xBF" "a: @\n---\n\xC3\xA9: {b: c}\n...\n";
+	load(&result, yaml, LOAD_AUTO);
+	assert_int_equal(result.count, 1);
+	const struct load_document *document = &result.documents[0];
+	assert_span(((struct span){yaml + document->begin, document->end - document->begin}), "\xC3\xA9: {b: c}\n");
+	const struct node *inner = &document->root.pairs[0].value.pairs[0].value;
+	assert_int_equal(inner->line, 3);
+	assert_int_equal(inner->column, 9);
+	arena_done(&result.arena);
+}
+
+static void values_of_json_follow_each_other(void **state)
+{
+	(void)state;
+	check_all("{\"a\": 1}\n{\"a\": 2}[3] {\"b\":\n\"\\ud83d\\ude00\"}\n---\n{\"c\": 4}\n", "",
+		  "{\"a\":1}{\"a\":2}[3]{\"b\":\"\xF0\x9F\x98\x80\"}{\"c\":4}");
+	check_all("{\"a\": 1}\n\"b\"\n", "2:1 YamlSyntax", "{\"a\":1}");
+	check_all("a: 1\n{b: 2}\n", "2:1 YamlSyntax", "");
+}
+
 static void document_ranges(void **state)
 {
 	(void)state;
@@ -357,6 +414,9 @@ int main(void)
 		cmocka_unit_test(syntax_faults),
 		cmocka_unit_test(documents_before_a_fault_stay),
 		cmocka_unit_test(positions_count_bytes),
+		cmocka_unit_test(reading_goes_on_behind_a_fault),
+		cmocka_unit_test(positions_behind_a_fault),
+		cmocka_unit_test(values_of_json_follow_each_other),
 		cmocka_unit_test(document_ranges),
 		cmocka_unit_test(json_files),
 		cmocka_unit_test(limits),
