@@ -1,11 +1,10 @@
-/* omniops get and snapshot: look at resources, save them. */
+/* omniops get: look at resources. */
 #include <stdio.h>
 #include <string.h>
 
 #include "agent/command.h"
 #include "agent/target.h"
 #include "base/clock.h"
-#include "render/emit.h"
 
 enum { CALL_MS = 30000 };
 
@@ -14,114 +13,181 @@ static int64_t deadline(void)
 	return clock_monotonic_ms() + CALL_MS;
 }
 
-static void print_yaml(struct text *out, const struct resource *resource)
-{
-	if (out->len > 0)
-		text_adds(out, "---\n");
-	resource_print(out, resource, true);
-}
+/* --- forms ------------------------------------------------------------------------------------------------------------ */
 
-static void print_row(struct text *out, const struct resource *resource)
+static void print_yaml(struct text *out, const struct resource_list *list)
 {
-	if (out->len == 0)
-		text_addf(out, "%-10s %-36s %-48s %s\n", "NAMESPACE", "TYPE", "ID", "VERSION");
-	text_addf(out, "%-10.*s %-36.*s %-48.*s %llu%s\n", SPAN_ARG(resource->ns), SPAN_ARG(resource->type_name),
-		  SPAN_ARG(resource->id), (unsigned long long)resource->version,
-		  resource->phase == RESOURCE_TEARING_DOWN ? " (tearing down)" : "");
-}
-
-static bool find(struct call *call, struct omni_store *store, const struct omni_type *type, struct resource_list *list,
-		 struct fail *fail)
-{
-	if (call->word_count == 2) {
-		struct resource *resource;
-		if (!store->ops->get(store, call->arena, type, span_of(call->words[1]), deadline(), &resource, fail))
-			return false;
-		resource_push(call->arena, list, resource);
-		return true;
+	for (size_t i = 0; i < list->count; i++) {
+		if (i > 0)
+			text_adds(out, "---\n");
+		resource_print(out, list->items[i], true);
 	}
+}
+
+static void print_json(struct text *out, const struct resource_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		resource_print_json(out, list->items[i]);
+}
+
+enum { COLUMNS = 4 };
+
+static void cells_of(struct arena *arena, const struct resource *resource, struct span cells[COLUMNS])
+{
+	cells[0] = resource->ns;
+	cells[1] = resource->type_name;
+	cells[2] = resource->id;
+	cells[3] = arena_spanf(arena, "%llu%s", (unsigned long long)resource->version,
+			       resource->phase == RESOURCE_TEARING_DOWN ? " (tearing down)" : "");
+}
+
+/* Characters, not bytes: what continues one takes no place. */
+static size_t width_of(struct span text)
+{
+	size_t width = 0;
+	for (size_t i = 0; i < text.len; i++)
+		width += ((unsigned char)text.ptr[i] & 0xc0) != 0x80;
+	return width;
+}
+
+static void print_row(struct text *out, const struct span cells[COLUMNS], const size_t widths[COLUMNS])
+{
+	enum { GAP = 3 };
+	for (size_t i = 0; i < COLUMNS; i++) {
+		text_add(out, cells[i]);
+		if (i + 1 < COLUMNS)
+			text_pad(out, ' ', widths[i] - width_of(cells[i]) + GAP);
+	}
+	text_addc(out, '\n');
+}
+
+static void print_table(struct text *out, const struct resource_list *list)
+{
+	const struct span head[COLUMNS] = {SPAN("NAMESPACE"), SPAN("TYPE"), SPAN("ID"), SPAN("VERSION")};
+	size_t widths[COLUMNS] = {0};
+	struct span cells[COLUMNS];
+	struct arena arena;
+	arena_init(&arena, ARENA_NO_LIMIT);
+	for (size_t i = 0; i <= list->count; i++) {
+		if (i < list->count)
+			cells_of(&arena, list->items[i], cells);
+		for (size_t j = 0; j < COLUMNS; j++) {
+			size_t width = width_of(i < list->count ? cells[j] : head[j]);
+			widths[j] = width > widths[j] ? width : widths[j];
+		}
+	}
+	for (size_t i = 0; i < list->count; i++) {
+		if (i == 0)
+			print_row(out, head, widths);
+		cells_of(&arena, list->items[i], cells);
+		print_row(out, cells, widths);
+	}
+	arena_done(&arena);
+}
+
+static const struct {
+	const char *name;
+	void (*print)(struct text *out, const struct resource_list *list);
+} forms[] = {{"table", print_table}, {"yaml", print_yaml}, {"json", print_json}};
+
+/* --- types ------------------------------------------------------------------------------------------------------------- */
+
+static void list_types(struct text *out, const char *name, bool all)
+{
+	size_t before = out->len;
+	for (size_t i = 0; omni_type_at(i) != NULL; i++) {
+		struct span short_name = span_before(span_of(omni_type_at(i)->name), '.');
+		if (all || omni_type_is_near(omni_type_at(i), span_of(name)))
+			text_addf(out, "%s%.*s", out->len > before ? ", " : "", SPAN_ARG(short_name));
+	}
+}
+
+static int unknown_type(const struct call *call)
+{
+	const char *name = call->words[0];
+	struct text near, all;
+	text_init(&near, TEXT_NO_LIMIT);
+	text_init(&all, TEXT_NO_LIMIT);
+	list_types(&near, name, false);
+	list_types(&all, name, true);
+	int code = near.len > 0 ? command_usage_error(call->command, "\"%s\" is no type of resource; is one of these meant: %s?", name, near.ptr)
+				: command_usage_error(call->command, "\"%s\" is no type of resource; there are: %s", name, all.ptr);
+	text_done(&near);
+	text_done(&all);
+	return code;
+}
+
+/* --- the command ------------------------------------------------------------------------------------------------------- */
+
+/* Every ID is looked for; what is missing is said, and counts as an error at the end. */
+static bool find_ids(struct call *call, struct omni_store *store, const struct omni_type *type, struct resource_list *list)
+{
+	bool ok = true;
+	for (size_t i = 1; i < call->word_count; i++) {
+		struct resource *resource;
+		struct fail fail = {0};
+		if (store->ops->get(store, call->arena, type, span_of(call->words[i]), deadline(), &resource, &fail))
+			resource_push(call->arena, list, resource);
+		else
+			ok = command_error(&fail) == EXIT_OK;
+	}
+	return ok;
+}
+
+static bool find_all(struct call *call, struct omni_store *store, const struct omni_type *type, struct resource_list *list)
+{
 	struct omni_query query = {0};
+	struct fail fail = {0};
 	const char *selector = call->settings.selector;
-	if (selector != NULL && !omni_query_parse(call->arena, span_of(selector), &query, fail))
-		return fail_wrap(fail, "--selector");
-	return store->ops->list(store, call->arena, type, selector == NULL ? NULL : &query, deadline(), list, fail);
+	if (selector != NULL && !omni_query_parse(call->arena, span_of(selector), &query, &fail))
+		fail_wrap(&fail, "--selector");
+	else if (store->ops->list(store, call->arena, type, selector == NULL ? NULL : &query, deadline(), list, &fail))
+		return true;
+	return command_error(&fail) == EXIT_OK;
+}
+
+static int show(struct call *call, struct omni_store *store, const struct omni_type *type, size_t form)
+{
+	struct resource_list list = {0};
+	struct text out;
+	bool ok = call->word_count > 1 ? find_ids(call, store, type, &list) : find_all(call, store, type, &list);
+	if (ok && list.count == 0 && call->color)
+		fprintf(stderr, "No %s there.\n", type->name);
+	text_init(&out, TEXT_NO_LIMIT);
+	forms[form].print(&out, &list);
+	return command_print(&out, ok ? EXIT_OK : EXIT_ERROR);
 }
 
 static int run_get(struct call *call)
 {
 	const char *output = call->settings.output == NULL ? "table" : call->settings.output;
-	bool yaml = strcmp(output, "yaml") == 0;
-	if (!yaml && strcmp(output, "table") != 0)
-		return command_usage_error(call->command, "get prints table or yaml, not \"%s\"", output);
+	size_t form = 0;
+	while (form < sizeof forms / sizeof *forms && strcmp(forms[form].name, output) != 0)
+		form++;
+	if (form == sizeof forms / sizeof *forms)
+		return command_usage_error(call->command, "get prints table, yaml or json, not \"%s\"", output);
 	const struct omni_type *type = omni_type_guess(span_of(call->words[0]));
 	if (type == NULL)
-		return command_usage_error(call->command, "no type of resource is called \"%s\"; for example: clusters, machinesets, "
-							  "configpatches, machineclasses", call->words[0]);
+		return unknown_type(call);
+	if (call->word_count > 1 && call->settings.selector != NULL)
+		return command_usage_error(call->command, "name IDs or give --selector, not both");
 	struct targets targets;
 	struct target *target;
 	struct fail fail;
-	struct resource_list list = {0};
-	struct text out;
-	text_init(&out, TEXT_NO_LIMIT);
 	targets_init(&targets, call->arena, &call->settings);
-	bool ok = targets_find(&targets, NULL, (struct span){"", 0}, &target, &fail) &&
-		  find(call, target->store, type, &list, &fail);
-	for (size_t i = 0; ok && i < list.count; i++)
-		(yaml ? print_yaml : print_row)(&out, list.items[i]);
+	int code = targets_find(&targets, NULL, (struct span){"", 0}, &target, &fail) ? show(call, target->store, type, form)
+										       : command_error(&fail);
 	targets_done(&targets);
-	return ok ? command_print(&out, EXIT_OK) : (text_done(&out), command_error(&fail));
+	return code;
 }
 
 static const char *const get_settings[] = {"omni", "connection", "selector", "output", "help", NULL};
 
 const struct command cmd_get = {
-	"get", "TYPE [ID]", "Show resources of an Omni",
-	"TYPE may be short: machineclasses, mc, cluster. Output: table or yaml (as omnictl get prints it).",
-	"  $ omniops get machineclasses\n  $ omniops get configpatches -l 'omni.sidero.dev/cluster = prod' -o yaml",
-	get_settings, 1, 2, run_get,
-};
-
-/* --- snapshot ------------------------------------------------------------------------------------------------------- */
-
-static bool copy_type(struct omni_store *from, struct omni_store *to, const struct omni_type *type, size_t *count,
-		      struct fail *fail)
-{
-	struct arena arena;
-	struct resource_list list = {0};
-	arena_init(&arena, ARENA_NO_LIMIT);
-	bool ok = from->ops->list(from, &arena, type, NULL, deadline(), &list, fail);
-	for (size_t i = 0; ok && i < list.count; i++) {
-		ok = to->ops->create(to, &arena, list.items[i], deadline(), NULL, fail);
-		*count += ok;
-	}
-	arena_done(&arena);
-	return ok;
-}
-
-static int run_snapshot(struct call *call)
-{
-	struct targets targets;
-	struct target *target;
-	struct fail fail;
-	struct omni_store *to = NULL;
-	size_t count = 0;
-	targets_init(&targets, call->arena, &call->settings);
-	bool ok = targets_find(&targets, NULL, (struct span){"", 0}, &target, &fail) &&
-		  dir_store_open(call->words[0], &to, &fail);
-	for (size_t i = 0; ok && omni_type_at(i) != NULL; i++)
-		ok = copy_type(target->store, to, omni_type_at(i), &count, &fail);
-	omni_store_close(to);
-	targets_done(&targets);
-	if (!ok)
-		return command_error(&fail);
-	fprintf(stderr, "%zu resources saved in %s. Plan against them with: omniops plan --omni dir:%s\n", count, call->words[0],
-		call->words[0]);
-	return EXIT_OK;
-}
-
-static const char *const snapshot_settings[] = {"omni", "connection", "help", NULL};
-
-const struct command cmd_snapshot = {
-	"snapshot", "DIR", "Save the resources of an Omni in a directory, for offline plans",
-	"DIR must not hold resources yet.", "  $ omniops snapshot /tmp/omni-today", snapshot_settings, 1, 1, run_snapshot,
+	"get", "TYPE [ID…]", "Show resources of an Omni",
+	"TYPE may be short: machineclasses, mc, cluster. Output: table, yaml or json (as omnictl get prints them; several JSON\n"
+	"objects follow each other). Exit status: 1 when an ID does not exist, or on any other error.",
+	"  $ omniops get machineclasses\n  $ omniops get clusters prod staging -o json\n"
+	"  $ omniops get configpatches -l 'omni.sidero.dev/cluster = prod' -o yaml",
+	get_settings, 1, 1000000, run_get,
 };

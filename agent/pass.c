@@ -1,5 +1,6 @@
 #include "agent/pass.h"
 
+#include "agent/omni/hide.h"
 #include "base/clock.h"
 
 void pass_init(struct pass *pass, struct arena *arena, const struct settings *settings)
@@ -64,7 +65,7 @@ static bool plan_raw_unit(struct pass *pass, struct pass_unit *unit, const struc
 			continue;
 		struct resource *resource = fleet->raws[i]->resource, *found = NULL;
 		struct fail get_fail = {0};
-		resource_push(pass->arena, &expected, resource);
+		resource_push(pass->arena, &expected, hide_resource_for(unit->target->store, pass->arena, resource));
 		if (unit->target->store->ops->get(unit->target->store, pass->arena, resource->type, resource->id,
 						  deadline(pass), &found, &get_fail))
 			resource_push(pass->arena, &actual, found);
@@ -90,7 +91,8 @@ static bool plan_cluster_unit(struct pass *pass, struct pass_unit *unit, struct 
 		options.destroy_machines = options.destroy_machines || unit->cluster->destroy_machines;
 	if (!plan_read_actual(unit->target->store, pass->arena, unit->cluster, name, deadline(pass), &actual, fail))
 		return fail_wrap(fail, "cluster %.*s at %s", SPAN_ARG(name), unit->target->url);
-	plan_cluster(pass->arena, unit->cluster, name, &actual, &options, &unit->plan);
+	plan_cluster(pass->arena, hide_cluster_for(unit->target->store, pass->arena, unit->cluster), name, &actual, &options,
+		     &unit->plan);
 	judge(pass, unit);
 	return true;
 }

@@ -167,3 +167,31 @@ const struct omni_type *omni_type_guess(struct span name)
 	}
 	return is_ambiguous ? NULL : best;
 }
+
+/* How many letters have to be inserted, removed or exchanged. */
+static size_t distance(struct spelling a, struct spelling b)
+{
+	size_t row[sizeof a.text], a_len = strlen(a.text), b_len = strlen(b.text);
+	for (size_t j = 0; j <= b_len; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= a_len; i++) {
+		size_t diagonal = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= b_len; j++) {
+			size_t exchange = diagonal + (a.text[i - 1] != b.text[j - 1]);
+			size_t step = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+			diagonal = row[j];
+			row[j] = exchange < step ? exchange : step;
+		}
+	}
+	return row[b_len];
+}
+
+bool omni_type_is_near(const struct omni_type *type, struct span name)
+{
+	enum { SLIPS = 3 };
+	struct spelling wanted = plain_name(name), plural = plain_name(span_of(type->name));
+	if (wanted.text[0] == '\0')
+		return false;
+	return fit_of(wanted, type) != FIT_NONE || distance(singular(wanted), singular(plural)) < SLIPS;
+}

@@ -45,6 +45,8 @@ const struct omni_type *omni_type_find(struct span name); /* exact; NULL: unknow
 const struct omni_type *omni_type_at(size_t index);	  /* NULL past the end */
 /* "machineclasses", "MachineClass", "mc", full name: for people; NULL: unknown or ambiguous. */
 const struct omni_type *omni_type_guess(struct span name);
+/* Could that type be meant? It begins like this, or differs by a slip or two. */
+bool omni_type_is_near(const struct omni_type *type, struct span name);
 
 /* The types named in code. */
 extern const struct omni_type *const OMNI_CLUSTER, *const OMNI_MACHINE_SET, *const OMNI_MACHINE_SET_NODE,

@@ -70,6 +70,8 @@ struct span resource_name(struct arena *arena, const struct resource *resource);
  * `complete` as `omnictl get -o yaml` prints it (indent 4, version, dates); else as a rendered template (indent 2, no
  * version, no dates). What is printed reads back as the same resource. */
 void resource_print(struct text *out, const struct resource *resource, bool complete);
+/* The same, complete, as one JSON object with indent 4 and a newline: `omnictl get -o json`. */
+void resource_print_json(struct text *out, const struct resource *resource);
 
 /* Read such a document. Faults become diagnostics (unknown type, wrong shape, unknown spec key as a warning with the
  * right spelling); NULL when the resource is unusable. An absent namespace is that of the type. An absent id and types

@@ -126,14 +126,45 @@ static struct node metadata_node(struct arena *arena, const struct resource *res
 	return map;
 }
 
+static struct node resource_node(struct arena *arena, const struct resource *resource, bool complete)
+{
+	struct node root = node_map(arena, 2);
+	node_put(&root, "metadata", metadata_node(arena, resource, complete));
+	node_put(&root, "spec", resource->type == NULL ? resource->spec
+						       : whole_message(arena, resource->type->spec, &resource->spec));
+	return root;
+}
+
 void resource_print(struct text *out, const struct resource *resource, bool complete)
 {
 	struct arena arena;
 	arena_init(&arena, ARENA_NO_LIMIT);
-	struct node root = node_map(&arena, 2);
-	node_put(&root, "metadata", metadata_node(&arena, resource, complete));
-	node_put(&root, "spec", resource->type == NULL ? resource->spec
-						       : whole_message(&arena, resource->type->spec, &resource->spec));
+	struct node root = resource_node(&arena, resource, complete);
 	emit_document(out, &root, complete ? EMIT_CONTENT : EMIT_RESOURCE, false);
+	arena_done(&arena);
+}
+
+/* Nothing behind the colon is an empty text in JSON. */
+static void fill(struct node *map)
+{
+	for (uint32_t i = 0; i < map->len; i++) {
+		struct node *value = &map->pairs[i].value;
+		if (value->kind == NODE_ABSENT)
+			*value = node_string(SPAN(""));
+		else if (value->kind == NODE_MAP)
+			fill(value); /* labels and annotations: one level */
+	}
+}
+
+void resource_print_json(struct text *out, const struct resource *resource)
+{
+	enum { INDENT = 4 };
+	struct arena arena;
+	arena_init(&arena, ARENA_NO_LIMIT);
+	struct node root = resource_node(&arena, resource, true);
+	fill(&root.pairs[0].value);
+	emit_json(out, &root, INDENT);
+	if (out->len > 0 && out->ptr[out->len - 1] != '\n')
+		text_addc(out, '\n');
 	arena_done(&arena);
 }

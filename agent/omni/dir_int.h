@@ -3,6 +3,7 @@
  *   PATH/<type>/<name>.yaml   one resource, in Omni's own form ("omnictl apply" takes it)
  *   PATH/.lock                held with flock by the process that writes
  *   PATH/zstd.dict            optional: the dictionary for compressed content
+ *   PATH/snapshot.yaml        optional: this is a snapshot, only read (agent/omni/snapshot.h)
  *
  * <name> is the ID: letters, digits, '-', '_' and '.' as they are (a '.' not in front), every other byte as %XX. Names
  * that would be too long end in %% and the hash of the ID.
@@ -71,8 +72,9 @@ struct dir_store {
 	size_t table_count;
 	struct dir_watch *watches; /* list */
 	struct span dictionary;	   /* empty: none */
-	struct arena arena;	   /* of the dictionary */
+	struct arena arena;	   /* of the dictionary and the key */
 	bool needs_settling;	   /* something is torn down that could go */
+	bool is_snapshot;	   /* nothing is written, nothing goes on */
 };
 
 /* --- dir_name.c */

@@ -1,6 +1,4 @@
 /* The eight operations on files. */
-#include "agent/omni/dir_store.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -8,6 +6,7 @@
 #include <sys/random.h>
 
 #include "agent/omni/dir_int.h"
+#include "agent/omni/snapshot.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/files.h"
@@ -350,12 +349,24 @@ static void init_tables(struct dir_store *store)
 	}
 }
 
+static bool look_for_snapshot(struct dir_store *store, struct fail *fail)
+{
+	struct snapshot_info info;
+	if (!snapshot_look(&store->arena, store->root_fd, store->path, &info, fail))
+		return false;
+	store->is_snapshot = info.is_snapshot;
+	store->base.hidden_key = info.key;
+	return true;
+}
+
 /* A place that can only be read serves plans: writes say why not. */
 static bool open_root(struct dir_store *store, struct fail *fail)
 {
 	enum { MODE = 0777, LOCK_MODE = 0666, DICTIONARY_MAX = 1 << 20 };
 	if (!files_make_dirs(store->path, MODE, fail) || !files_open_dir(AT_FDCWD, store->path, &store->root_fd, fail))
 		return fail_wrap(fail, "the store %s", store->url);
+	if (!look_for_snapshot(store, fail))
+		return false;
 	store->lock_fd = openat(store->root_fd, ".lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, LOCK_MODE);
 	store->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (!files_read_at(&store->arena, store->root_fd, "zstd.dict", DICTIONARY_MAX, &store->dictionary, NULL))
@@ -395,21 +406,4 @@ bool dir_store_open(const char *path, struct omni_store **out, struct fail *fail
 	dir_sweep(store);
 	*out = &store->base;
 	return true;
-}
-
-bool dir_store_import(struct omni_store *base, const struct resource *resource, struct fail *fail)
-{
-	struct dir_store *store = of(base);
-	struct dir_table *table = dir_table_of(store, resource->type);
-	struct resource *written;
-	struct arena arena;
-	base->write_calls++;
-	if (!dir_begin(store, 0, fail))
-		return false;
-	arena_init(&arena, ARENA_NO_LIMIT);
-	dir_refresh(store, table);
-	bool ok = normalise(&arena, resource, &written, fail) && dir_put(store, table, written, fail);
-	arena_done(&arena);
-	dir_end(store);
-	return ok;
 }

@@ -13,6 +13,8 @@ static bool lock_file(struct dir_store *store, int64_t deadline_ms, struct fail 
 	enum { STEP_MS = 2, PATIENCE_MS = 30000 };
 	if (deadline_ms == 0)
 		deadline_ms = clock_monotonic_ms() + PATIENCE_MS;
+	if (store->is_snapshot)
+		return fail_set(fail, FAIL_DENIED, "%s is a snapshot: it can be planned against, but not written", store->path);
 	if (store->lock_fd < 0)
 		return fail_set(fail, FAIL_DENIED, "%s cannot be written: its lock file cannot be opened", store->path);
 	while (flock(store->lock_fd, LOCK_EX | LOCK_NB) != 0) {
@@ -38,7 +40,7 @@ bool dir_begin(struct dir_store *store, int64_t deadline_ms, struct fail *fail)
 
 bool dir_try_begin(struct dir_store *store)
 {
-	if (pthread_mutex_trylock(&store->write_lock) != 0)
+	if (store->is_snapshot || pthread_mutex_trylock(&store->write_lock) != 0)
 		return false;
 	if (store->lock_fd < 0 || flock(store->lock_fd, LOCK_EX | LOCK_NB) != 0) {
 		pthread_mutex_unlock(&store->write_lock);

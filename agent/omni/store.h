@@ -88,6 +88,9 @@ struct omni_store {
 	const char *name; /* for people: "dir:/var/lib/omni" */
 	/* Calls made so far, reads and writes apart (metrics, and proof that an unchanged fleet makes none). */
 	_Atomic uint64_t read_calls, write_calls;
+	/* Not empty: texts that look secret are replaced by marks made with this key (a snapshot; agent/omni/hide.h has what
+	 * makes expected resources comparable). */
+	struct span hidden_key;
 };
 
 struct omni_watch {
