@@ -106,11 +106,23 @@ static void write_explicit(struct writer *writer, const struct pair *pair, struc
 	}
 }
 
-static bool is_simple_key(const struct node *key)
+/* "key:" where that can be. */
+static bool write_simple_key(struct writer *writer, const struct node *key)
 {
+	static const struct scalar_place place = {0, true, false};
 	if (key->len > EMIT_LONGEST_SIMPLE_KEY)
 		return false;
-	return key->kind != NODE_STRING || (scalar_facts((struct span){key->text, key->len}) & FACT_BREAK) == 0;
+	if (key->kind == NODE_STRING) {
+		struct span text = {key->text, key->len};
+		unsigned facts = scalar_facts(text);
+		if ((facts & FACT_BREAK) != 0)
+			return false;
+		write_string(writer, text, facts, &place);
+	} else {
+		write_scalar(writer, key, &place);
+	}
+	text_addc(writer->out, ':');
+	return true;
 }
 
 static void write_pair(struct writer *writer, const struct pair *pair, struct place place)
@@ -118,13 +130,10 @@ static void write_pair(struct writer *writer, const struct pair *pair, struct pl
 	struct place inside = {next_level(writer, place.indent), false, false, place.sorting};
 	if (place.sorting == SORT_FREE_FORM && is_free_form(&pair->key))
 		inside.sorting = SORT_ALL;
-	if (!is_simple_key(&pair->key)) {
+	if (write_simple_key(writer, &pair->key))
+		write_value(writer, &pair->value, inside, place.is_item);
+	else
 		write_explicit(writer, pair, inside, place);
-		return;
-	}
-	write_scalar(writer, &pair->key, &(struct scalar_place){0, true, false});
-	text_addc(writer->out, ':');
-	write_value(writer, &pair->value, inside, place.is_item);
 }
 
 /* Depth is bounded by the loader's limit. */

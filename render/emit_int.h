@@ -37,6 +37,7 @@ struct scalar_place {
 unsigned scalar_facts(struct span s);
 enum node_style scalar_style(struct span s, unsigned facts, const struct scalar_place *place);
 void write_scalar(struct writer *writer, const struct node *node, const struct scalar_place *place);
+void write_string(struct writer *writer, struct span s, unsigned facts, const struct scalar_place *place);
 void write_text(struct writer *writer, struct span s, enum node_style style, unsigned facts,
 		const struct scalar_place *place);
 

@@ -138,8 +138,19 @@ static double key_number(const struct node *key)
 	return key->kind == NODE_BOOL ? key->text[0] == 't' : strtod(key->text, NULL);
 }
 
+/* The usual case: other letters in front. */
+static bool differ_in_front(const struct node *a, const struct node *b)
+{
+	if (a->kind != NODE_STRING || b->kind != NODE_STRING || a->len == 0 || b->len == 0)
+		return false;
+	char x = a->text[0], y = b->text[0];
+	return x != y && x >= 'a' && x <= 'z' && y >= 'a' && y <= 'z';
+}
+
 static int compare_keys(const struct node *a, const struct node *b)
 {
+	if (differ_in_front(a, b))
+		return a->text[0] - b->text[0];
 	struct span x = {a->text, a->len}, y = {b->text, b->len};
 	int rank_a = kind_rank(a), rank_b = kind_rank(b);
 	if (rank_a != rank_b)

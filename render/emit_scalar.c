@@ -112,11 +112,50 @@ static unsigned careful_facts(struct span s)
 	return facts;
 }
 
+/* Eight bytes at once: does one of them want a closer look? Those up to space, '#', ':', and from DEL on. A byte may be
+ * taken for one of them because of its neighbour; that only costs the closer look. */
+static bool stands_out(uint64_t bytes)
+{
+	const uint64_t ones = 0x0101010101010101u, highs = ones << 7;
+	uint64_t hash = bytes ^ ones * '#', colon = bytes ^ ones * ':', del = bytes + ones;
+	uint64_t found = (bytes - ones * 0x21) | (hash - ones) | (colon - ones) | bytes | del;
+	return (found & highs) != 0;
+}
+
+static uint64_t load8(const char *bytes)
+{
+	uint64_t value;
+	memcpy(&value, bytes, sizeof value);
+	return value;
+}
+
+static uint64_t load4(const char *bytes)
+{
+	uint32_t value;
+	memcpy(&value, bytes, sizeof value);
+	return value;
+}
+
+/* Only signs that mean nothing inside of a text. */
+static bool is_harmless(struct span s)
+{
+	if (s.len < 4)
+		return false;
+	if (s.len < 8)
+		return !stands_out(load4(s.ptr) | load4(s.ptr + s.len - 4) << 32);
+	for (size_t i = 0; i + 8 <= s.len; i += 8)
+		if (stands_out(load8(s.ptr + i)))
+			return false;
+	return !stands_out(load8(s.ptr + s.len - 8));
+}
+
 unsigned scalar_facts(struct span s)
 {
 	unsigned seen = 0, facts = 0;
 	if (s.len == 0)
 		return 0;
+	if (is_harmless(s))
+		return starts_with_indicator(s) ? FACT_NO_PLAIN : 0;
 	for (size_t i = 0; i < s.len; i++)
 		seen |= classes[(unsigned char)s.ptr[i]];
 	if ((seen & (BYTE_TAB | BYTE_NEWLINE | BYTE_RETURN | BYTE_WIDE | BYTE_CONTROL)) != 0)
@@ -196,17 +235,18 @@ enum node_style scalar_style(struct span s, unsigned facts, const struct scalar_
 void write_scalar(struct writer *writer, const struct node *node, const struct scalar_place *place)
 {
 	struct span text = {node->text, node->len};
-	unsigned facts;
 	switch (node->kind) {
 	case NODE_ABSENT: return;
 	case NODE_NULL: text = SPAN("null"); break;
 	case NODE_SEQ: text = SPAN("[]"); break;
 	case NODE_MAP: text = SPAN("{}"); break;
-	case NODE_STRING:
-		facts = scalar_facts(text);
-		write_text(writer, text, scalar_style(text, facts, place), facts, place);
-		return;
+	case NODE_STRING: write_string(writer, text, scalar_facts(text), place); return;
 	default: break;
 	}
 	text_add(writer->out, text);
+}
+
+void write_string(struct writer *writer, struct span s, unsigned facts, const struct scalar_place *place)
+{
+	write_text(writer, s, scalar_style(s, facts, place), facts, place);
 }

@@ -107,14 +107,15 @@ static const unsigned char number_bytes[256] = {
 };
 #undef D
 
-/* Nothing that starts as a number holds any other byte, or a dash that is neither in front nor behind an e (addresses
- * and UUIDs end here); timestamps are looked at before. */
+/* Nothing that starts as a number holds any other byte, a second dot, or a dash that is neither in front nor behind an e
+ * (addresses and UUIDs end here); timestamps are looked at before. */
 static bool can_be_number(struct span raw)
 {
-	unsigned before = IS_EXPONENT;
+	unsigned before = IS_EXPONENT, dots = 0;
 	for (size_t i = 0; i < raw.len; i++) {
 		unsigned now = number_bytes[(unsigned char)raw.ptr[i]];
-		if (now == 0 || ((now & IS_DASH) != 0 && (before & IS_EXPONENT) == 0))
+		dots += raw.ptr[i] == '.';
+		if (now == 0 || dots > 1 || ((now & IS_DASH) != 0 && (before & IS_EXPONENT) == 0))
 			return false;
 		if (raw.ptr[i] != '_')
 			before = now;
