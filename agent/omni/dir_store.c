@@ -165,11 +165,10 @@ static bool create_in(struct dir_store *store, struct arena *arena, const struct
 	dir_refresh(store, table);
 	if (!normalise(arena, wanted, &new, fail) || !dir_validate(store, DIR_CREATE, NULL, new, fail))
 		return false;
-	const struct dir_entry *entry = dir_find(table, new->id);
+	struct dir_entry *entry = dir_find(table, new->id);
 	if (entry != NULL)
-		return entry->fault.len > 0
-			       ? fail_set(fail, FAIL_IO, "%.*s", SPAN_ARG(entry->fault))
-			       : fail_set(fail, FAIL_EXISTS, "%s(%.*s) exists already", new->type->name, SPAN_ARG(new->id));
+		return dir_need(store, table, new->id, &entry, fail) &&
+		       fail_set(fail, FAIL_EXISTS, "%s(%.*s) exists already", new->type->name, SPAN_ARG(new->id));
 	if (table->scan_errno != 0)
 		return dir_check_faults(store, table, fail);
 	new->version = 1;

@@ -141,6 +141,8 @@ static void forget(struct dir_store *store, struct dir_table *table, struct span
 	memmove(&table->slots[place], &table->slots[place + 1], (table->count - place) * sizeof *table->slots);
 	if (entry->resource != NULL)
 		append_event(store, table, OMNI_DESTROYED, entry->resource, (struct span){0});
+	if (entry->fault.len > 0)
+		dir_watch_signal(store, table);
 	note_loss(store);
 }
 
@@ -170,6 +172,7 @@ static void reload(struct dir_store *store, struct dir_table *table, const char 
 		insert(table, entry);
 	}
 	count(table, entry, -1);
+	bool was_broken = entry->fault.len > 0;
 	entry->fault = (struct span){0};
 	if (new != NULL) {
 		new = resource_copy(&table->arena, new);
@@ -182,6 +185,8 @@ static void reload(struct dir_store *store, struct dir_table *table, const char 
 		append_event(store, table, OMNI_ERRORED, NULL, entry->fault);
 	}
 	count(table, entry, 1);
+	if (was_broken)
+		dir_watch_signal(store, table); /* some may have waited for it */
 	table->garbage_bytes += entry->bytes;
 	entry->bytes = table->arena.used_bytes - before;
 	entry->info = info;
@@ -356,13 +361,22 @@ static bool check_directory(const struct dir_store *store, const struct dir_tabl
 						    table->type->name);
 }
 
+static bool broken_file(const struct dir_table *table, const struct dir_entry *entry, struct fail *fail)
+{
+	fail_set(fail, FAIL_IO, "%.*s: repair the file, or remove it to give the resource up; until then there is no telling "
+		 "what %s there are", SPAN_ARG(entry->fault), table->type->name);
+	if (table->fault_count > 1)
+		fail_wrap(fail, "%zu files are broken; the first", table->fault_count);
+	return false;
+}
+
 bool dir_check_faults(const struct dir_store *store, const struct dir_table *table, struct fail *fail)
 {
 	if (!check_directory(store, table, fail))
 		return false;
 	for (size_t i = 0; table->fault_count > 0 && i < table->count; i++)
 		if (table->slots[i].entry->fault.len > 0)
-			return fail_set(fail, FAIL_IO, "%.*s", SPAN_ARG(table->slots[i].entry->fault));
+			return broken_file(table, table->slots[i].entry, fail);
 	return true;
 }
 
@@ -376,7 +390,7 @@ bool dir_need(const struct dir_store *store, const struct dir_table *table, stru
 		return fail_set(fail, FAIL_NOT_FOUND, "%s(%.*s) does not exist in %s", table->type->name, SPAN_ARG(id),
 				store->path);
 	if (entry->fault.len > 0)
-		return fail_set(fail, FAIL_IO, "%.*s", SPAN_ARG(entry->fault));
+		return broken_file(table, entry, fail);
 	*out = entry;
 	return true;
 }

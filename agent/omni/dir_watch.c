@@ -1,5 +1,7 @@
-/* Watches: a place in the log of a table. The descriptor to poll is readable when files changed (nobody has looked yet)
- * or when the log goes on (somebody has). */
+/* Watches: a place in the log of a table. A watch that meets a broken file ends with its name; one that is opened while a
+ * file is broken tells all others, and BOOTSTRAPPED as soon as the file is repaired or removed.
+ *
+ * The descriptor to poll is readable when files changed (nobody has looked yet) or when the log goes on (somebody has). */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -97,16 +99,28 @@ static bool next_first(struct dir_watch *watch, struct arena *arena, struct omni
 		out->resource = resource_copy(arena, watch->first.items[watch->first_at++]);
 		return true;
 	}
+	if (watch->table->fault_count > 0)
+		return false; /* not all was told: what a broken file holds comes when it is repaired */
 	watch->is_bootstrapped = true;
 	arena_reset(&watch->arena);
 	set_bookmark(watch, arena, out);
 	return true;
 }
 
+/* A fault that is repaired already is none. */
+static void skip_repaired(struct dir_watch *watch)
+{
+	const struct dir_table *table = watch->table;
+	while (table->fault_count == 0 && watch->at >= table->log_first && watch->at < table->log_end &&
+	       table->log[watch->at % DIR_LOG_MAX].kind == OMNI_ERRORED)
+		watch->at++;
+}
+
 static bool next_logged(struct dir_watch *watch, struct arena *arena, struct omni_event *out)
 {
 	const struct dir_table *table = watch->table;
-	if (watch->at >= table->log_end)
+	skip_repaired(watch);
+	if (!watch->is_bootstrapped || watch->at >= table->log_end)
 		return false;
 	*out = (struct omni_event){.kind = OMNI_ERRORED};
 	if (watch->at < table->log_first) {
@@ -130,11 +144,9 @@ static bool next(struct omni_watch *base, struct arena *arena, struct omni_event
 	struct dir_watch *watch = of(base);
 	struct dir_store *store = watch->store;
 	pthread_mutex_lock(&store->lock);
-	bool has = next_first(watch, arena, out);
-	if (!has) {
+	if (watch->is_bootstrapped || watch->first_at == watch->first.count)
 		dir_refresh(store, watch->table);
-		has = next_logged(watch, arena, out);
-	}
+	bool has = next_first(watch, arena, out) || next_logged(watch, arena, out);
 	bool ok = watch->table->scan_errno == 0 || dir_check_faults(store, watch->table, fail);
 	if (has)
 		signal_watch(watch);
@@ -180,6 +192,8 @@ static bool resume(struct dir_watch *watch, struct span text, struct fail *fail)
 	if (text.len != sizeof bookmark)
 		return fail_set(fail, FAIL_PRECONDITION, "this is no bookmark of %s", watch->store->path);
 	memcpy(&bookmark, text.ptr, sizeof bookmark);
+	if (watch->table->fault_count > 0)
+		return dir_check_faults(watch->store, watch->table, fail);
 	if (bookmark.nonce != watch->store->nonce || bookmark.at < watch->table->log_first ||
 	    bookmark.at > watch->table->log_end)
 		return fail_set(fail, FAIL_PRECONDITION, "the bookmark is too old, or of another time");
@@ -198,7 +212,8 @@ static void take_first(struct dir_watch *watch)
 	const struct dir_table *table = watch->table;
 	watch->at = table->log_end;
 	for (size_t i = 0; i < table->count; i++)
-		resource_push(&watch->arena, &watch->first, resource_copy(&watch->arena, table->slots[i].entry->resource));
+		if (table->slots[i].entry->resource != NULL)
+			resource_push(&watch->arena, &watch->first, resource_copy(&watch->arena, table->slots[i].entry->resource));
 	if (watch->first.count > 1)
 		qsort(watch->first.items, watch->first.count, sizeof *watch->first.items, by_id);
 }
@@ -227,7 +242,8 @@ bool dir_watch_open(struct omni_store *base, const struct omni_type *type, struc
 	pthread_mutex_lock(&store->lock);
 	dir_refresh(store, watch->table);
 	start_log(watch->table);
-	bool ok = open_fds(watch, fail) && dir_check_faults(store, watch->table, fail) &&
+	bool ok = open_fds(watch, fail) &&
+		  (watch->table->scan_errno == 0 || dir_check_faults(store, watch->table, fail)) &&
 		  (bookmark.len == 0 || resume(watch, bookmark, fail));
 	if (ok && bookmark.len == 0)
 		take_first(watch);
