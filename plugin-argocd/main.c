@@ -1,40 +1,35 @@
 /* omniops-argocd: the config management plugin of Argo CD. Renders only: no network, no credentials. */
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "render/objects.h"
+#include "plugin-argocd/discover.h"
+#include "plugin-argocd/generate.h"
 
 static const char usage[] =
 	"omniops-argocd: Argo CD config management plugin of omniops\n\n"
-	"Usage: omniops-argocd COMMAND [PATH…]\n\n"
+	"Usage: omniops-argocd COMMAND [FLAG…] [PATH…]\n\n"
 	"  generate    print the custom resources, and a ConfigMap with the rendered Omni template of every cluster\n"
-	"  discover    print the files that this plugin is for; nothing when there are none\n"
+	"  discover    print the first file that this plugin is for; nothing when there is none\n"
 	"  parameters  print the parameters for Argo CD's form, as JSON\n"
 	"  version     print the version\n\n"
-	"PATH defaults to the working directory, where Argo CD puts the application's source.\n"
-	"The parameter mode (PARAM_MODE): pass-through prints all, render-only prints the ConfigMaps alone.\n";
+	"  --allow-empty  generate: success also when nothing is declared\n\n"
+	"PATH defaults to the working directory, where Argo CD puts the source of the Application. Parameters come from\n"
+	"ARGOCD_APP_PARAMETERS (or PARAM_MODE, PARAM_PATHS_0, …), the namespace of objects that name none from\n"
+	"ARGOCD_APP_NAMESPACE. Exit status 1: nothing was printed, and standard error says why.\n";
 
-static bool read_file(void *ctx, struct span file, struct span *out_bytes)
-{
-	struct tree *tree = ctx;
-	return tree->read != NULL && tree->read(tree->ctx, file, out_bytes, NULL);
-}
-
-static void print_diags(const struct fleet *fleet, struct tree *tree)
-{
-	struct text out;
-	struct diag_source source = {read_file, tree};
-	text_init(&out, TEXT_NO_LIMIT);
-	diag_print(&out, &fleet->diags, DIAG_TEXT, &source, false);
-	fwrite(out.ptr, 1, out.len, stderr);
-	text_done(&out);
-}
+struct command_line {
+	struct arena *arena;
+	bool allow_empty;
+	char **paths;
+	int path_count;
+};
 
 static int failed(const char *words)
 {
-	fprintf(stderr, "omniops-argocd: error: %s\n", words);
+	fprintf(stderr, "error: %s\n", words);
 	return 1;
 }
 
@@ -45,111 +40,105 @@ static int flush(struct text *out)
 	return ok ? 0 : failed("standard output cannot be written");
 }
 
-/* Never a partial output: Argo CD would prune what is missing. */
-static int print_objects(struct fleet *fleet, struct tree *tree, enum objects_mode mode)
+static int run_generate(const struct command_line *line)
 {
-	if (fleet->diags.error_count > 0) {
-		print_diags(fleet, tree);
-		fprintf(stderr, "omniops-argocd: %zu errors, nothing is printed; after fixing them use a hard refresh\n",
-			fleet->diags.error_count);
-		return 1;
-	}
+	struct parameters parameters;
+	struct fail fail;
+	struct text out, warnings;
+	const char *ns = getenv("ARGOCD_APP_NAMESPACE");
+	if (!parameters_read(line->arena, &parameters, &fail))
+		return failed(fail.text);
+	parameters.allow_empty |= line->allow_empty;
+	for (int i = 0; i < line->path_count; i++)
+		ARENA_PUSH(line->arena, parameters.paths, parameters.path_count, parameters.path_cap) =
+			span_of(line->paths[i]);
+	text_init(&out, TEXT_NO_LIMIT);
+	text_init(&warnings, TEXT_NO_LIMIT);
+	bool ok = generate(line->arena, &parameters, ns == NULL ? SPAN("") : span_of(ns), &out, &warnings);
+	const struct text *message = ok ? &warnings : &out;
+	fwrite(message->ptr, 1, message->len, stderr);
+	text_done(&warnings);
+	if (ok)
+		return flush(&out);
+	text_done(&out);
+	return 1;
+}
+
+static int run_discover(const struct command_line *line)
+{
+	struct fail fail;
+	struct span file;
+	struct text out;
+	const char *path = line->path_count > 0 ? line->paths[0] : ".";
+	if (!discover_find(line->arena, path, &file, &fail))
+		return failed(fail.text);
+	text_init(&out, TEXT_NO_LIMIT);
+	text_addf(&out, file.len > 0 ? "%.*s\n" : "", SPAN_ARG(file));
+	return flush(&out);
+}
+
+static int run_parameters(const struct command_line *line)
+{
+	(void)line;
 	struct text out;
 	text_init(&out, TEXT_NO_LIMIT);
-	if (objects_print(&out, fleet, mode, OMNIOPS_VERSION) == 0) {
-		text_done(&out);
-		return failed("there is nothing for this plugin here (no custom resource of omni.texashpc.com, no template); "
-			      "check spec.source.path of the Application");
-	}
+	parameters_announce(&out);
 	return flush(&out);
 }
 
-static int generate(struct arena *arena, const char *const *paths, size_t count)
+static int run_version(const struct command_line *line)
 {
-	enum objects_mode mode = OBJECTS_PASS_THROUGH;
-	const char *wanted = getenv("PARAM_MODE");
-	if (wanted != NULL && *wanted != '\0' && !objects_mode_parse(span_of(wanted), &mode))
-		return failed("the parameter mode is neither pass-through nor render-only");
-	struct fleet_options options = FLEET_OPTIONS_DEFAULT;
-	struct fleet fleet;
-	struct tree tree;
-	struct fail fail;
-	options.translate = false;
-	fleet_init(&fleet, arena, &options);
-	tree_init(&tree, arena);
-	if (!tree_from_paths(&tree, NULL, paths, count, &fleet.diags, &fail) || !fleet_load(&fleet, &tree, &fail))
-		return failed(fail.text);
-	return print_objects(&fleet, &tree, mode);
-}
-
-/* By content, without parsing: Argo CD asks this of every application without a named plugin. */
-static int discover(struct arena *arena, const char *const *paths, size_t count)
-{
-	struct diag_list diags;
-	struct tree tree;
-	struct fail fail;
+	(void)line;
 	struct text out;
-	diag_list_init(&diags, arena);
-	tree_init(&tree, arena);
 	text_init(&out, TEXT_NO_LIMIT);
-	if (!tree_from_paths(&tree, NULL, paths, count, &diags, &fail))
-		return failed(fail.text);
-	for (size_t i = 0; i < tree.input_count; i++) {
-		struct span bytes = tree.inputs[i].bytes;
-		if (bytes.ptr == NULL && !tree.read(tree.ctx, tree.inputs[i].path, &bytes, &fail))
-			continue;
-		if (span_contains(bytes, "apiVersion: omni.texashpc.com/") || span_contains(bytes, "\"omni.texashpc.com/v"))
-			text_addf(&out, "%.*s\n", SPAN_ARG(tree.inputs[i].path));
-	}
-	return flush(&out);
-}
-
-static int parameters(struct arena *arena, const char *const *paths, size_t count)
-{
-	(void)arena;
-	(void)paths;
-	(void)count;
-	struct text out;
-	text_init(&out, 4096);
-	text_adds(&out, "[{\"name\":\"mode\",\"title\":\"Output\",\"tooltip\":\"pass-through: custom resources and rendered "
-			"templates; render-only: rendered templates\",\"string\":\"pass-through\"}]\n");
-	return flush(&out);
-}
-
-static int print_version(struct arena *arena, const char *const *paths, size_t count)
-{
-	(void)arena;
-	(void)paths;
-	(void)count;
-	struct text out;
-	text_init(&out, 256);
 	text_adds(&out, "omniops-argocd " OMNIOPS_VERSION "\n");
 	return flush(&out);
 }
 
+static int run_help(const struct command_line *line)
+{
+	(void)line;
+	return fputs(usage, stdout) < 0;
+}
+
 static const struct {
 	const char *name;
-	int (*run)(struct arena *arena, const char *const *paths, size_t count);
-} commands[] = {
-	{"generate", generate}, {"discover", discover}, {"parameters", parameters}, {"version", print_version}};
+	int (*run)(const struct command_line *line);
+} commands[] = {{"generate", run_generate},
+		{"discover", run_discover},
+		{"parameters", run_parameters},
+		{"version", run_version},
+		{"help", run_help}};
+
+static const struct option flags[] = {{"allow-empty", no_argument, NULL, 'e'}, {"help", no_argument, NULL, 'h'}, {0}};
+
+static int run(struct arena *arena, const char *word, int argc, char **argv)
+{
+	struct command_line line = {.arena = arena};
+	for (int flag = getopt_long(argc, argv, "h", flags, NULL); flag != -1; flag = getopt_long(argc, argv, "h", flags, NULL)) {
+		if (flag == 'h')
+			return run_help(&line);
+		if (flag != 'e')
+			return 1;
+		line.allow_empty = true;
+	}
+	line.paths = argv + optind;
+	line.path_count = argc - optind;
+	for (size_t i = 0; i < COUNT_OF(commands); i++)
+		if (strcmp(commands[i].name, word) == 0)
+			return commands[i].run(&line);
+	fprintf(stderr, "error: unknown command \"%s\"; it knows generate, discover, parameters and version\n", word);
+	return 1;
+}
 
 int main(int argc, char **argv)
 {
-	static const char *const here[] = {"."};
-	const char *word = argc > 1 ? argv[1] : "--help";
-	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0)
-		return fputs(usage, stdout) < 0;
-	for (size_t i = 0; i < COUNT_OF(commands); i++) {
-		if (strcmp(commands[i].name, word) != 0)
-			continue;
-		struct arena arena;
-		arena_init(&arena, ARENA_NO_LIMIT);
-		bool has_paths = argc > 2;
-		int code = commands[i].run(&arena, has_paths ? (const char *const *)argv + 2 : here,
-					   has_paths ? (size_t)argc - 2 : 1);
-		arena_done(&arena);
-		return code;
-	}
-	fprintf(stderr, "omniops-argocd: unknown command \"%s\"; it knows generate, discover, parameters and version\n", word);
-	return 1;
+	struct arena arena;
+	const char *word = argc > 1 ? argv[1] : "help";
+	if (word[0] == '-')
+		word = "help";
+	arena_init(&arena, ARENA_NO_LIMIT);
+	int code = run(&arena, word, argc > 1 ? argc - 1 : argc, argc > 1 ? argv + 1 : argv);
+	arena_done(&arena);
+	return code;
 }

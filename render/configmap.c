@@ -1,89 +1,148 @@
 #include "render/configmap.h"
 
+#include <ctype.h>
+#include <string.h>
+
 #include "render/emit.h"
-#include "render/redact.h"
+#include "render/mask.h"
 
-enum { PART_BYTES = 900 * 1024, MAX_DEPTH = 64 };
+enum { PART_BYTES = 900 * 1024, NAME_MAX_BYTES = 253, LABEL_MAX_BYTES = 63, HASH_BYTES = 9, NUMBER_BYTES = 4 };
 
-/* --- secrets -------------------------------------------------------------------------------------------------------- */
+/* --- names ----------------------------------------------------------------------------------------------------------- */
 
-static struct node hidden(struct arena *arena, struct span value)
+static bool is_alnum(char c)
+{
+	return isalnum((unsigned char)c) != 0;
+}
+
+static bool is_object_name(struct span name)
+{
+	struct span rest = name, part;
+	if (name.len == 0)
+		return false;
+	while (span_next(&rest, '.', &part)) {
+		if (part.len == 0 || !is_alnum(part.ptr[0]) || !is_alnum(part.ptr[part.len - 1]))
+			return false;
+		for (size_t i = 0; i < part.len; i++)
+			if ((!is_alnum(part.ptr[i]) && part.ptr[i] != '-') || isupper((unsigned char)part.ptr[i]))
+				return false;
+	}
+	return true;
+}
+
+static bool is_label_value(struct span text)
+{
+	if (text.len > LABEL_MAX_BYTES || (text.len > 0 && (!is_alnum(text.ptr[0]) || !is_alnum(text.ptr[text.len - 1]))))
+		return false;
+	for (size_t i = 0; i < text.len; i++)
+		if (!is_alnum(text.ptr[i]) && strchr("-_.", text.ptr[i]) == NULL)
+			return false;
+	return true;
+}
+
+/* Lower-case letters, digits and '-' in at most `max` bytes, with a piece of the hash of the whole. */
+static struct span fitted(struct arena *arena, struct span text, size_t max)
 {
 	char hex[DIGEST_HEX_SIZE];
-	digest_hex(value, hex);
-	return node_string(arena_spanf(arena, "sha256:%.12s", hex));
-}
-
-/* A copy in which what looks secret is replaced; `secret` holds below a key with a telling name. */
-static struct node without_secrets(struct arena *arena, const struct node *node, bool secret, int depth)
-{
-	struct node copy = *node;
-	if (depth > MAX_DEPTH)
-		return copy;
-	if (node->kind == NODE_STRING && (secret || redact_is_secret_value(node_text(node))))
-		return hidden(arena, node_text(node));
-	if (node->kind == NODE_SEQ) {
-		copy.items = ARENA_ARRAY(arena, struct node, node->len);
-		for (uint32_t i = 0; i < node->len; i++)
-			copy.items[i] = without_secrets(arena, &node->items[i], secret, depth + 1);
-	} else if (node->kind == NODE_MAP) {
-		copy.pairs = ARENA_ARRAY(arena, struct pair, node->len);
-		for (uint32_t i = 0; i < node->len; i++) {
-			bool below = secret || redact_is_secret_key(node_text(&node->pairs[i].key));
-			copy.pairs[i].key = node->pairs[i].key;
-			copy.pairs[i].value = without_secrets(arena, &node->pairs[i].value, below, depth + 1);
-		}
+	char *fit = arena_alloc(arena, max + 1);
+	size_t len = 0;
+	for (size_t i = 0; i < text.len && len < max - HASH_BYTES; i++) {
+		char c = is_alnum(text.ptr[i]) ? (char)tolower((unsigned char)text.ptr[i]) : '-';
+		if (len > 0 || c != '-')
+			fit[len++] = c;
 	}
-	return copy;
+	while (len > 0 && fit[len - 1] == '-')
+		len--;
+	digest_hex(text, hex);
+	return arena_spanf(arena, "%.*s%s%.8s", (int)len, fit, len > 0 ? "-" : "", hex);
 }
 
-/* A plain template is its own bytes; it is shown re-emitted only where something has to be hidden. */
-static void add_template(struct text *out, struct arena *arena, const struct cluster *cluster)
+struct span configmap_name(struct arena *arena, struct span base, const char *suffix)
 {
-	struct text emitted;
-	text_init(&emitted, TEXT_NO_LIMIT);
-	bool is_hidden = false;
-	for (size_t i = 0; i < cluster->document_count; i++) {
-		struct node shown = without_secrets(arena, &cluster->template_docs[i], false, 0);
-		is_hidden = is_hidden || !node_equal(&shown, &cluster->template_docs[i]);
-		if (i > 0)
-			text_adds(&emitted, "---\n");
-		emit_template_document(&emitted, &shown);
-	}
-	text_add(out, is_hidden ? text_span(&emitted) : cluster->template_text);
-	text_done(&emitted);
+	size_t room = NAME_MAX_BYTES - NUMBER_BYTES - strlen(suffix);
+	struct span fit = is_object_name(base) && base.len <= room ? base : fitted(arena, base, room);
+	return arena_spanf(arena, "%.*s%s", SPAN_ARG(fit), suffix);
 }
 
-/* --- the document ---------------------------------------------------------------------------------------------------- */
-
-static struct node string_map(struct arena *arena, const char *const (*pairs)[2], size_t count)
+struct span configmap_label_value(struct arena *arena, struct span text)
 {
-	struct node map = node_map(arena, count);
-	for (size_t i = 0; i < count; i++)
-		node_put(&map, pairs[i][0], node_string(span_of(pairs[i][1])));
+	return is_label_value(text) ? text : fitted(arena, text, LABEL_MAX_BYTES);
+}
+
+static bool is_described(struct span piece)
+{
+	struct span commit = span_behind(piece, '-');
+	int64_t commits;
+	return commit.len > 1 && commit.ptr[0] == 'g' && span_int(span_before(piece, '-'), 0, INT32_MAX, &commits);
+}
+
+struct span configmap_release(const char *version)
+{
+	struct span release = span_of(version);
+	size_t start = release.len > 0 && release.ptr[0] == 'v';
+	if (release.len <= start || !isdigit((unsigned char)release.ptr[start]) || memchr(release.ptr, '.', release.len) == NULL)
+		return SPAN("dev");
+	if (span_ends(release, "-dirty"))
+		release.len -= strlen("-dirty");
+	for (size_t i = 0; i < release.len; i++)
+		if (release.ptr[i] == '-' && is_described((struct span){release.ptr + i + 1, release.len - i - 1}))
+			release.len = i;
+	return release;
+}
+
+/* --- the object ------------------------------------------------------------------------------------------------------ */
+
+struct artifact {
+	struct span name, ns, version;
+	const char *artifact;	   /* value of its label */
+	const char *label;	   /* what it is of: label, and annotation where the label cannot say it */
+	struct span of, hash, wave; /* hash and wave may be empty */
+};
+
+static void put(struct node *map, const char *key, struct span value)
+{
+	if (value.len > 0)
+		node_put(map, key, node_string(value));
+}
+
+static struct node labels(struct arena *arena, const struct artifact *artifact)
+{
+	struct node map = node_map(arena, 2);
+	put(&map, LABEL_ARTIFACT, span_of(artifact->artifact));
+	put(&map, artifact->label, configmap_label_value(arena, artifact->of));
 	return map;
 }
 
-static struct node metadata(struct arena *arena, const struct cluster *cluster, const char *version)
+/* ServerSideApply: on the client's side the content would be stored once more, in an annotation of at most 256 KiB. */
+static struct node annotations(struct arena *arena, const struct artifact *artifact)
 {
-	struct span renderer = arena_spanf(arena, "omniops/%s", version);
-	const char *const labels[][2] = {{"omni.texashpc.com/artifact", "template"},
-					 {"omni.texashpc.com/cluster", arena_string(arena, cluster->name)}};
-	const char *const annotations[][2] = {{"argocd.argoproj.io/sync-options", "ServerSideApply=true"},
-					      {"argocd.argoproj.io/sync-wave", "29"},
-					      {"omni.texashpc.com/renderer", renderer.ptr},
-					      {"omni.texashpc.com/template-hash", cluster->template_hash}};
-	struct span base = cluster->is_template ? cluster->name : cluster->head->name;
-	struct node map = node_map(arena, 4);
-	node_put(&map, "name", node_string(arena_spanf(arena, "%.*s-omni-template", SPAN_ARG(base))));
-	if (cluster->ns.len > 0)
-		node_put(&map, "namespace", node_string(cluster->ns));
-	node_put(&map, "labels", string_map(arena, labels, 2));
-	node_put(&map, "annotations", string_map(arena, annotations, 4));
+	struct node map = node_map(arena, 5);
+	put(&map, "argocd.argoproj.io/sync-options", SPAN("ServerSideApply=true"));
+	put(&map, "argocd.argoproj.io/sync-wave", artifact->wave);
+	if (!span_eq(artifact->of, configmap_label_value(arena, artifact->of)))
+		put(&map, artifact->label, artifact->of);
+	put(&map, ANNOTATION_RENDERER, arena_spanf(arena, "omniops/%.*s", SPAN_ARG(artifact->version)));
+	put(&map, "omni.texashpc.com/template-hash", artifact->hash);
 	return map;
 }
 
-/* Pieces end at line ends, so that joining them gives the template back. */
+static struct node object(struct arena *arena, const struct artifact *artifact, struct span name, struct span key,
+			  struct span content)
+{
+	struct node document = node_map(arena, 4), metadata = node_map(arena, 4), data = node_map(arena, 1);
+	put(&metadata, "name", name);
+	put(&metadata, "namespace", artifact->ns);
+	node_put(&metadata, "labels", labels(arena, artifact));
+	node_put(&metadata, "annotations", annotations(arena, artifact));
+	node_put_span(&data, key, node_string(content));
+	node_put(&document, "apiVersion", node_string(SPAN("v1")));
+	node_put(&document, "kind", node_string(SPAN("ConfigMap")));
+	node_put(&document, "metadata", metadata);
+	node_put(&document, "data", data);
+	return document;
+}
+
+/* Pieces end at line ends where there are any. */
 static size_t piece_length(struct span rest)
 {
 	if (rest.len <= PART_BYTES)
@@ -91,39 +150,87 @@ static size_t piece_length(struct span rest)
 	size_t len = PART_BYTES;
 	while (len > 0 && rest.ptr[len - 1] != '\n')
 		len--;
-	return len > 0 ? len : PART_BYTES;
+	if (len > 0)
+		return len;
+	for (len = PART_BYTES; (rest.ptr[len] & '\xC0') == '\x80'; len--)
+		continue;
+	return len;
 }
 
-static struct node data(struct arena *arena, struct span template)
+static void add_parts(struct arena *arena, const struct artifact *artifact, const char *key, struct span content,
+		      struct node_list *list)
 {
-	struct node map = node_map(arena, template.len / (PART_BYTES / 2) + 1);
-	for (unsigned part = 0; part == 0 || template.len > 0; part++) {
-		size_t len = piece_length(template);
-		struct span name = part == 0 ? span_of("template.yaml") : arena_spanf(arena, "template-%03u.yaml", part);
-		node_put_span(&map, name, node_string((struct span){template.ptr, len}));
-		template.ptr += len;
-		template.len -= len;
+	for (unsigned part = 0; part == 0 || content.len > 0; part++) {
+		size_t len = piece_length(content);
+		struct span name = artifact->name, file = arena_spanf(arena, "%s.yaml", key);
+		if (part > 0) {
+			name = arena_spanf(arena, "%.*s-%03u", SPAN_ARG(artifact->name), part);
+			file = arena_spanf(arena, "%s-%03u.yaml", key, part);
+		}
+		ARENA_PUSH(arena, list->items, list->count, list->cap) =
+			object(arena, artifact, name, file, (struct span){content.ptr, len});
+		content.ptr += len;
+		content.len -= len;
 	}
-	return map;
 }
 
-struct node configmap_node(struct arena *arena, const struct cluster *cluster, const char *version)
+/* Of the wave that its cluster is in: there, built-in kinds come first. */
+static struct span wave_of(const struct cluster *cluster)
 {
-	struct text template;
-	text_init(&template, TEXT_NO_LIMIT);
-	add_template(&template, arena, cluster);
-	struct span kept = arena_copy(arena, text_span(&template));
-	text_done(&template);
-	struct node document = node_map(arena, 4);
-	node_put(&document, "apiVersion", node_string(span_of("v1")));
-	node_put(&document, "kind", node_string(span_of("ConfigMap")));
-	node_put(&document, "metadata", metadata(arena, cluster, version));
-	node_put(&document, "data", data(arena, kept));
-	return document;
+	const struct node *map = node_path(&cluster->head->root, "metadata.annotations");
+	return cluster->is_template ? SPAN("") : node_text(node_get(map, "argocd.argoproj.io/sync-wave"));
+}
+
+void configmap_add_cluster(struct arena *arena, const struct cluster *cluster, struct span ns, const char *version,
+			   struct node_list *list)
+{
+	struct span base = cluster->is_template ? cluster->name : cluster->head->name;
+	struct artifact artifact = {
+		.name = configmap_name(arena, base, "-omni-template"),
+		.ns = cluster->ns.len > 0 ? cluster->ns : ns,
+		.version = configmap_release(version),
+		.artifact = "template",
+		.label = "omni.texashpc.com/cluster",
+		.of = cluster->name,
+		.hash = span_of(cluster->template_hash),
+		.wave = wave_of(cluster),
+	};
+	add_parts(arena, &artifact, "template", mask_template(arena, cluster), list);
+}
+
+void configmap_add_raw(struct arena *arena, const struct raw_resource *raw, struct span ns, const char *version,
+		       struct node_list *list)
+{
+	const struct resource *resource = raw->resource;
+	struct span type = span_before(resource->type_name, '.');
+	struct span base = arena_spanf(arena, "%.*s-%.*s", SPAN_ARG(resource->id), SPAN_ARG(type));
+	for (char *c = (char *)base.ptr + resource->id.len; c < base.ptr + base.len; c++)
+		*c = (char)tolower((unsigned char)*c);
+	struct artifact artifact = {
+		.name = configmap_name(arena, base, "-omni-resource"),
+		.ns = raw->document->class == DOCUMENT_KIND && raw->document->ns.len > 0 ? raw->document->ns : ns,
+		.version = configmap_release(version),
+		.artifact = "resource",
+		.label = "omni.texashpc.com/resource",
+		.of = arena_spanf(arena, "%.*s.%.*s", SPAN_ARG(type), SPAN_ARG(resource->id)),
+	};
+	add_parts(arena, &artifact, "resource", mask_resource(arena, resource), list);
+}
+
+bool configmap_is_ours(const struct node *node)
+{
+	const struct node *metadata = node_get(node, "metadata");
+	struct span renderer = node_text(node_get(node_get(metadata, "annotations"), ANNOTATION_RENDERER));
+	return span_is(node_text_at(node, "apiVersion"), "v1") && span_is(node_text_at(node, "kind"), "ConfigMap") &&
+	       node_get(node_get(metadata, "labels"), LABEL_ARTIFACT) != NULL && span_starts(renderer, "omniops/");
 }
 
 void configmap_print(struct text *out, struct arena *arena, const struct cluster *cluster, const char *version)
 {
-	struct node document = configmap_node(arena, cluster, version);
-	emit_document(out, &document, EMIT_RESOURCE, false);
+	struct node_list list = {0};
+	configmap_add_cluster(arena, cluster, SPAN(""), version, &list);
+	for (size_t i = 0; i < list.count; i++) {
+		text_adds(out, i > 0 ? "---\n" : "");
+		emit_document(out, &list.items[i], EMIT_RESOURCE, false);
+	}
 }

@@ -33,9 +33,10 @@ struct fleet_options {
 	bool translate, render;	      /* what to compute for every cluster; both on by default */
 	struct load_limits load_limits;
 	bool drop_template_docs;      /* cluster->template_docs is not needed: saves a third of the memory */
+	struct span default_ns;	      /* of custom resources that declare none; empty: none */
 };
 
-#define FLEET_OPTIONS_DEFAULT ((struct fleet_options){OMNI_RULES_1_10, true, true, true, LOAD_LIMITS_DEFAULT, false})
+#define FLEET_OPTIONS_DEFAULT ((struct fleet_options){OMNI_RULES_1_10, true, true, true, LOAD_LIMITS_DEFAULT, false, {0}})
 
 enum document_class {
 	DOCUMENT_KIND,	   /* one of our custom resources; `kind` is set */

@@ -68,6 +68,8 @@ static void read_kind(struct reading *reading, const struct node *root, const st
 	if (kind != NULL) {
 		document->class = DOCUMENT_KIND;
 		document->kind = kind;
+		if (document->ns.len == 0)
+			document->ns = build->fleet->options.default_ns;
 		size_t before = build->fleet->diags.error_count;
 		kind_check(&at, &document->root, kind);
 		document->has_errors = build->fleet->diags.error_count > before;
