@@ -82,7 +82,7 @@ static bool add_rules(scmp_filter_ctx filter)
 		SCMP_SYS(rt_sigprocmask), SCMP_SYS(getpid), SCMP_SYS(gettid),
 #if HAS_SANITIZER
 		SCMP_SYS(sched_yield), SCMP_SYS(sigaltstack), SCMP_SYS(rt_sigaction), SCMP_SYS(readlink),
-		SCMP_SYS(mprotect), SCMP_SYS(prctl), SCMP_SYS(getrusage),
+		SCMP_SYS(mprotect), SCMP_SYS(prctl), SCMP_SYS(getrusage), SCMP_SYS(sysinfo), /* qsort of many asks for the memory */
 #endif
 	};
 	for (size_t i = 0; i < COUNT_OF(calls); i++)
