@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/utf8.h"
 #include "render/diag_print.h"
 
 static void add_member(struct text *out, const char *name, struct span value)
@@ -69,19 +70,42 @@ static void add_uri(struct text *out, struct span path)
 	text_addc(out, '"');
 }
 
-static void add_location(struct text *out, const struct diag *diag)
+/* In UTF-16 code units, as editors count; 0 when that is not known. */
+static size_t utf16_column(struct diag_reader *reader, const struct diag *diag)
+{
+	struct span line;
+	size_t column = 1;
+	if (diag->column == 0 || !diag_read_line(reader, diag, &line) || diag->column > line.len + 1)
+		return 0;
+	line.len = diag->column - 1;
+	while (line.len > 0) {
+		uint32_t c;
+		size_t used = utf8_decode(line, &c);
+		column += c != UTF8_BAD && c > 0xFFFF ? 2 : 1;
+		line.ptr += used;
+		line.len -= used;
+	}
+	return column;
+}
+
+static void add_region(struct text *out, struct diag_reader *reader, const struct diag *diag)
+{
+	size_t column = utf16_column(reader, diag);
+	text_addf(out, ", \"region\": {\"startLine\": %u", diag->line);
+	if (column > 0)
+		text_addf(out, ", \"startColumn\": %zu", column);
+	text_adds(out, "}");
+}
+
+static void add_location(struct text *out, struct diag_reader *reader, const struct diag *diag)
 {
 	text_adds(out, ",\n          \"locations\": [{");
 	if (diag->file.len > 0) {
 		text_adds(out, "\"physicalLocation\": {\"artifactLocation\": {\"uri\": ");
 		add_uri(out, diag->file);
 		text_adds(out, "}");
-		if (diag->line > 0) {
-			text_addf(out, ", \"region\": {\"startLine\": %u", diag->line);
-			if (diag->column > 0)
-				text_addf(out, ", \"startColumn\": %u", diag->column);
-			text_adds(out, "}");
-		}
+		if (diag->line > 0)
+			add_region(out, reader, diag);
 		text_adds(out, "}");
 	}
 	if (diag->object.len > 0) {
@@ -108,8 +132,9 @@ static void add_sarif_text(struct text *out, const struct diag *diag)
 	text_done(&all);
 }
 
-void diag_print_sarif(struct text *out, const struct diag_list *list)
+void diag_print_sarif(struct text *out, const struct diag_list *list, const struct diag_source *source)
 {
+	struct diag_reader reader = {.source = source};
 	text_adds(out, "{\n  \"$schema\": \"https://json.schemastore.org/sarif-2.1.0.json\",\n  \"version\": \"2.1.0\",\n"
 		       "  \"runs\": [\n    {\n      \"tool\": {\n        \"driver\": {\n          \"name\": \"omniops\",\n"
 		       "          \"rules\": [");
@@ -123,7 +148,7 @@ void diag_print_sarif(struct text *out, const struct diag_list *list)
 		add_sarif_text(out, diag);
 		text_adds(out, "}");
 		if (diag->file.len > 0 || diag->object.len > 0)
-			add_location(out, diag);
+			add_location(out, &reader, diag);
 		text_adds(out, "\n        }");
 	}
 	text_adds(out, "\n      ]\n    }\n  ]\n}\n");

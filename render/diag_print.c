@@ -52,15 +52,36 @@ static void add_place(struct text *out, const struct diag *diag)
 	text_adds(out, ": ");
 }
 
-static struct span source_line(struct span bytes, uint32_t line)
+static bool open_file(struct diag_reader *reader, const struct diag *diag)
 {
-	struct span rest = bytes, piece = {0};
-	for (uint32_t i = 0; i < line; i++)
-		if (!span_next(&rest, '\n', &piece))
-			return (struct span){0};
+	const struct diag_source *source = reader->source;
+	bool is_same = reader->file.ptr != NULL && span_eq(reader->file, diag->file);
+	if (is_same && (!reader->is_read || reader->line <= diag->line))
+		return reader->is_read;
+	reader->file = diag->file;
+	reader->line = 1;
+	reader->is_read = source->read(source->ctx, diag->file, &reader->rest);
+	return reader->is_read;
+}
+
+bool diag_read_line(struct diag_reader *reader, const struct diag *diag, struct span *out_line)
+{
+	struct span rest, piece;
+	if (reader->source == NULL || reader->source->read == NULL || diag->file.len == 0 || diag->line == 0 ||
+	    !open_file(reader, diag))
+		return false;
+	for (; reader->line < diag->line; reader->line++)
+		if (!span_next(&reader->rest, '\n', &piece)) {
+			reader->file = (struct span){0};
+			return false;
+		}
+	rest = reader->rest;
+	if (!span_next(&rest, '\n', &piece))
+		return false;
 	if (piece.len > 0 && piece.ptr[piece.len - 1] == '\r')
 		piece.len--;
-	return piece;
+	*out_line = piece;
+	return true;
 }
 
 /* A window of a long line, so that the column is in it. */
@@ -81,11 +102,10 @@ static struct span window(struct span line, size_t column, size_t *out_skipped)
 	return cut;
 }
 
-static void add_source(struct text *out, const struct diag *diag, struct span bytes, bool colour)
+static void add_source(struct text *out, const struct diag *diag, struct span line, bool colour)
 {
-	struct span line = source_line(bytes, diag->line);
 	size_t skipped, before = diag->column > 0 ? diag->column - 1 : 0, columns = 0;
-	if (line.ptr == NULL || span_trim(line).len == 0 || before > line.len)
+	if (span_trim(line).len == 0 || before > line.len)
 		return;
 	struct span shown = window(line, before, &skipped);
 	text_adds(out, "    ");
@@ -148,18 +168,13 @@ static void add_hint(struct text *out, const struct diag *diag, bool colour)
 
 static void print_text(struct text *out, const struct diag_list *list, const struct diag_source *source, bool colour)
 {
-	struct span file = {0}, bytes = {0};
-	bool is_read = false;
+	struct diag_reader reader = {.source = source};
+	struct span line;
 	for (size_t i = 0; i < list->count; i++) {
 		const struct diag *diag = &list->items[i];
-		bool wants_source = source != NULL && source->read != NULL && diag->file.len > 0 && diag->line > 0;
 		add_head(out, diag, colour);
-		if (wants_source && (file.ptr == NULL || !span_eq(file, diag->file))) {
-			file = diag->file;
-			is_read = source->read(source->ctx, file, &bytes);
-		}
-		if (wants_source && is_read)
-			add_source(out, diag, bytes, colour);
+		if (diag_read_line(&reader, diag, &line))
+			add_source(out, diag, line, colour);
 		add_hint(out, diag, colour);
 	}
 }
@@ -170,7 +185,7 @@ void diag_print(struct text *out, const struct diag_list *list, enum diag_format
 	switch (format) {
 	case DIAG_TEXT: print_text(out, list, source, colour); break;
 	case DIAG_JSON: diag_print_json(out, list); break;
-	case DIAG_SARIF: diag_print_sarif(out, list); break;
+	case DIAG_SARIF: diag_print_sarif(out, list, source); break;
 	case DIAG_GITHUB: diag_print_github(out, list); break;
 	}
 }

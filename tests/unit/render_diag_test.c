@@ -140,10 +140,44 @@ static void sarif_form(void **state)
 	diag_warn(&f.at, "X", NULL, NULL, "n");
 	diag_print(&f.out, &f.list, DIAG_SARIF, NULL, false);
 	assert_non_null(strstr(f.out.ptr, "\"version\": \"2.1.0\""));
-	assert_non_null(strstr(f.out.ptr, "\"uri\": \"a%20b%25/%C3%B6.yaml\"}, \"region\": {\"startLine\": 2, "
-					  "\"startColumn\": 10}"));
+	assert_non_null(strstr(f.out.ptr, "\"uri\": \"a%20b%25/%C3%B6.yaml\"}, \"region\": {\"startLine\": 2}"));
 	assert_non_null(strstr(f.out.ptr, "\"level\": \"warning\""));
 	assert_non_null(strstr(f.out.ptr, "{\"id\": \"X\"}\n          ]"));
+	end(&f);
+}
+
+static bool read_wide(void *ctx, struct span file, struct span *out_bytes)
+{
+	int *count = ctx;
+	(*count)++;
+	*out_bytes = SPAN("\xC3\xB6\xF0\x9F\x98\x80: x\r\nb\n\xE2\x82\xAC: y");
+	return span_starts(file, "w");
+}
+
+static void sarif_columns_are_utf16(void **state)
+{
+	(void)state;
+	struct fixture f;
+	int count = 0;
+	struct diag_source source = {read_wide, &count};
+	struct node nodes[] = {node_at(1, 3), node_at(1, 7), node_at(3, 4), node_at(3, 40), node_at(9, 1), node_at(2, 2)};
+	begin(&f);
+	f.at.file = SPAN("w.yaml");
+	for (size_t i = 0; i < 6; i++)
+		diag_error(&f.at, "X", &nodes[i], NULL, "m");
+	f.at.file = SPAN("gone.yaml");
+	diag_error(&f.at, "X", &nodes[0], NULL, "m");
+	diag_print(&f.out, &f.list, DIAG_SARIF, &source, false);
+	static const char *const regions[] = {"1, \"startColumn\": 2}", "1, \"startColumn\": 4}", "3, \"startColumn\": 2}",
+					      "3}", "9}", "2, \"startColumn\": 2}", "1}"};
+	const char *at = f.out.ptr;
+	for (size_t i = 0; i < 7; i++) {
+		at = strstr(at, "\"startLine\": ");
+		assert_non_null(at);
+		at += strlen("\"startLine\": ");
+		assert_span(((struct span){at, strlen(regions[i])}), regions[i]);
+	}
+	assert_int_equal(count, 3); /* in order it is read once; behind its end, again */
 	end(&f);
 }
 
@@ -171,6 +205,7 @@ int main(void)
 		cmocka_unit_test(sorted_without_repetitions), cmocka_unit_test(the_list_has_an_end),
 		cmocka_unit_test(text_form),		      cmocka_unit_test(lines_too_long_are_cut),
 		cmocka_unit_test(json_form),		      cmocka_unit_test(sarif_form),
+		cmocka_unit_test(sarif_columns_are_utf16),
 		cmocka_unit_test(github_form),
 	};
 	return RUN_TESTS(tests);
