@@ -147,7 +147,7 @@ func (t *task) finish() bool {
 }
 
 var comparisons = map[string]func(*task){
-	"bytes": compareBytes, "verdicts": compareVerdicts, "resources": compareResources,
+	"bytes": compareBytes, "verdicts": compareVerdicts, "resources": compareResources, "plans": comparePlans,
 }
 
 func main() {

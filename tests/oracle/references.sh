@@ -20,6 +20,7 @@ if build_references; then
 	compare "templates have the operator's bytes" oracle bytes 600
 	compare "verdicts on templates are those of Omni 1.9" oracle-1.9 verdicts 800
 	compare "templates become the same resources" oracle resources 500
+	compare "plans have the same operations in the same order" oracle plans 300
 else
 	skip "the references" "they cannot be built: $(tail -n 1 "$reference_log")"
 fi
