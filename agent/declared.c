@@ -69,12 +69,20 @@ static bool is_part(const struct document *document)
 	return false;
 }
 
-/* Faulty documents that belong to no cluster: a mistyped reference, for example. One of them may be a part of any. */
+/* A mistyped namespace still says by its reference which cluster was meant; a mistyped reference, by its namespace. */
+static bool may_belong_to(const struct document *document, const struct cluster *cluster)
+{
+	struct span meant = node_text(node_path(&document->root, "spec.clusterRef.name"));
+	return document->ns.len == 0 || span_eq(document->ns, cluster->ns) ||
+	       (cluster->head != NULL && span_eq(meant, cluster->head->name));
+}
+
+/* Faulty documents that belong to no cluster, and perhaps to this one. */
 static bool has_stray_document(const struct fleet *fleet, const struct cluster *cluster)
 {
 	for (size_t i = 0; i < fleet->document_count; i++) {
 		const struct document *document = fleet->documents[i];
-		if (!is_part(document) || !document->has_errors || !span_eq(document->ns, cluster->ns))
+		if (!is_part(document) || !document->has_errors || !may_belong_to(document, cluster))
 			continue;
 		bool is_held = false;
 		for (size_t j = 0; j < fleet->cluster_count && !is_held; j++)
@@ -128,17 +136,25 @@ bool unit_take_declaration(struct unit *unit, struct snapshot *snapshot, size_t 
 	return is_other || was_frozen || !was_declared;
 }
 
-/* Declared for another Omni by now, under the same connection: that is no order to destroy it here. */
+/* Declared for another Omni by now, under the same connection, or for a connection that leads nowhere (mistyped, perhaps):
+ * that is no order to destroy it here. */
 static bool moved_to_other_omni(const struct unit *unit, char *out, size_t size)
 {
 	const struct agent *agent = unit->agent;
 	const struct cluster *good = unit->good.cluster;
-	for (size_t i = 0; good != NULL && i < agent->link_count; i++) {
-		const struct unit *other = agent->links[i] == unit->link ? NULL : unit_find(agent->links[i], good->name);
-		if (other == NULL || other->seen != agent->update || other->desired.cluster == NULL ||
-		    !span_eq(other->desired.cluster->connection, good->connection))
+	for (size_t i = 0; i < agent->link_count; i++) {
+		const struct link *link = agent->links[i];
+		const struct unit *other = link == unit->link ? NULL : unit_find(link, span_of(unit->name));
+		if (other == NULL || other->seen != agent->update)
 			continue;
-		snprintf(out, size, "its connection leads to %s now; the cluster in this Omni is left alone", agent->links[i]->url);
+		const struct cluster *cluster = other->desired.cluster;
+		if (link->store == NULL)
+			snprintf(out, size, "declared for the connection \"%s\" now, which cannot be opened; left alone here",
+				 link->connection);
+		else if (good != NULL && cluster != NULL && span_eq(cluster->connection, good->connection))
+			snprintf(out, size, "its connection leads to %s now; the cluster in this Omni is left alone", link->url);
+		else
+			continue;
 		return true;
 	}
 	return false;

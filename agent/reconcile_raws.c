@@ -104,7 +104,7 @@ static void scan(struct run *run)
 	struct resource_list list = {0};
 	struct fail fail;
 	pthread_mutex_lock(&agent->lock);
-	bool may_scan = agent->is_complete && !link->is_scanned;
+	bool may_scan = !link->is_scanned;
 	pthread_mutex_unlock(&agent->lock);
 	if (!may_scan)
 		return;
@@ -113,7 +113,7 @@ static void scan(struct run *run)
 		return;
 	}
 	pthread_mutex_lock(&agent->lock);
-	/* Units made here are judged by the loop, as every absence: perhaps the input is not complete any more. */
+	/* Units made here are judged by the loop, as every absence: when the input is not complete they are frozen. */
 	for (size_t i = 0; i < list.count; i++)
 		if (run_is_ours(run, list.items[i]) && unit_find(link, list.items[i]->id) == NULL)
 			unit_make(link, list.items[i]->id)->state.is_declared = true;

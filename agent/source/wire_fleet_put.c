@@ -41,10 +41,11 @@ static void put_document_ref(struct putter *put, const struct document *document
 	wire_put_int(put->out, found == NULL ? 0 : found->number);
 }
 
-/* The handlers read these kinds; of all others the translated form is enough. */
+/* The handlers read these kinds, and who a faulty document was meant for matters; else the translated form is enough. */
 static bool needs_root(const struct document *document)
 {
-	return document->class == DOCUMENT_KIND && document->kind != NULL && document->kind->template_kind == NULL;
+	return document->class == DOCUMENT_KIND && document->kind != NULL &&
+	       (document->kind->template_kind == NULL || document->has_errors);
 }
 
 static void put_document(struct putter *put, const struct document *document)
