@@ -79,10 +79,10 @@ static bool add_rules(scmp_filter_ctx filter)
 		SCMP_SYS(read),	   SCMP_SYS(write),	SCMP_SYS(brk),		 SCMP_SYS(munmap),
 		SCMP_SYS(mremap),  SCMP_SYS(madvise),	SCMP_SYS(futex),	 SCMP_SYS(getrandom),
 		SCMP_SYS(rt_sigreturn), SCMP_SYS(clock_gettime), SCMP_SYS(exit_group), SCMP_SYS(exit),
-		SCMP_SYS(rt_sigprocmask), SCMP_SYS(getpid), SCMP_SYS(gettid),
+		SCMP_SYS(rt_sigprocmask), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(sysinfo), /* qsort of many asks for the memory */
 #if HAS_SANITIZER
 		SCMP_SYS(sched_yield), SCMP_SYS(sigaltstack), SCMP_SYS(rt_sigaction), SCMP_SYS(readlink),
-		SCMP_SYS(mprotect), SCMP_SYS(prctl), SCMP_SYS(getrusage), SCMP_SYS(sysinfo), /* qsort of many asks for the memory */
+		SCMP_SYS(mprotect), SCMP_SYS(prctl), SCMP_SYS(getrusage),
 #endif
 	};
 	for (size_t i = 0; i < COUNT_OF(calls); i++)
