@@ -91,9 +91,11 @@ func (w *world) populate(list []resource.Resource) {
 		case 3:
 			r.Metadata().Finalizers().Add("SomeController")
 		case 4:
-			owner = "SomeController"
+			if w.r.chance(20) {
+				owner = "SomeController"
+			}
 		case 5:
-			if r.Metadata().Type() != omni.ClusterType && r.Metadata().Type() != omni.KernelArgsType {
+			if w.r.chance(20) && r.Metadata().Type() != omni.ClusterType && r.Metadata().Type() != omni.KernelArgsType {
 				r.Metadata().Labels().Set(omni.LabelCluster, "another")
 			}
 		case 6:
