@@ -114,6 +114,7 @@ static bool is_for_tools(const struct node *root)
 	const struct node *annotations = node_path(root, "metadata.annotations");
 	return span_starts(version, "kustomize.config.k8s.io/") ||
 	       span_is(node_text_at(root, "kind"), "ConfigManagementPlugin") ||
+	       node_get(annotations, "config.kubernetes.io/function") != NULL ||
 	       span_is(node_text(node_get(annotations, "config.kubernetes.io/local-config")), "true");
 }
 
