@@ -23,6 +23,11 @@ static bool absolute(struct arena *arena, struct span cwd, struct span top, stru
 		     struct fail *fail)
 {
 	struct span clean, application = {cwd.ptr + top.len, cwd.len - top.len};
+	if (path.ptr[0] == '/' && path.len > top.len && path.ptr[top.len] == '/' &&
+	    memcmp(path.ptr, top.ptr, top.len) == 0) {
+		application = SPAN("");
+		path = (struct span){path.ptr + top.len + 1, path.len - top.len - 1};
+	}
 	if (application.len > 0) { /* its slash */
 		application.ptr++;
 		application.len--;

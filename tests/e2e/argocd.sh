@@ -88,6 +88,7 @@ mkdir -p "$room/_cmp_server/secret" && cluster secret 1 >"$room/_cmp_server/secr
 check "paths outside of the repository" parameter '[{"array":["../../../secret"],"name":"paths"}]'
 check "… are refused" complains 'is not inside of the repository'
 check "absolute paths" parameter "[{\"array\":[\"$room/_cmp_server/secret\"],\"name\":\"paths\"}]"
+check "… but those inside are read" exits 0 generate ARGOCD_APP_PARAMETERS="[{\"array\":[\"${repository}apps/prod\"],\"name\":\"paths\"}]"
 check "a path that is not there" parameter '[{"array":["gone.yaml"],"name":"paths"}]'
 check "the parameters for the form" exits 0 "$plugin" parameters
 check "… are JSON with every parameter" bash -c "tr -d '\n' <'$room/out' | grep -qE '^\[(\{[^{}]*\},? ?){5}\]\$'"
