@@ -36,6 +36,7 @@ static bool begin_document(struct loader *loader, const struct event *event)
 						     loader->document_cap);
 	*document = (struct load_document){.begin = begin};
 	build_reset(loader);
+	loader->last_quoted = event->start;
 	return true;
 }
 

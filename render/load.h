@@ -30,8 +30,9 @@ struct load_document {
 	size_t begin, end; /* bytes of the document in the input, without its "---" line */
 };
 
-/* Appends to *out_documents (arena). Syntax faults and limits become diagnostics (YamlSyntax, TooManyNodes, …) and end
- * the stream there; returns false when the stream ended early, so that the caller knows that documents are missing.
+/* Appends to *out_documents (arena). Faults of syntax become diagnostics (YamlSyntax) and cost their document; reading goes
+ * on at the next line "---". Limits (TooManyNodes, …) and bytes that are not UTF-8 end the stream. Returns false when
+ * anything was left out, so that the caller knows that documents are missing.
  * Faults inside a document that can be read around (DuplicateKey, ComplexKey, …) are errors too, but the stream goes on. */
 bool load_yaml(struct arena *arena, struct span bytes, enum load_dialect dialect, const struct load_limits *limits,
 	       const struct diag_at *at, struct load_document **out_documents, size_t *out_count);

@@ -222,6 +222,8 @@ static bool add_scalar(struct loader *loader, const struct event *event)
 	struct span raw = event->value;
 	struct node node = {.kind = NODE_STRING, .style = (uint8_t)(event->style - 1) & 7};
 	bool is_key = is_key_position(loader);
+	if (node.style == NODE_DOUBLE)
+		loader->last_quoted = event->start;
 	loader_place(loader, &node, &event->start);
 	if (event->tag != NULL) {
 		tag_scalar(loader, &node, event->tag, raw);

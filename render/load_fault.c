@@ -138,10 +138,43 @@ static const yaml_mark_t *fault_mark(const struct events_fault *found, const str
 	return is_at_context ? &found->context_mark : &found->problem_mark;
 }
 
+static bool has_problem(const struct loader *loader, const char *start)
+{
+	const char *problem = loader->events.fault.problem;
+	return problem != NULL && strncmp(problem, start, strlen(start)) == 0;
+}
+
+/* A key must end in the line in which it begins, and within 1024 characters: JSON knows neither rule. */
+static bool fault_key(struct loader *loader)
+{
+	enum { LONGEST = 1024 };
+	const struct events_fault *found = &loader->events.fault;
+	const yaml_mark_t *colon = &found->problem_mark, *key = &loader->last_quoted;
+	size_t offset = input_place(&loader->input, colon).offset;
+	bool is_block = has_problem(loader, "could not find expected ':'") && found->context != NULL;
+	bool is_flow = loader->input.is_json && has_problem(loader, "did not find expected ',' or '}'");
+	if ((!is_block && !is_flow) || offset >= loader->input.file.len || loader->input.file.ptr[offset] != ':')
+		return false;
+	if (is_block)
+		key = &found->context_mark;
+	bool is_split = is_flow && colon->line > key->line;
+	if (!is_split && colon->index <= key->index + LONGEST)
+		return false;
+	struct node here = {0};
+	fault_at(&here, input_place(&loader->input, key));
+	struct diag *diag = diag_error(&loader->at, "YamlSyntax", &here, NULL, "%s",
+				       is_split ? "a key and its \":\" stand in different lines"
+						: "a key is longer than 1024 characters, which YAML does not allow");
+	diag_hint(&loader->at, diag, is_split ? "put the \":\" behind the key, into the same line" : "shorten it");
+	return true;
+}
+
 bool fault_syntax(struct loader *loader)
 {
 	const struct events_fault *found = &loader->events.fault;
 	struct node here = {0};
+	if (fault_key(loader))
+		return false;
 	const char *problem = found->problem == NULL ? "" : found->problem;
 	const struct fault *fault = find_fault(problem);
 	struct place place = input_place(&loader->input, fault_mark(found, fault));

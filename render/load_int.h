@@ -99,9 +99,9 @@ struct loader {
 
 	struct map anchors;
 	bool has_anchors;
+	yaml_mark_t last_quoted; /* text, its beginning: a colon that cannot be may belong to it */
 	size_t nodes, bytes; /* of the document, aliases expanded */
 	struct node root;
-	bool has_root;
 
 	struct span intern[INTERN_SLOTS];
 	struct load_document *documents;

@@ -321,6 +321,37 @@ static void positions_behind_a_fault(void **state)
 	arena_done(&result.arena);
 }
 
+/* What the first fault says. */
+static void check_message(struct span yaml, const char *place, const char *message)
+{
+	struct result result;
+	load_span(&result, yaml, LOAD_AUTO, NULL);
+	assert_true(result.diags.count > 0);
+	const struct diag *diag = &result.diags.items[0];
+	assert_span(arena_spanf(&result.arena, "%u:%u", diag->line, diag->column), place);
+	assert_non_null(strstr(diag->message.ptr, message));
+	arena_done(&result.arena);
+}
+
+static void keys_that_only_json_knows(void **state)
+{
+	(void)state;
+	char key[1101];
+	struct text yaml;
+	memset(key, 'k', sizeof key - 1);
+	key[sizeof key - 1] = '\0';
+	text_init(&yaml, TEXT_NO_LIMIT);
+	text_addf(&yaml, "{\"a\": 1,\n  \"%s\": 2}", key);
+	check_message(text_span(&yaml), "2:3", "longer than 1024 characters");
+	text_reset(&yaml);
+	text_addf(&yaml, "a: 1\n%s: 2\n", key);
+	check_message(text_span(&yaml), "2:1", "longer than 1024 characters");
+	text_done(&yaml);
+	check_message(SPAN("{\"a\"\n: 1}"), "1:2", "in different lines");
+	check_message(SPAN("{\"a\": 1 : 2}"), "1:9", "without \",\"");
+	check_message(SPAN("a: 1\nb\nc: 2\n"), "2:1", "this line has no");
+}
+
 static void values_of_json_follow_each_other(void **state)
 {
 	(void)state;
@@ -416,6 +447,7 @@ int main(void)
 		cmocka_unit_test(positions_count_bytes),
 		cmocka_unit_test(reading_goes_on_behind_a_fault),
 		cmocka_unit_test(positions_behind_a_fault),
+		cmocka_unit_test(keys_that_only_json_knows),
 		cmocka_unit_test(values_of_json_follow_each_other),
 		cmocka_unit_test(document_ranges),
 		cmocka_unit_test(json_files),
