@@ -125,7 +125,16 @@ func spoil(r random, text string) string {
 }
 
 // stricter has what only we refuse, and why.
-var stricter = []struct{ code, message, reason string }{}
+var stricter = []struct {
+	code    string
+	message *regexp.Regexp
+	reason  string
+}{
+	{
+		"YamlSyntax", regexp.MustCompile(`control character here \(byte 0x7F\)`),
+		"YAML allows no DEL outside of escapes; the reference reads it",
+	},
+}
 
 // laxer has what only the reference refuses, and why we do not.
 var laxer = []struct {
@@ -142,12 +151,22 @@ var laxer = []struct {
 		"a stream without any document of a kind of ours is somebody else's file",
 	},
 	{
+		regexp.MustCompile(`^load: error decoding document .*\n? *line \d+: field apiVersion not found in type models`), hasVersion,
+		"a document with an apiVersion of its own is somebody else's (Cluster API has a Machine, too)",
+	},
+	{
 		regexp.MustCompile(`go-yaml load error|decode error: `), cannotBeReadBack,
 		"the reference's own encoder wrote text that cannot be read back; ours quotes it",
 	},
 }
 
 var oneOfOurs = regexp.MustCompile(`(?m)^["']?kind["']? *: *["']?(Cluster|ControlPlane|Workers|Machine)\b`)
+
+var versioned = regexp.MustCompile(`(?m)^["']?apiVersion["']? *:`)
+
+func hasVersion(text string) bool {
+	return versioned.MatchString(text)
+}
 
 func isNobodys(text string) bool {
 	return !oneOfOurs.MatchString(text)
@@ -193,7 +212,7 @@ func (t *task) judge(name, text string, err error, faults []finding, broken erro
 			reason := ""
 
 			for _, known := range stricter {
-				if f.Code == known.code && regexp.MustCompile(known.message).MatchString(f.Message) {
+				if f.Code == known.code && known.message.MatchString(f.Message) {
 					reason = known.reason
 				}
 			}
