@@ -66,13 +66,42 @@ static struct node read_number(struct spec_reader *reader, enum spec_kind kind, 
 	return value == 0 ? (struct node){0} : node_int(reader->arena, value);
 }
 
+static int base64_digit(char c)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *at = c == '\0' ? NULL : strchr(digits, c);
+	return at == NULL ? -1 : (int)(at - digits);
+}
+
+/* Text stands for bytes as base64. What is no base64 is the bytes themselves: so they are in memory. */
+static struct node from_base64(struct arena *arena, const struct node *node)
+{
+	char *bytes = arena_alloc(arena, (size_t)node->len + 4);
+	uint32_t bits = 0;
+	size_t len = 0, digits = 0, padding = 0;
+	for (uint32_t i = 0; i < node->len; i++) {
+		char c = node->text[i];
+		if (c == ' ' || c == '\n' || c == '\r' || c == '\t')
+			continue;
+		int digit = c == '=' ? 0 : base64_digit(c);
+		padding += c == '=';
+		if (digit < 0 || (padding > 0 && c != '=') || padding > 2)
+			return *node;
+		bits = bits << 6 | (uint32_t)digit;
+		if (++digits % 4 == 0)
+			for (int shift = 16; shift >= 0; shift -= 8)
+				bytes[len++] = (char)(bits >> shift & 0xff);
+	}
+	return digits % 4 == 0 && digits > padding ? node_string((struct span){bytes, len - padding}) : *node;
+}
+
 static struct node read_bytes(struct spec_reader *reader, const struct node *node, const struct field_path *path)
 {
 	int64_t value = 0;
 	if (node_is(node, NODE_STRING))
-		return node->len == 0 ? (struct node){0} : *node;
+		return node->len == 0 ? (struct node){0} : from_base64(reader->arena, node);
 	if (!node_is(node, NODE_SEQ)) {
-		wrong_type(reader, node, path, "a list of bytes, or !!binary");
+		wrong_type(reader, node, path, "a list of bytes, or base64");
 		return (struct node){0};
 	}
 	char *bytes = arena_alloc(reader->arena, (size_t)node->len + 1);
