@@ -51,7 +51,8 @@ const struct command cmd_agent = {
 	"read, an empty tree or a broken file never destroys anything: the last good state stays.\n"
 	"With --once it reconciles once and exits: 0 in sync, 3 something is held, 1 error.\n"
 	"SIGHUP or POST /reconcile read the sources again; SIGTERM stops within ten seconds.",
-	"  $ omniops agent --omni dir:/var/lib/omni --source 'git+https://git.example.com/fleet.git?ref=main&path=clusters'\n"
+	"  $ omniops agent --omni dir:/var/lib/omni \\\n"
+	"      --source 'git+https://git.example.com/fleet.git?ref=main&path=clusters'\n"
 	"  $ omniops agent --once --omni dir:/var/lib/omni --source dir:./clusters",
 	settings, 0, 0, run_agent,
 };

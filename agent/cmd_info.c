@@ -29,7 +29,8 @@ static int run_help(struct call *call)
 }
 
 const struct command cmd_help = {
-	"help", "[COMMAND|man]", "Show help for a command; man prints the manual page", NULL, NULL, no_settings, 0, 1, run_help,
+	"help", "[COMMAND|man]", "Show help for a command; man prints the manual page", NULL,
+	"  $ omniops help plan\n  $ omniops help man | man -l -", no_settings, 0, 1, run_help,
 };
 
 static int run_version(struct call *call)
@@ -42,7 +43,7 @@ static int run_version(struct call *call)
 }
 
 const struct command cmd_version = {
-	"version", "", "Print the version", NULL, NULL, no_settings, 0, 0, run_version,
+	"version", "", "Print the version", NULL, "  $ omniops version", no_settings, 0, 0, run_version,
 };
 
 static int run_completion(struct call *call)
@@ -59,7 +60,7 @@ static int run_completion(struct call *call)
 
 const struct command cmd_completion = {
 	"completion", "SHELL", "Print the completion script for bash, zsh or fish", NULL,
-	"  # for this shell\n  source <(omniops completion bash)", no_settings, 1, 1, run_completion,
+	"  $ omniops completion bash > ~/.local/share/bash-completion/completions/omniops", no_settings, 1, 1, run_completion,
 };
 
 static int run_crds(struct call *call)

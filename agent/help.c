@@ -11,7 +11,7 @@ static void wrap(struct text *out, const char *doc, size_t indent, size_t column
 {
 	struct span rest = span_of(doc), word;
 	bool is_first = true;
-	while (span_next(&rest, ' ', &word)) {
+	while (span_next(&rest, ' ', &word)) { /* bytes: at worst a little early */
 		if (!is_first && column + 1 + word.len > WIDTH) {
 			text_addc(out, '\n');
 			text_pad(out, ' ', indent);
@@ -27,10 +27,27 @@ static void wrap(struct text *out, const char *doc, size_t indent, size_t column
 	text_addc(out, '\n');
 }
 
+/* A line of the doc that ends a sentence ends a paragraph; the others flow. */
+static void paragraphs(struct text *out, const char *doc)
+{
+	struct text flow;
+	text_init(&flow, TEXT_NO_LIMIT);
+	struct span rest = span_of(doc), line;
+	while (span_next(&rest, '\n', &line)) {
+		text_adds(&flow, flow.len > 0 ? " " : "");
+		text_add(&flow, line);
+		if (!span_ends(line, ".") && rest.ptr != NULL)
+			continue;
+		wrap(out, flow.ptr, 0, 0);
+		text_reset(&flow);
+	}
+	text_done(&flow);
+}
+
 void help_overview(struct text *out)
 {
-	text_adds(out, "omniops turns Git into the state of Sidero Omni: it reads cluster declarations, shows what they would\n"
-		       "change, holds what is dangerous, applies the rest, and keeps Git and Omni in agreement.\n\n"
+	text_adds(out, "omniops turns Git into the state of Sidero Omni: it reads cluster declarations, shows what they\n"
+		       "would change, holds what is dangerous, applies the rest, and keeps Git and Omni in agreement.\n\n"
 		       "Usage: omniops COMMAND [flags] [arguments]\n\nCommands:\n");
 	for (size_t i = 0; command_at(i) != NULL; i++)
 		text_addf(out, "  %-11s %s\n", command_at(i)->name, command_at(i)->summary);
@@ -86,8 +103,10 @@ void help_command(struct text *out, const struct command *command)
 {
 	text_addf(out, "omniops %s: %s.\n\nUsage: omniops %s [flags]%s%s\n", command->name, command->summary,
 		  command->name, *command->words == '\0' ? "" : " ", command->words);
-	if (command->doc != NULL)
-		text_addf(out, "\n%s\n", command->doc);
+	if (command->doc != NULL) {
+		text_addc(out, '\n');
+		paragraphs(out, command->doc);
+	}
 	text_adds(out, "\nFlags:\n");
 	for (size_t i = 0; command->settings[i] != NULL; i++)
 		flag_lines(out, setting_find(command->settings[i]));

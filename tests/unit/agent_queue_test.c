@@ -1,0 +1,279 @@
+/* The queue: order, repetition while running, delays, limits of groups, fairness, stopping. Also run with ThreadSanitizer. */
+#include "tests/unit/test.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "agent/queue.h"
+#include "base/clock.h"
+
+enum { ITEMS = 64 };
+
+struct bench {
+	struct queue *queue;
+	struct queue_item items[ITEMS];
+	_Atomic int runs[ITEMS], running[ITEMS], overlaps, order_count;
+	int order[4 * ITEMS];
+	_Atomic int group_running[2], group_most[2];
+	enum queue_result (*work)(struct bench *bench, int index);
+};
+
+static enum queue_result run(void *ctx, struct queue_item *item)
+{
+	struct bench *bench = ctx;
+	int index = (int)(item - bench->items);
+	if (bench->running[index]++ > 0)
+		bench->overlaps++;
+	int now = ++bench->group_running[item->group];
+	int most = bench->group_most[item->group];
+	while (now > most && !atomic_compare_exchange_weak(&bench->group_most[item->group], &most, now))
+		;
+	int place = bench->order_count++;
+	if (place < 4 * ITEMS)
+		bench->order[place] = index;
+	enum queue_result result = bench->work != NULL ? bench->work(bench, index) : QUEUE_DONE;
+	bench->group_running[item->group]--;
+	bench->running[index]--;
+	bench->runs[index]++;
+	return result;
+}
+
+static struct bench *begin(unsigned workers, unsigned limit, enum queue_result (*work)(struct bench *, int))
+{
+	struct bench *bench = test_calloc(1, sizeof *bench);
+	bench->work = work;
+	bench->queue = queue_new(workers, limit, run, bench);
+	return bench;
+}
+
+static void wait_idle(struct bench *bench)
+{
+	int64_t deadline = clock_monotonic_ms() + 10000;
+	while (queue_busy(bench->queue) > 0) {
+		assert_true(clock_monotonic_ms() < deadline);
+		clock_sleep_ms(2);
+	}
+}
+
+static void end(struct bench *bench)
+{
+	assert_true(queue_free(bench->queue, clock_monotonic_ms() + 10000));
+	assert_int_equal(bench->overlaps, 0);
+	test_free(bench);
+}
+
+static enum queue_result slow(struct bench *bench, int index)
+{
+	(void)bench;
+	(void)index;
+	clock_sleep_ms(20);
+	return QUEUE_DONE;
+}
+
+static void first_come_first_served(void **state)
+{
+	(void)state;
+	struct bench *bench = begin(1, 1, slow);
+	for (int i = 0; i < 8; i++)
+		queue_add(bench->queue, &bench->items[i], 0);
+	wait_idle(bench);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(bench->order[i], i);
+	end(bench);
+}
+
+static void waits_at_most_once(void **state)
+{
+	(void)state;
+	struct bench *bench = begin(1, 1, slow);
+	queue_add(bench->queue, &bench->items[0], 0);
+	for (int i = 0; i < 100; i++)
+		queue_add(bench->queue, &bench->items[1], 0);
+	wait_idle(bench);
+	assert_int_equal(bench->runs[1], 1);
+	end(bench);
+}
+
+static void added_while_running_it_runs_again(void **state)
+{
+	(void)state;
+	struct bench *bench = begin(4, 4, slow);
+	queue_add(bench->queue, &bench->items[0], 0);
+	while (bench->running[0] == 0)
+		clock_sleep_ms(1);
+	for (int i = 0; i < 10; i++)
+		queue_add(bench->queue, &bench->items[0], 0);
+	wait_idle(bench);
+	assert_int_equal(bench->runs[0], 2);
+	end(bench);
+}
+
+static void a_delay_is_kept_and_can_be_shortened(void **state)
+{
+	(void)state;
+	struct bench *bench = begin(1, 1, NULL);
+	int64_t start = clock_monotonic_ms();
+	queue_add(bench->queue, &bench->items[0], 120);
+	wait_idle(bench);
+	assert_true(clock_monotonic_ms() - start >= 120);
+	queue_add(bench->queue, &bench->items[1], 60000);
+	queue_add(bench->queue, &bench->items[1], 0);
+	wait_idle(bench);
+	assert_int_equal(bench->runs[1], 1);
+	end(bench);
+}
+
+static enum queue_result fail_twice(struct bench *bench, int index)
+{
+	return bench->runs[index] < 2 ? QUEUE_RETRY : QUEUE_DONE;
+}
+
+static void a_failure_comes_back_later_and_later(void **state)
+{
+	(void)state;
+	struct bench *bench = begin(2, 2, fail_twice);
+	int64_t start = clock_monotonic_ms();
+	queue_add(bench->queue, &bench->items[0], 0);
+	wait_idle(bench);
+	int64_t took = clock_monotonic_ms() - start;
+	assert_int_equal(bench->runs[0], 3);
+	assert_true(took >= 400 + 800); /* 0.5 s and 1 s, at most a fifth less */
+	assert_int_equal(bench->items[0].failures, 0);
+	assert_int_equal((int)queue_metrics(bench->queue).retries, 2);
+	end(bench);
+}
+
+static enum queue_result makes_news_and_fails(struct bench *bench, int index)
+{
+	queue_add(bench->queue, &bench->items[index], 0); /* as an event that its own write caused */
+	return bench->runs[index] < 3 ? QUEUE_RETRY : QUEUE_DONE;
+}
+
+static void a_failure_that_makes_news_does_not_spin(void **state)
+{
+	(void)state;
+	struct bench *bench = begin(1, 1, makes_news_and_fails);
+	int64_t start = clock_monotonic_ms();
+	queue_add(bench->queue, &bench->items[0], 0);
+	while (bench->runs[0] < 3)
+		clock_sleep_ms(5);
+	assert_true(clock_monotonic_ms() - start >= 2 * 400);
+	queue_stop(bench->queue);
+	end(bench);
+}
+
+static enum queue_result wait_for_it(struct bench *bench, int index)
+{
+	return index == 0 && bench->runs[0] < 3 ? QUEUE_AGAIN : QUEUE_DONE;
+}
+
+static void one_that_waits_does_not_hold_up_others(void **state)
+{
+	(void)state;
+	struct bench *bench = begin(1, 1, wait_for_it);
+	queue_add(bench->queue, &bench->items[0], 0);
+	for (int i = 1; i < 20; i++)
+		queue_add(bench->queue, &bench->items[i], 0);
+	int64_t start = clock_monotonic_ms();
+	while (bench->runs[19] == 0)
+		clock_sleep_ms(1);
+	assert_true(clock_monotonic_ms() - start < 150);
+	wait_idle(bench);
+	assert_int_equal(bench->runs[0], 4);
+	end(bench);
+}
+
+static enum queue_result group_one_hangs(struct bench *bench, int index)
+{
+	if (bench->items[index].group == 1)
+		clock_sleep_ms(300);
+	return QUEUE_DONE;
+}
+
+static void a_slow_group_leaves_workers_to_the_others(void **state)
+{
+	(void)state;
+	struct bench *bench = begin(3, 2, group_one_hangs);
+	for (int i = 0; i < 8; i++) {
+		bench->items[i].group = 1;
+		queue_add(bench->queue, &bench->items[i], 0);
+	}
+	int64_t start = clock_monotonic_ms();
+	for (int i = 8; i < 40; i++)
+		queue_add(bench->queue, &bench->items[i], 0);
+	for (int i = 8; i < 40; i++)
+		while (bench->runs[i] == 0)
+			clock_sleep_ms(1);
+	assert_true(clock_monotonic_ms() - start < 250);
+	queue_stop(bench->queue);
+	assert_in_range(bench->group_most[1], 1, 2);
+	end(bench);
+}
+
+static void *add_many(void *ctx)
+{
+	struct bench *bench = ctx;
+	for (int i = 0; i < 2000; i++)
+		queue_add(bench->queue, &bench->items[i % ITEMS], i % 3);
+	return NULL;
+}
+
+static void many_threads_add_at_once(void **state)
+{
+	(void)state;
+	struct bench *bench = begin(4, 4, NULL);
+	pthread_t threads[3];
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, add_many, bench), 0);
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	wait_idle(bench);
+	for (int i = 0; i < ITEMS; i++)
+		assert_true(bench->runs[i] >= 1);
+	struct queue_metrics metrics = queue_metrics(bench->queue);
+	assert_int_equal((int)metrics.adds, 6000);
+	assert_int_equal((int)(metrics.depth + metrics.running), 0);
+	end(bench);
+}
+
+static enum queue_result hang(struct bench *bench, int index)
+{
+	(void)index;
+	while (bench->runs[1] == 0) /* the test lets it go */
+		clock_sleep_ms(5);
+	return QUEUE_DONE;
+}
+
+static void stopping_starts_nothing_new_and_tells_what_hangs(void **state)
+{
+	(void)state;
+	struct bench *bench = begin(1, 1, hang);
+	queue_add(bench->queue, &bench->items[0], 0);
+	while (bench->running[0] == 0)
+		clock_sleep_ms(1);
+	queue_add(bench->queue, &bench->items[2], 0);
+	int64_t start = clock_monotonic_ms();
+	assert_false(queue_free(bench->queue, start + 100));
+	assert_true(clock_monotonic_ms() - start < 1000);
+	bench->runs[1] = 1;
+	assert_true(queue_free(bench->queue, clock_monotonic_ms() + 10000));
+	assert_int_equal(bench->runs[2], 0);
+	test_free(bench);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(first_come_first_served),
+		cmocka_unit_test(waits_at_most_once),
+		cmocka_unit_test(added_while_running_it_runs_again),
+		cmocka_unit_test(a_delay_is_kept_and_can_be_shortened),
+		cmocka_unit_test(a_failure_comes_back_later_and_later),
+		cmocka_unit_test(a_failure_that_makes_news_does_not_spin),
+		cmocka_unit_test(one_that_waits_does_not_hold_up_others),
+		cmocka_unit_test(a_slow_group_leaves_workers_to_the_others),
+		cmocka_unit_test(many_threads_add_at_once),
+		cmocka_unit_test(stopping_starts_nothing_new_and_tells_what_hangs),
+	};
+	return RUN_TESTS(tests);
+}
