@@ -651,10 +651,10 @@ func (w *world) isDamaged(o operation) bool {
 
 	var content any
 
-	return readAll(contentOf(plain), &content) != nil || emptyFirstLine.MatchString(contentOf(plain))
+	return readAll(contentOf(plain), &content) != nil || damagedBlock.MatchString(contentOf(plain))
 }
 
-var emptyFirstLine = regexp.MustCompile(`\|[0-9]?[-+]?\n\n`)
+var damagedBlock = regexp.MustCompile(`\|[0-9]?[-+]?\n\n|\|[0-9]`)
 
 func (w *world) held(o operation) resource.Resource {
 	id := strings.TrimSuffix(strings.SplitN(o.what, "(", 2)[1], ")")
