@@ -90,7 +90,8 @@ static struct node normalised(const struct making *making, const struct document
 {
 	static const char *const first[] = {"apiVersion", "kind", "metadata", "status"};
 	struct arena *arena = making->arena;
-	const struct node *root = &document->root, *metadata = node_get(root, "metadata");
+	struct node whole = making->options->ask_before_delete ? objects_protect(arena, &document->root) : document->root;
+	const struct node *root = &whole, *metadata = node_get(root, "metadata");
 	struct span ns = document->class == DOCUMENT_KIND ? making->options->ns : SPAN("");
 	struct node object = node_map(arena, root->len + 1);
 	for (size_t i = 0; i < 2; i++)
@@ -102,7 +103,7 @@ static struct node normalised(const struct making *making, const struct document
 	for (uint32_t i = 0; i < root->len; i++)
 		if (!is_one_of(node_text(&root->pairs[i].key), first, COUNT_OF(first)))
 			node_put_span(&object, node_text(&root->pairs[i].key), root->pairs[i].value);
-	return making->options->ask_before_delete ? objects_protect(arena, &object) : object;
+	return object;
 }
 
 /* --- which objects ---------------------------------------------------------------------------------------------------- */

@@ -84,17 +84,20 @@ static bool is_name_char(char c)
 	return isalnum((unsigned char)c) || c == '_' || c == '-' || c == '.';
 }
 
-/* "TS_AUTHKEY=…", "grpc://host?jointoken=…", "password: …" */
+/* "TS_AUTHKEY=…", "grpc://host?jointoken=…", "password = …", "password: …" */
 static bool has_assignment(struct span value)
 {
 	for (size_t i = 1; i < value.len; i++) {
 		if (value.ptr[i] != '=' && value.ptr[i] != ':')
 			continue;
-		size_t begin = i;
+		size_t end = i;
+		while (end > 0 && value.ptr[i] == '=' && value.ptr[end - 1] == ' ')
+			end--;
+		size_t begin = end;
 		while (begin > 0 && is_name_char(value.ptr[begin - 1]))
 			begin--;
 		bool has_value = i + 1 < value.len && (value.ptr[i] == '=' || value.ptr[i + 1] == ' ');
-		if (has_value && begin < i && redact_is_secret_key((struct span){value.ptr + begin, i - begin}))
+		if (has_value && begin < end && redact_is_secret_key((struct span){value.ptr + begin, end - begin}))
 			return true;
 	}
 	return false;
