@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "render/redact.h"
+
 bool diag_format_parse(struct span name, enum diag_format *out)
 {
 	static const char *const names[] = {"text", "json", "sarif", "github"};
@@ -102,6 +104,24 @@ static struct span window(struct span line, size_t column, size_t *out_skipped)
 	return cut;
 }
 
+static void add_hidden(struct text *out, struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.ptr[i] == ' ' || s.ptr[i] == '\t')
+			text_addc(out, ' ');
+		else if ((s.ptr[i] & '\xC0') != '\x80')
+			text_addc(out, '*');
+}
+
+/* Where the value may be a secret, stars stand for it. */
+static void add_line(struct text *out, struct span shown, size_t visible)
+{
+	if (visible > shown.len)
+		visible = shown.len;
+	add_printable(out, (struct span){shown.ptr, visible});
+	add_hidden(out, (struct span){shown.ptr + visible, shown.len - visible});
+}
+
 static void add_source(struct text *out, const struct diag *diag, struct span line, bool colour)
 {
 	size_t skipped, before = diag->column > 0 ? diag->column - 1 : 0, columns = 0;
@@ -109,7 +129,8 @@ static void add_source(struct text *out, const struct diag *diag, struct span li
 		return;
 	struct span shown = window(line, before, &skipped);
 	text_adds(out, "    ");
-	add_printable(out, shown);
+	size_t from = redact_line_from(line, diag->path);
+	add_line(out, shown, from > skipped ? from - skipped : 0);
 	text_addc(out, '\n');
 	if (diag->column == 0)
 		return;

@@ -119,11 +119,17 @@ static bool is_our_group(struct span api_version)
 	return span_is(group, CRD_GROUP) || span_is(group, "omni.texas-hpc.org");
 }
 
+/* A kind of ours in a group that is nearly ours: overlooked, it would read as an order to remove something. */
+static bool is_mistyped_group(const struct node *root, struct span api_version)
+{
+	return kind_find(node_text_at(root, "kind")) != NULL && span_distance(span_before(api_version, '/'), SPAN(CRD_GROUP), NEAR) < NEAR;
+}
+
 static void read_versioned(struct reading *reading, const struct node *root, const struct node *version, unsigned depth)
 {
 	if (read_list(reading, root, depth))
 		return;
-	if (!is_our_group(node_text(version)))
+	if (!is_our_group(node_text(version)) && !is_mistyped_group(root, node_text(version)))
 		add_document(reading, root, DOCUMENT_OTHER);
 	else if (!span_is(node_text(version), GROUP_VERSION))
 		read_wrong_version(reading, root, version);

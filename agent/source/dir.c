@@ -21,6 +21,7 @@
 
 enum { LINK_TRIES = 50, PLAIN_TRIES = 10, PLAIN_PAUSE_MS = 100 };
 static const int64_t RACY_NS = INT64_C(2000000000); /* younger changes may hide behind the clock's grain */
+static const int64_t FRESH_NS = INT64_C(10000000000);
 
 enum dir_mode { DIR_PLAIN, DIR_LINK, DIR_KUBELET };
 
@@ -129,22 +130,34 @@ static bool list_once(struct dir_source *source, struct attempt *attempt, struct
 	return link_is_same(attempt) ? true : fail_set(fail, FAIL_CONFLICT, "moved on");
 }
 
+static int64_t wall_ns(void)
+{
+	return clock_wall_ms() * INT64_C(1000000);
+}
+
+/* Whoever writes a file in place empties it first: an empty document that is so new is most likely one half written. */
+static bool has_fresh_empty_document(const struct scan *scan)
+{
+	for (size_t i = 0; i < scan->count; i++)
+		if (scan->entries[i].is_document && scan->entries[i].size == 0 &&
+		    scan->entries[i].changed_ns > wall_ns() - FRESH_NS)
+			return true;
+	return false;
+}
+
 /* A `git pull` is under way, or the files changed while they were read. */
 static bool is_stable(struct dir_source *source, struct attempt *attempt)
 {
 	if (attempt->mode != DIR_PLAIN)
 		return link_is_same(attempt);
+	if (source->has_last && has_fresh_empty_document(&attempt->scan))
+		return false;
 	if (faccessat(attempt->root_fd, ".git/index.lock", F_OK, 0) == 0)
 		return false;
 	struct attempt again;
 	bool same = list_once(source, &again, NULL) && strcmp(again.signature, attempt->signature) == 0;
 	attempt_done(&again);
 	return same;
-}
-
-static int64_t wall_ns(void)
-{
-	return clock_wall_ms() * INT64_C(1000000);
 }
 
 /* Nothing was touched since the last poll, as far as times can tell. */
@@ -183,7 +196,7 @@ static bool read_state(struct dir_source *source, struct patience patience, stru
 		if (i >= (is_plain ? PLAIN_TRIES : LINK_TRIES))
 			return fail_set(fail, FAIL_UNAVAILABLE,
 					"%s keeps changing while it is read%s", source->base.config.place,
-					is_plain ? " (or .git/index.lock was left behind): publish through a link that is "
+					is_plain ? " (or .git/index.lock was left behind, or a file was just emptied): publish through a link that is "
 						   "replaced, as git-sync does"
 						 : "");
 		attempt_done(attempt);
