@@ -146,10 +146,25 @@ static void print_work(struct text *out, const struct agent_report *report)
 			add_label(out, "kind", w ? "write" : "read", false);
 			text_addf(out, "} %lu\n", (unsigned long)(w ? report->omnis[i].write_calls : report->omnis[i].read_calls));
 		}
+	family(out, "omni_agent_omni_watched", "gauge", "1 when every watch of an Omni lives.");
+	for (size_t i = 0; i < report->omni_count; i++) {
+		text_adds(out, "omni_agent_omni_watched");
+		add_label(out, "omni", report->omnis[i].url, true);
+		text_addf(out, "} %d\n", report->omnis[i].is_watched);
+	}
+	family(out, "omni_agent_omni_resources", "gauge", "Resources of an Omni that the agent knows.");
+	for (size_t i = 0; i < report->omni_count; i++) {
+		text_adds(out, "omni_agent_omni_resources");
+		add_label(out, "omni", report->omnis[i].url, true);
+		text_addf(out, "} %zu\n", report->omnis[i].resources);
+	}
 	plain(out, "omni_agent_renders_total", "counter", "Trees that were rendered.", (double)counters->renders);
 	plain(out, "omni_agent_render_failures_total", "counter", "Renderings that failed.", (double)counters->render_errors);
 	plain(out, "omni_agent_plans_total", "counter", "Plans that were made.", (double)counters->plans);
 	plain(out, "omni_agent_plans_held_total", "counter", "Plans that were held for approval.", (double)counters->held);
+	plain(out, "omni_agent_http_requests_total", "counter", "Requests to the listener of the agent.",
+	      (double)counters->http_requests);
+	plain(out, "omni_agent_applies_total", "counter", "Steps of plans that were carried out.", (double)counters->applies);
 	plain(out, "omni_agent_webhooks_total", "counter", "Genuine webhooks received.", (double)counters->webhook_hits);
 	plain(out, "omni_agent_apply_seconds_total", "counter", "Time spent applying plans.",
 	      (double)counters->apply_ms_total / 1000);

@@ -74,9 +74,21 @@ static void source_object(struct text *out, const struct source_state *source)
 	member(out, "firstError", source->first_error, &is_first);
 	member_time(out, "polledAt", source->polled_wall_ms, &is_first);
 	member_time(out, "changedAt", source->changed_wall_ms, &is_first);
-	text_addf(out, ", \"clusters\": %zu, \"documents\": %zu, \"errors\": %zu, \"warnings\": %zu, \"complete\": %s}",
-		  source->clusters, source->documents, source->errors, source->warnings,
+	text_addf(out, "%s\"clusters\": %zu, \"documents\": %zu, \"errors\": %zu, \"warnings\": %zu, \"complete\": %s}",
+		  is_first ? "" : ", ", source->clusters, source->documents, source->errors, source->warnings,
 		  source->is_loaded && !source->is_incomplete ? "true" : "false");
+}
+
+static void omni_object(struct text *out, const struct omni_report *omni)
+{
+	bool is_first = true;
+	text_addc(out, '{');
+	member(out, "url", omni->url, &is_first);
+	member(out, "connection", omni->connection, &is_first);
+	member(out, "error", omni->error, &is_first);
+	text_addf(out, "%s\"watched\": %s, \"resources\": %zu, \"readCalls\": %llu, \"writeCalls\": %llu}", is_first ? "" : ", ",
+		  omni->is_watched ? "true" : "false", omni->resources, (unsigned long long)omni->read_calls,
+		  (unsigned long long)omni->write_calls);
 }
 
 void report_json(struct text *out, const struct agent_report *report)
@@ -85,6 +97,11 @@ void report_json(struct text *out, const struct agent_report *report)
 	for (size_t i = 0; i < report->source_count; i++) {
 		text_adds(out, i == 0 ? "\n  " : ",\n  ");
 		source_object(out, &report->sources[i]);
+	}
+	text_adds(out, "\n], \"omnis\": [");
+	for (size_t i = 0; i < report->omni_count; i++) {
+		text_adds(out, i == 0 ? "\n  " : ",\n  ");
+		omni_object(out, &report->omnis[i]);
 	}
 	text_adds(out, "\n], \"clusters\": [");
 	for (size_t i = 0; i < report->unit_count; i++) {
