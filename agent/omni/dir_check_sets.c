@@ -29,18 +29,28 @@ static bool parse_version(struct check *check, const struct resource *cluster, c
 	return false;
 }
 
+/* Not below the minor version that the cluster began with, where that is recorded; else not below the present one. */
+static void check_downgrade(struct check *check, const struct semver *talos)
+{
+	const struct resource *status = check_find(check, OMNI_CLUSTER_STATUS, check->new->id);
+	struct span first = status == NULL ? (struct span){"", 0} : node_text_at(&status->spec, "initialtalosversion");
+	struct span floor_text = first.len > 0 ? first : node_text_at(&check->old->spec, "talosversion");
+	struct semver floor;
+	if (semver_parse(floor_text, &floor, NULL) &&
+	    (talos->major < floor.major || (talos->major == floor.major && talos->minor < floor.minor)))
+		refuse(check, "Talos cannot be taken back from %.*s to %.*s", SPAN_ARG(floor_text),
+		       SPAN_ARG(node_text_at(&check->new->spec, "talosversion")));
+}
+
 static void check_versions(struct check *check)
 {
-	struct semver talos, kubernetes, old_talos, old_kubernetes;
+	struct semver talos, kubernetes, old_kubernetes;
 	bool ok = parse_version(check, check->new, "talosversion", "Talos", &talos);
 	ok &= parse_version(check, check->new, "kubernetesversion", "Kubernetes", &kubernetes);
-	if (!ok || check->old == NULL || !semver_parse(node_text_at(&check->old->spec, "talosversion"), &old_talos, NULL) ||
-	    !semver_parse(node_text_at(&check->old->spec, "kubernetesversion"), &old_kubernetes, NULL))
+	if (!ok || check->old == NULL || !semver_parse(node_text_at(&check->old->spec, "kubernetesversion"), &old_kubernetes, NULL))
 		return;
-	if (talos.major < old_talos.major || (talos.major == old_talos.major && talos.minor < old_talos.minor))
-		refuse(check, "Talos cannot be taken back from %.*s to %.*s",
-		       SPAN_ARG(node_text_at(&check->old->spec, "talosversion")),
-		       SPAN_ARG(node_text_at(&check->new->spec, "talosversion")));
+	if (!span_eq(node_text_at(&check->old->spec, "talosversion"), node_text_at(&check->new->spec, "talosversion")))
+		check_downgrade(check, &talos);
 	if (kubernetes.major != old_kubernetes.major || kubernetes.minor < old_kubernetes.minor ||
 	    kubernetes.minor > old_kubernetes.minor + 1)
 		refuse(check, "Kubernetes goes up one minor version at a time, not from %.*s to %.*s",
@@ -155,9 +165,46 @@ static void check_mode(struct check *check)
 		       SPAN_ARG(check->new->id));
 }
 
+/* Relative, without parent directories and without empty parts. */
+static bool is_clean_path(struct span path)
+{
+	for (size_t begin = 0, i = 0; i <= path.len; i++) {
+		if (i < path.len && path.ptr[i] != '/')
+			continue;
+		struct span part = {path.ptr + begin, i - begin};
+		if (part.len == 0 || span_is(part, ".") || span_is(part, ".."))
+			return false;
+		begin = i + 1;
+	}
+	return true;
+}
+
+static bool is_uuid(struct span s)
+{
+	enum { LENGTH = 36 };
+	bool ok = s.len == LENGTH;
+	for (size_t i = 0; ok && i < s.len; i++)
+		ok = i == 8 || i == 13 || i == 18 || i == 23 ? s.ptr[i] == '-' : strchr("0123456789abcdefABCDEF", s.ptr[i]) != NULL;
+	return ok;
+}
+
+static void check_bootstrap_content(struct check *check, const struct node *bootstrap)
+{
+	enum { SNAPSHOT_MAX = 4096 };
+	struct span snapshot = node_text_at(bootstrap, "snapshot"), uuid = node_text_at(bootstrap, "clusteruuid");
+	if (snapshot.len > SNAPSHOT_MAX)
+		refuse(check, "the name of the snapshot to bootstrap from is longer than %d bytes", SNAPSHOT_MAX);
+	else if (!is_clean_path(snapshot))
+		refuse(check, "the snapshot to bootstrap from is a relative path without parent directories");
+	if (!is_uuid(uuid))
+		refuse(check, "\"%.*s\" is no UUID of a cluster", SPAN_ARG(uuid));
+}
+
 static void check_bootstrap(struct check *check)
 {
 	const struct node *new = node_get(&check->new->spec, "bootstrapspec");
+	if (check->old == NULL && new != NULL)
+		check_bootstrap_content(check, new);
 	if (new != NULL && has_role(check->new, OMNI_LABEL_WORKER))
 		refuse(check, "only the control plane can be bootstrapped from a backup");
 	if (check->old != NULL && new != NULL && !node_equal(new, node_get(&check->old->spec, "bootstrapspec")))
@@ -201,13 +248,30 @@ static void check_node_end(struct check *check)
 		refuse(check, "the machine %.*s cannot be removed: its cluster is locked", SPAN_ARG(check->old->id));
 }
 
+/* A machine that runs a newer Talos than its cluster would be downgraded by joining. */
+static void check_node_version(struct check *check, const struct resource *cluster)
+{
+	const struct resource *machine = check_find(check, OMNI_MACHINE_STATUS, check->new->id);
+	struct semver has, wanted;
+	if (machine == NULL || cluster == NULL || !semver_parse(node_text_at(&machine->spec, "talosversion"), &has, NULL) ||
+	    !semver_parse(node_text_at(&cluster->spec, "talosversion"), &wanted, NULL))
+		return;
+	if (has.major > wanted.major || (has.major == wanted.major && has.minor > wanted.minor))
+		refuse(check, "the machine %.*s runs Talos %.*s, which is newer than %.*s of its cluster", SPAN_ARG(check->new->id),
+		       SPAN_ARG(node_text_at(&machine->spec, "talosversion")),
+		       SPAN_ARG(node_text_at(&cluster->spec, "talosversion")));
+}
+
 void check_node(struct check *check)
 {
 	if (check->new == NULL) {
 		check_node_end(check);
 		return;
 	}
-	check_parent_cluster(check, check_relation(check, OMNI_LABEL_CLUSTER));
+	struct span cluster = check_relation(check, OMNI_LABEL_CLUSTER);
+	check_parent_cluster(check, cluster);
+	if (check->action == DIR_CREATE && cluster.len > 0)
+		check_node_version(check, check_find(check, OMNI_CLUSTER, cluster));
 	struct span name = check_relation(check, OMNI_LABEL_MACHINE_SET);
 	const struct resource *set = name.len == 0 ? NULL : check_find(check, OMNI_MACHINE_SET, name);
 	if (name.len > 0 && set == NULL)

@@ -2,12 +2,35 @@
 #include "agent/omni/dir_check.h"
 #include "base/clock.h"
 #include "render/load.h"
+#include "render/patch_check.h"
 #include "render/selector.h"
 
 static bool is_torn_down(struct check *check, const struct omni_type *type, struct span id)
 {
 	const struct resource *resource = id.len == 0 ? NULL : check_find(check, type, id);
 	return resource != NULL && resource->phase == RESOURCE_TEARING_DOWN;
+}
+
+static void refuse_all(struct check *check, const struct diag_list *diags)
+{
+	for (size_t i = 0; i < diags->count; i++)
+		if (diags->items[i].severity == DIAG_ERROR)
+			refuse(check, "%.*s: %.*s", SPAN_ARG(diags->items[i].path), SPAN_ARG(diags->items[i].message));
+}
+
+/* As Talos of the cluster's version would read it. */
+static void check_patch_content(struct check *check, const struct resource *cluster, struct span data)
+{
+	struct diag_list diags;
+	struct node content = node_string(data);
+	struct field_path spec = path_key(NULL, "spec"), path = path_key(&spec, "data");
+	diag_list_init(&diags, &check->arena);
+	struct diag_at at = {&diags, check->new->id, {0}};
+	struct patch_check patch = {.at = &at, .rules = OMNI_RULES_1_10};
+	if (cluster != NULL)
+		patch.talos_version = node_text_at(&cluster->spec, "talosversion");
+	if (!patch_check_inline(&patch, &content, &path))
+		refuse_all(check, &diags);
 }
 
 void check_patch(struct check *check)
@@ -23,6 +46,16 @@ void check_patch(struct check *check)
 		return;
 	if (span_trim(data).len == 0 || (load_one(&check->arena, data, LOAD_OMNI, &root, NULL) && !node_is_set(&root)))
 		refuse(check, "the configuration patch is empty");
+	else
+		check_patch_content(check, check_find(check, OMNI_CLUSTER, cluster), data);
+}
+
+/* "x" is short for "siderolabs/x". */
+static struct span extension_name(const struct node *item)
+{
+	struct span name = node_text(item);
+	const char *prefix = "siderolabs/";
+	return span_starts(name, prefix) ? (struct span){name.ptr + strlen(prefix), name.len - strlen(prefix)} : name;
 }
 
 void check_extensions(struct check *check)
@@ -41,7 +74,7 @@ void check_extensions(struct check *check)
 		refuse(check, "there are %zu extensions, more than %d", count, EXTENSIONS_MAX);
 	for (size_t i = 0; i < count && count <= EXTENSIONS_MAX; i++)
 		for (size_t j = 0; j < i; j++)
-			if (span_eq(node_text(&list->items[i]), node_text(&list->items[j])))
+			if (span_eq(extension_name(&list->items[i]), extension_name(&list->items[j])))
 				refuse(check, "the extension \"%.*s\" stands in the list twice",
 				       SPAN_ARG(node_text(&list->items[i])));
 }
@@ -75,6 +108,24 @@ void check_kernel_args(struct check *check)
 	check_args(check, node_get(&check->new->spec, "args"), "kernel arguments");
 }
 
+/* Broken YAML is refused in manifests and jobs, in manifests also what is no object with a kind. */
+static void check_documents(struct check *check, const char *key, bool wants_kind)
+{
+	struct load_limits limits = LOAD_LIMITS_DEFAULT;
+	struct load_document *documents = NULL;
+	struct diag_list diags;
+	size_t count = 0;
+	diag_list_init(&diags, &check->arena);
+	struct diag_at at = {&diags, check->new->id, {0}};
+	load_yaml(&check->arena, node_text_at(&check->new->spec, key), LOAD_KUBERNETES, &limits, &at, &documents, &count);
+	for (size_t i = 0; i < diags.count; i++)
+		if (diags.items[i].severity == DIAG_ERROR)
+			refuse(check, "%s, line %u: %.*s", key, diags.items[i].line, SPAN_ARG(diags.items[i].message));
+	for (size_t i = 0; wants_kind && diags.error_count == 0 && i < count; i++)
+		if (node_is_set(&documents[i].root) && node_text_at(&documents[i].root, "kind").len == 0)
+			refuse(check, "%s, line %u: a manifest is an object with a kind", key, documents[i].root.line);
+}
+
 void check_manifest(struct check *check)
 {
 	if (node_get(&check->new->spec, "mode") == NULL)
@@ -83,12 +134,13 @@ void check_manifest(struct check *check)
 		refuse(check, "the manifests need the label %s", OMNI_LABEL_CLUSTER);
 	if (labels_get(&check->new->labels, "omni.sidero.dev/system-manifest") != NULL)
 		refuse(check, "manifests of the system are made by Omni only");
+	check_documents(check, "data", true);
 }
 
-/* A DNS name: labels of lower-case letters, digits and dashes, joined by dots. */
+/* Behind "omni-healthcheck-" a DNS name: labels of lower-case letters, digits and dashes, joined by dots. */
 static bool is_dns_name(struct span s)
 {
-	char before = '.';
+	char before = '-';
 	for (size_t i = 0; i < s.len; i++) {
 		char c = s.ptr[i];
 		bool is_word = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -108,6 +160,8 @@ void check_health(struct check *check)
 	int64_t seconds = 0;
 	if (span_trim(node_text_at(&check->new->spec, "job")).len == 0)
 		refuse(check, "the health check has no job");
+	else
+		check_documents(check, "job", false);
 	if (!is_dns_name(check->new->id) || check->new->id.len + RUNNER_PREFIX > RUNNER_MAX)
 		refuse(check, "the ID \"%.*s\" cannot be part of the name of a job: lower case, digits and dashes are",
 		       SPAN_ARG(check->new->id));
