@@ -25,32 +25,54 @@ static size_t separator_of(struct span input, size_t begin)
 	return begin;
 }
 
-/* The stream without the ConfigMaps of an earlier run. */
-static void add_given(struct run *run)
+static void add_without_ours(struct text *out, const struct fleet *fleet, struct span input)
 {
-	const struct fleet *fleet = &run->fleet;
 	size_t at = 0;
 	for (size_t i = 0; i < fleet->document_count; i++) {
 		const struct document *document = fleet->documents[i];
 		if (!configmap_is_ours(&document->root) || document->begin < at)
 			continue;
-		size_t cut = separator_of(run->input, document->begin);
+		size_t cut = separator_of(input, document->begin);
 		if (cut > at)
-			text_add(&run->out, (struct span){run->input.ptr + at, cut - at});
+			text_add(out, (struct span){input.ptr + at, cut - at});
 		at = document->end;
 	}
-	text_add(&run->out, (struct span){run->input.ptr + at, run->input.len - at});
+	text_add(out, (struct span){input.ptr + at, input.len - at});
+}
+
+/* The stream without the ConfigMaps of an earlier run: they are made anew, and their bytes belong to no plain template. */
+static bool drop_ours(struct run *run, struct fail *fail)
+{
+	struct fleet fleet;
+	struct tree tree;
+	struct text text;
+	struct fleet_options options = FLEET_OPTIONS_DEFAULT;
+	if (!span_contains(run->input, ANNOTATION_RENDERER))
+		return true;
+	options.translate = options.render = options.offline_schema = false;
+	fleet_init(&fleet, run->arena, &options);
+	tree_init(&tree, run->arena);
+	tree_add_input(&tree, SPAN("<stdin>"), run->input);
+	if (!fleet_load(&fleet, &tree, fail))
+		return false;
+	text_init(&text, TEXT_NO_LIMIT);
+	add_without_ours(&text, &fleet, run->input);
+	run->input = arena_copy(run->arena, text_span(&text));
+	text_done(&text);
+	return true;
 }
 
 bool stream_answer(struct run *run, struct fail *fail)
 {
 	struct objects objects;
+	if (!drop_ours(run, fail))
+		return false;
 	tree_add_input(&run->tree, SPAN("<stdin>"), run->input);
 	if (!render_load(run, fail))
 		return false;
 	if (!render_objects(run, OBJECTS_ADDED, &objects))
 		return false;
-	add_given(run);
+	text_add(&run->out, run->input);
 	if (run->out.len > 0 && run->out.ptr[run->out.len - 1] != '\n')
 		text_addc(&run->out, '\n');
 	for (size_t i = 0; i < objects.count; i++) {
