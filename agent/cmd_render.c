@@ -1,4 +1,5 @@
 /* omniops render: templates, resources or ConfigMaps of every cluster. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,61 +30,102 @@ static void print_configmap(struct text *out, struct arena *arena, const struct 
 	configmap_print(out, arena, cluster, OMNIOPS_VERSION);
 }
 
-static const struct {
+static const struct form {
 	const char *name;
 	void (*print)(struct text *out, struct arena *arena, const struct cluster *cluster);
-	bool has_raws;
+	bool has_raws, has_hash, is_translated;
 } forms[] = {
-	{"template", print_template, false}, {"resources", print_resources, true}, {"configmap", print_configmap, false},
+	{"template", print_template, false, false, false},
+	{"resources", print_resources, true, false, true},
+	{"configmap", print_configmap, false, true, false},
 };
 
-static bool write_file(struct call *call, const struct cluster *cluster, struct text *text, struct fail *fail)
+struct rendering {
+	struct call *call;
+	const struct form *form;
+	struct text out;
+	bool is_begun; /* something is printed: a separator is due */
+};
+
+static bool flush(struct text *out, struct fail *fail)
 {
-	struct span path = arena_spanf(call->arena, "%s/%.*s.yaml", call->settings.out_dir, SPAN_ARG(cluster->name));
-	return files_write(path.ptr, text_span(text), 0644, fail);
+	if (fwrite(out->ptr, 1, out->len, stdout) != out->len)
+		return fail_errno(fail, errno, "writing to standard output");
+	text_reset(out);
+	return true;
 }
 
-static void print_raws(struct text *out, const struct fleet *fleet)
+static void separate(struct rendering *rendering)
+{
+	if (rendering->is_begun)
+		text_adds(&rendering->out, "---\n");
+	rendering->is_begun = true;
+}
+
+static bool print_cluster(void *ctx, const struct cluster *cluster, struct fail *fail)
+{
+	enum { ENOUGH = 1 << 16 };
+	struct rendering *rendering = ctx;
+	struct text *out = &rendering->out;
+	struct call *call = rendering->call;
+	const char *directory = call->settings.out_dir;
+	if (directory == NULL)
+		separate(rendering);
+	rendering->form->print(out, call->arena, cluster);
+	if (directory == NULL)
+		return out->len < ENOUGH || flush(out, fail);
+	struct span path = arena_spanf(call->arena, "%s/%.*s.yaml", directory, SPAN_ARG(cluster->name));
+	bool ok = files_write(path.ptr, text_span(out), 0644, fail);
+	text_reset(out);
+	return ok;
+}
+
+static void print_raws(struct rendering *rendering, const struct fleet *fleet)
 {
 	for (size_t i = 0; i < fleet->raw_count; i++) {
-		if (out->len > 0)
-			text_adds(out, "---\n");
-		resource_print(out, fleet->raws[i]->resource, false);
+		separate(rendering);
+		resource_print(&rendering->out, fleet->raws[i]->resource, false);
 	}
+}
+
+static const struct form *find_form(const char *name)
+{
+	for (size_t i = 0; i < COUNT_OF(forms); i++)
+		if (strcmp(forms[i].name, name) == 0)
+			return &forms[i];
+	return NULL;
+}
+
+static bool print_all(struct rendering *rendering, struct fleet *fleet, struct fail *fail)
+{
+	const char *out_dir = rendering->call->settings.out_dir;
+	if (out_dir != NULL && !files_make_dirs(out_dir, 0755, fail))
+		return false;
+	if (rendering->form->has_raws && out_dir == NULL)
+		print_raws(rendering, fleet);
+	return fleet_each(fleet, print_cluster, rendering, fail);
 }
 
 static int run_render(struct call *call)
 {
 	const char *output = call->settings.output == NULL ? "template" : call->settings.output;
-	size_t form = 0;
-	while (form < COUNT_OF(forms) && strcmp(forms[form].name, output) != 0)
-		form++;
-	if (form == COUNT_OF(forms))
+	const struct form *form = find_form(output);
+	if (form == NULL)
 		return command_usage_error(call->command, "render prints template, resources or configmap, not \"%s\"", output);
+	struct fleet_options options = FLEET_OPTIONS_DEFAULT;
+	options.render = options.stream = !form->is_translated;
+	options.translate = options.drop_template_docs = form->is_translated;
+	options.no_hash = !form->has_hash;
 	struct input input;
 	struct fail fail;
-	if (!input_read_good(call, &input))
+	if (!input_read_good_with(call, &options, &input))
 		return EXIT_ERROR;
-	const char *out_dir = call->settings.out_dir;
-	if (out_dir != NULL && !files_make_dirs(out_dir, 0755, &fail))
-		return command_error(&fail);
-	struct text out;
-	text_init(&out, TEXT_NO_LIMIT);
-	if (forms[form].has_raws && out_dir == NULL)
-		print_raws(&out, &input.fleet);
-	for (size_t i = 0; i < input.fleet.cluster_count; i++) {
-		if (out.len > 0)
-			text_adds(&out, "---\n");
-		forms[form].print(&out, call->arena, input.fleet.clusters[i]);
-		if (out_dir == NULL)
-			continue;
-		if (!write_file(call, input.fleet.clusters[i], &out, &fail)) {
-			text_done(&out);
-			return command_error(&fail);
-		}
-		text_reset(&out);
-	}
-	return command_print(&out, EXIT_OK);
+	struct rendering rendering = {.call = call, .form = form};
+	text_init(&rendering.out, TEXT_NO_LIMIT);
+	if (print_all(&rendering, &input.fleet, &fail))
+		return command_print(&rendering.out, EXIT_OK);
+	text_done(&rendering.out);
+	return command_error(&fail);
 }
 
 static const char *const settings[] = {"output", "out", "rules", "no-schema", "root", "color", "help", NULL};

@@ -11,10 +11,10 @@ bool input_rules(const struct settings *settings, enum omni_rules *out)
 	return true;
 }
 
-bool input_read(struct call *call, struct input *out, struct fail *fail)
+bool input_read_with(struct call *call, const struct fleet_options *wanted, struct input *out, struct fail *fail)
 {
 	static const char *const here[] = {"."};
-	struct fleet_options options = FLEET_OPTIONS_DEFAULT;
+	struct fleet_options options = *wanted;
 	input_rules(&call->settings, &options.rules);
 	options.offline_schema = !call->settings.no_schema;
 	fleet_init(&out->fleet, call->arena, &options);
@@ -23,6 +23,11 @@ bool input_read(struct call *call, struct input *out, struct fail *fail)
 	return tree_from_paths(&out->tree, call->settings.root, is_default ? here : (const char *const *)call->words,
 			       is_default ? 1 : call->word_count, &out->fleet.diags, fail) &&
 	       fleet_load(&out->fleet, &out->tree, fail);
+}
+
+bool input_read(struct call *call, struct input *out, struct fail *fail)
+{
+	return input_read_with(call, &FLEET_OPTIONS_DEFAULT, out, fail);
 }
 
 static bool read_file(void *ctx, struct span file, struct span *out_bytes)
@@ -59,8 +64,13 @@ void input_print_diags(struct input *input, bool with_notes)
 
 bool input_read_good(struct call *call, struct input *out)
 {
+	return input_read_good_with(call, &FLEET_OPTIONS_DEFAULT, out);
+}
+
+bool input_read_good_with(struct call *call, const struct fleet_options *options, struct input *out)
+{
 	struct fail fail;
-	if (!input_read(call, out, &fail)) {
+	if (!input_read_with(call, options, out, &fail)) {
 		input_print_diags(out, false);
 		command_error(&fail);
 		return false;

@@ -12,12 +12,15 @@ struct input {
 
 /* Reads call->words ("." when there are none). Diagnostics stay in out->fleet.diags. */
 bool input_read(struct call *call, struct input *out, struct fail *fail);
+/* The same with other options than the usual; the rules and the schema are as the call says. */
+bool input_read_with(struct call *call, const struct fleet_options *options, struct input *out, struct fail *fail);
 
 /* Diagnostics as text on standard error with the lines that they are about, and a line that counts them. */
 void input_print_diags(struct input *input, bool with_notes);
 
 /* input_read; prints everything that is wrong; false when there are errors. */
 bool input_read_good(struct call *call, struct input *out);
+bool input_read_good_with(struct call *call, const struct fleet_options *options, struct input *out);
 
 /* For diag_print: the bytes of the files of a tree. */
 struct diag_source input_source(struct tree *tree);

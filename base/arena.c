@@ -44,6 +44,24 @@ void arena_reset(struct arena *arena)
 	arena_done(arena);
 }
 
+void arena_rewind(struct arena *arena)
+{
+	struct arena_block *kept = arena->blocks;
+#ifdef __SANITIZE_ADDRESS__ /* which shall see who still uses what is gone */
+	kept = NULL;
+#endif
+	if (kept == NULL || kept->size > LARGEST_BLOCK) {
+		arena_done(arena);
+		return;
+	}
+	struct arena rest = *arena;
+	rest.blocks = kept->next;
+	arena_done(&rest);
+	kept->next = NULL;
+	*arena = (struct arena){.blocks = kept, .at = kept->bytes, .end = kept->bytes + kept->size,
+				.limit_bytes = arena->limit_bytes};
+}
+
 /* An arena that has grown past some blocks goes on in huge pages: fresh memory costs a fault for every page. */
 static struct arena_block *huge_block(size_t *size)
 {

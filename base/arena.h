@@ -23,6 +23,7 @@ struct arena {
 void arena_init(struct arena *arena, size_t limit_bytes);
 void arena_done(struct arena *arena);  /* runs the defers, frees; safe on zeroed memory */
 void arena_reset(struct arena *arena); /* as done, ready for use again */
+void arena_rewind(struct arena *arena); /* as reset, but keeps a block of memory: for many small uses in a row */
 
 /* Zeroed memory. arena_alloc aborts beyond the limit: for our own data. arena_try_alloc returns NULL: for sizes that
  * the user's input decides. The limit is looked at when a new block is needed, so up to one block (1 MiB) more may be

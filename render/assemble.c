@@ -66,19 +66,19 @@ static bool index_object(struct build *build, struct document *document)
 
 static struct unit *new_unit(struct build *build, const struct document *head, bool is_template)
 {
-	struct unit *unit = ARENA_NEW(&build->joins, struct unit);
+	struct unit *unit = ARENA_NEW(&build->unit_arena, struct unit);
 	unit->last = &unit->first;
 	unit->cluster = ARENA_NEW(build->arena, struct cluster);
 	unit->cluster->is_template = is_template;
 	unit->cluster->ns = is_template ? SPAN("") : head->ns;
-	ARENA_PUSH(&build->joins, build->order, build->order_count, build->order_cap) = unit;
+	ARENA_PUSH(&build->unit_arena, build->order, build->order_count, build->order_cap) = unit;
 	return unit;
 }
 
 static void add_part(struct build *build, struct unit *unit, const struct document *document, int rank,
 		     const struct node *name_node)
 {
-	struct part *part = ARENA_NEW(&build->joins, struct part);
+	struct part *part = ARENA_NEW(&build->unit_arena, struct part);
 	*part = (struct part){.document = document, .rank = rank, .name_node = name_node};
 	*unit->last = part;
 	unit->last = &part->next;
@@ -260,7 +260,7 @@ void assemble_finish(struct build *build, struct unit *unit)
 		unit->parts[count++] = *part;
 	if (!cluster->is_template)
 		qsort(unit->parts, unit->part_count, sizeof *unit->parts, compare_parts);
-	cluster->documents = ARENA_ARRAY(build->arena, const struct document *, unit->part_count);
+	cluster->documents = ARENA_ARRAY(build->results, const struct document *, unit->part_count);
 	cluster->document_count = cluster->document_cap = unit->part_count;
 	for (size_t i = 0; i < unit->part_count; i++)
 		cluster->documents[i] = unit->parts[i].document;

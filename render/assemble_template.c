@@ -170,7 +170,7 @@ static struct node convert_document(struct arena *arena, const struct part *part
 void assemble_template(struct build *build, struct unit *unit)
 {
 	struct cluster *cluster = unit->cluster;
-	struct arena *arena = build->fleet->options.drop_template_docs ? &build->temporary : build->arena;
+	struct arena *arena = build->fleet->options.drop_template_docs ? &build->temporary : build->results;
 	cluster->template_docs = ARENA_ARRAY(arena, struct node, unit->part_count);
 	for (size_t i = 0; i < unit->part_count; i++) {
 		const struct part *part = &unit->parts[i];

@@ -15,7 +15,8 @@ void cluster_render(struct build *build, struct cluster *cluster)
 				text_adds(out, "---\n");
 			emit_template_document(out, &cluster->template_docs[i]);
 		}
-		cluster->template_text = arena_copy(build->arena, text_span(out));
+		cluster->template_text = arena_copy(build->results, text_span(out));
 	}
-	digest_hex(cluster->template_text, cluster->template_hash);
+	if (!build->fleet->options.no_hash)
+		digest_hex(cluster->template_text, cluster->template_hash);
 }

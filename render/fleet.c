@@ -16,7 +16,9 @@ static void open_build(struct build *build, struct fleet *fleet, struct tree *tr
 {
 	*build = (struct build){.fleet = fleet, .arena = fleet->arena, .tree = tree};
 	arena_init(&build->joins, ARENA_NO_LIMIT);
+	arena_init(&build->unit_arena, ARENA_NO_LIMIT);
 	arena_init(&build->temporary, ARENA_NO_LIMIT);
+	build->results = fleet->options.stream ? &build->temporary : build->arena;
 	text_init(&build->scratch, TEXT_NO_LIMIT);
 	struct map *maps[] = {&build->objects,	      &build->units, &build->units_by_ns, &build->connections,
 			      &build->connection_ns,  &build->names, &build->machines,	  &build->ids,
@@ -25,11 +27,22 @@ static void open_build(struct build *build, struct fleet *fleet, struct tree *tr
 		map_init(maps[i], &build->joins);
 }
 
-static void close_build(struct build *build)
+static void close_build(void *ptr)
 {
+	struct build *build = ptr;
 	arena_done(&build->joins);
+	arena_done(&build->unit_arena);
 	arena_done(&build->temporary);
 	text_done(&build->scratch);
+}
+
+/* What a stream keeps in the temporary arena. */
+static void forget(struct cluster *cluster)
+{
+	cluster->documents = NULL;
+	cluster->document_count = cluster->document_cap = 0;
+	cluster->template_docs = NULL;
+	cluster->template_text = (struct span){0};
 }
 
 /* Render and check one cluster; translate it when nothing is wrong. */
@@ -40,11 +53,11 @@ static void finish_unit(struct build *build, struct unit *unit)
 	struct template template;
 	if (cluster->is_template && map_get(&build->broken, unit->first->document->file) != NULL)
 		cluster->has_errors = true; /* the part that is missing may be a set of machines */
-	arena_reset(&build->temporary);
+	arena_rewind(&build->temporary);
 	assemble_finish(build, unit);
 	template_open(build, unit, &template);
 	bool is_whole = cluster->head != NULL && cluster->name.len > 0;
-	if (options->render && is_whole && !cluster->has_errors)
+	if (options->render && !options->stream && is_whole && !cluster->has_errors)
 		cluster_render(build, cluster); /* before the rules: they do not change the bytes */
 	size_t before = build->fleet->diags.error_count;
 	template_check(&template);
@@ -52,8 +65,15 @@ static void finish_unit(struct build *build, struct unit *unit)
 		cluster->has_errors = true;
 	if (options->translate && is_whole && !cluster->has_errors)
 		template_translate(&template);
-	if (options->drop_template_docs)
+	if (options->drop_template_docs || options->stream)
 		cluster->template_docs = NULL; /* in the temporary arena */
+	if (options->stream)
+		forget(cluster);
+}
+
+static bool is_kept(const struct cluster *cluster)
+{
+	return cluster->head != NULL && cluster->name.len > 0;
 }
 
 /* A cluster without a name is none that could be acted on, but something was meant by it. */
@@ -63,7 +83,7 @@ static void keep_cluster(struct build *build, struct unit *unit)
 	struct cluster *cluster = unit->cluster;
 	if (cluster->has_errors)
 		cluster->resources = (struct resource_list){0};
-	if (cluster->head == NULL || cluster->name.len == 0) {
+	if (!is_kept(cluster)) {
 		build_mark_incomplete(build, unit->first->document->file);
 		return;
 	}
@@ -113,25 +133,75 @@ static void sort_all(void *items, size_t count, int (*compare)(const void *, con
 		qsort(items, count, sizeof(void *), compare);
 }
 
+static int compare_units(const void *a, const void *b)
+{
+	const struct unit *x = *(struct unit *const *)a, *y = *(struct unit *const *)b;
+	return compare_clusters(&x->cluster, &y->cluster);
+}
+
+/* The units of fleet->clusters, in the same order; the rest of the build is not needed any more. */
+static void keep_units(struct build *build)
+{
+	size_t count = 0;
+	build->sorted = ARENA_ARRAY(&build->unit_arena, struct unit *, build->order_count);
+	for (size_t i = 0; i < build->order_count; i++)
+		if (is_kept(build->order[i]->cluster))
+			build->sorted[count++] = build->order[i];
+	sort_all(build->sorted, count, compare_units);
+	arena_reset(&build->joins);
+	build->fleet->build = build;
+}
+
+static void finish(struct build *build)
+{
+	struct fleet *fleet = build->fleet;
+	for (size_t i = 0; i < build->order_count; i++)
+		finish_unit(build, build->order[i]);
+	for (size_t i = 0; i < build->order_count; i++)
+		keep_cluster(build, build->order[i]);
+	sort_all(fleet->clusters, fleet->cluster_count, compare_clusters);
+	sort_all(fleet->raws, fleet->raw_count, compare_raws);
+	sort_all(fleet->connections, fleet->connection_count, compare_connections);
+}
+
 bool fleet_load(struct fleet *fleet, struct tree *tree, struct fail *fail)
 {
-	struct build build;
-	open_build(&build, fleet, tree);
-	bool ok = fleet_read(&build, fail);
+	struct build here, *build = fleet->options.stream ? ARENA_NEW(fleet->arena, struct build) : &here;
+	open_build(build, fleet, tree);
+	bool ok = fleet_read(build, fail);
 	if (ok) {
-		raw_collect(&build);
-		assemble(&build);
-		assemble_cross_check(&build);
-		for (size_t i = 0; i < build.order_count; i++)
-			finish_unit(&build, build.order[i]);
-		for (size_t i = 0; i < build.order_count; i++)
-			keep_cluster(&build, build.order[i]);
-		sort_all(fleet->clusters, fleet->cluster_count, compare_clusters);
-		sort_all(fleet->raws, fleet->raw_count, compare_raws);
-		sort_all(fleet->connections, fleet->connection_count, compare_connections);
+		raw_collect(build);
+		assemble(build);
+		assemble_cross_check(build);
+		finish(build);
 	}
 	diag_sort(&fleet->diags);
-	close_build(&build);
+	if (fleet->options.stream) {
+		keep_units(build);
+		arena_defer(fleet->arena, close_build, build);
+	} else {
+		close_build(build);
+	}
+	return ok;
+}
+
+bool fleet_each(struct fleet *fleet, bool (*visit)(void *ctx, const struct cluster *cluster, struct fail *fail), void *ctx,
+		struct fail *fail)
+{
+	struct build *build = fleet->build;
+	bool ok = true;
+	for (size_t i = 0; ok && i < fleet->cluster_count; i++) {
+		struct cluster *cluster = fleet->clusters[i];
+		if (build != NULL) {
+			arena_rewind(&build->temporary);
+			assemble_finish(build, build->sorted[i]);
+			if (fleet->options.render && !cluster->has_errors)
+				cluster_render(build, cluster);
+		}
+		ok = visit(ctx, cluster, fail);
+		if (build != NULL)
+			forget(cluster);
+	}
 	return ok;
 }
 

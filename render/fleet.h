@@ -33,10 +33,13 @@ struct fleet_options {
 	bool translate, render;	      /* what to compute for every cluster; both on by default */
 	struct load_limits load_limits;
 	bool drop_template_docs;      /* cluster->template_docs is not needed: saves a third of the memory */
+	bool stream;		      /* of a cluster only its facts are kept; what it comes to is there in fleet_each */
+	bool no_hash;		      /* template_hash is not needed */
 	struct span default_ns;	      /* of custom resources that declare none; empty: none */
 };
 
-#define FLEET_OPTIONS_DEFAULT ((struct fleet_options){OMNI_RULES_1_10, true, true, true, LOAD_LIMITS_DEFAULT, false, {0}})
+#define FLEET_OPTIONS_DEFAULT                                                                                          \
+	((struct fleet_options){OMNI_RULES_1_10, true, true, true, LOAD_LIMITS_DEFAULT, false, false, false, {0}})
 
 enum document_class {
 	DOCUMENT_KIND,	   /* one of our custom resources; `kind` is set */
@@ -110,6 +113,7 @@ struct fleet {
 	size_t raw_count, raw_cap;
 	struct connection **connections; /* sorted by ns, name */
 	size_t connection_count, connection_cap;
+	struct build *build; /* with options.stream: for fleet_each */
 };
 
 /* Reads and checks the whole tree. Faults are in fleet->diags (sorted); false only for what ends the run (limits of
@@ -117,6 +121,12 @@ struct fleet {
  * fleet_init, tree_from_paths(…, &fleet->diags, …), fleet_load. */
 void fleet_init(struct fleet *fleet, struct arena *arena, const struct fleet_options *options);
 bool fleet_load(struct fleet *fleet, struct tree *tree, struct fail *fail);
+
+/* Every cluster in the order of fleet->clusters, until `visit` returns false. With options.stream, which goes without
+ * options.translate, template_docs, template_text and template_hash are made here, for one cluster at a time: they are
+ * gone when `visit` returns. */
+bool fleet_each(struct fleet *fleet, bool (*visit)(void *ctx, const struct cluster *cluster, struct fail *fail), void *ctx,
+		struct fail *fail);
 
 const struct cluster *fleet_find(const struct fleet *fleet, struct span cluster_name); /* NULL: none */
 

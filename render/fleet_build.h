@@ -25,11 +25,14 @@ struct build {
 	struct map files;	      /* clean path → struct tree_content */
 	struct map disks;	      /* install disk → the patch for it */
 	struct map patches_done;      /* "file\ntalos version" → whether the patch file is good */
-	struct arena joins;	      /* of the maps and units; goes when the fleet is there */
+	struct arena joins;	      /* of the maps; goes when the fleet is there */
+	struct arena unit_arena; /* of the units; goes with them, or with the fleet of a stream */
 	struct span item_paths[2][16]; /* "patches[3]", "spec.patches[3]": written once */
 	struct arena temporary;	      /* of one cluster at a time */
+	struct arena *results;	      /* what a cluster comes to: the fleet's arena, or the temporary one of a stream */
 	struct unit **order;	      /* as found */
 	size_t order_count, order_cap;
+	struct unit **sorted;	      /* those of fleet->clusters, for fleet_each */
 };
 
 /* One cluster while its parts are collected. */

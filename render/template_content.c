@@ -23,7 +23,7 @@ struct span template_written(struct build *build, const struct node *node)
 		emit_document(out, node, EMIT_CONTENT, true);
 	else
 		write_documents(out, node);
-	return arena_copy(build->arena, text_span(out));
+	return arena_copy(build->results, text_span(out));
 }
 
 static bool check_list(const struct template_doc *doc, const struct node *list, const struct field_path *path)
@@ -63,8 +63,12 @@ static bool read_inline(struct template *template, const struct template_doc *do
 		return false;
 	}
 	}
-	struct node *meaning = ARENA_NEW(template->build->arena, struct node);
+	if (!template->build->fleet->options.translate)
+		return true;
+	struct node *meaning = ARENA_NEW(template->build->results, struct node);
 	*meaning = *node;
+	if (node->kind == NODE_SEQ && node->len > 0) /* made by assemble_template.c, perhaps in the temporary arena */
+		meaning->items = arena_dup(template->build->results, node->items, node->len * sizeof *node->items);
 	item->meaning = meaning;
 	item->text = template_written(template->build, node);
 	return true;
