@@ -57,6 +57,7 @@ static void report_take(struct agent *agent, struct agent_report *report)
 {
 	*report = (struct agent_report){.counters = &agent->counters, .is_ready = true};
 	report->started_wall_ms = clock_wall_ms() - (clock_monotonic_ms() - agent->started_ms);
+	report->now_wall_ms = clock_wall_ms();
 	struct queue_metrics queue = queue_metrics(agent->queue);
 	report->queue_depth = queue.depth;
 	report->queue_running = queue.running;

@@ -1,17 +1,27 @@
 /* The status page: one self-contained page of HTML that reads well in a browser and in a text browser. */
+#include <stdio.h>
+#include <string.h>
+
 #include "agent/report/state.h"
 #include "base/cleanup.h"
 #include "base/timestamp.h"
 
 static const char style[] =
-	"body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:76rem;padding:0 1rem;color:#1b1f24;background:#fff}"
-	"h1{font-size:1.4rem;margin:0}h2{font-size:1.05rem;margin:2rem 0 .5rem}p{margin:.2rem 0 1rem;color:#57606a}"
-	"table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.45rem .7rem;border-bottom:1px solid #d8dee4}"
-	"th{font-size:.8rem;color:#57606a;font-weight:600}code{font:13px ui-monospace,monospace}"
-	".s{display:inline-block;padding:0 .55rem;border-radius:1rem;font-size:.82rem;font-weight:600;white-space:nowrap}"
-	".good{background:#dafbe1;color:#116329}.busy{background:#ddf4ff;color:#0550ae}.wait{background:#fff8c5;color:#7d4e00}"
-	".bad{background:#ffebe9;color:#a40e26}.idle{background:#eaeef2;color:#424a53}"
-	"@media(prefers-color-scheme:dark){body{background:#0d1117;color:#e6edf3}th,p{color:#9198a1}th,td{border-color:#30363d}"
+	":root{--ink:#1b1f24;--soft:#59636e;--line:#d8dee4;--paper:#fff;--card:#f6f8fa;--link:#0550ae;"
+	"color-scheme:light dark}"
+	"body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:80rem;padding:0 1.2rem;color:var(--ink);background:var(--paper)}"
+	"header{display:flex;flex-wrap:wrap;align-items:baseline;gap:.2rem 1rem}h1{font-size:1.5rem;margin:0;letter-spacing:-.01em}"
+	"h2{font-size:1.05rem;margin:2.2rem 0 .6rem}p,footer{margin:.2rem 0;color:var(--soft)}a{color:var(--link)}"
+	".tiles{display:flex;flex-wrap:wrap;gap:.6rem;margin:1.2rem 0 0;padding:0;list-style:none}"
+	".tiles li{min-width:6.2rem;padding:.5rem .9rem;border-radius:.6rem}.tiles b{display:block;font-size:1.6rem;line-height:1.2}"
+	".wide{overflow-x:auto;border:1px solid var(--line);border-radius:.6rem}table{border-collapse:collapse;width:100%}"
+	"th,td{text-align:left;vertical-align:top;padding:.5rem .8rem;border-top:1px solid var(--line)}thead th{border:0;background:var(--card);"
+	"font-size:.8rem;color:var(--soft);font-weight:600;white-space:nowrap}td.m{min-width:20rem;overflow-wrap:anywhere}td.n{white-space:nowrap}"
+	"td:first-child{font-weight:600}code{font:13px ui-monospace,monospace;white-space:nowrap}td.e{color:var(--soft);text-align:center}"
+	"small{color:var(--soft);font-weight:400}.s{display:inline-block;padding:0 .6rem;border-radius:1rem;font-size:.82rem;font-weight:600;white-space:nowrap}"
+	".good{background:#dafbe1;color:#116329}.busy{background:#ddf4ff;color:#0550ae}.wait{background:#fff3c4;color:#7a4d00}"
+	".bad{background:#ffebe9;color:#a40e26}.idle{background:#eaeef2;color:#424a53}footer{margin-top:2.2rem}"
+	"@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9198a1;--line:#30363d;--paper:#0d1117;--card:#151b23;--link:#6cb6ff}"
 	".good{background:#12361f;color:#7ee2a0}.busy{background:#10304f;color:#8cc8ff}.wait{background:#3b2f08;color:#f0d264}"
 	".bad{background:#4a1418;color:#ffa198}.idle{background:#262c36;color:#b7bfc8}}";
 
@@ -28,19 +38,32 @@ static void escaped(struct text *out, const char *string)
 	}
 }
 
-static void cell(struct text *out, const char *string, bool is_code)
+static void cell(struct text *out, const char *class, const char *string)
 {
-	text_adds(out, is_code ? "<td><code>" : "<td>");
+	text_addf(out, "<td class=\"%s\">", class);
 	escaped(out, string);
-	text_adds(out, is_code ? "</code></td>" : "</td>");
+	text_adds(out, "</td>");
 }
 
-static void cell_time(struct text *out, int64_t wall_ms)
+/* How long ago, and exactly when for who points at it. */
+static void cell_time(struct text *out, int64_t now_ms, int64_t wall_ms)
 {
-	char time[TIMESTAMP_SIZE] = "";
-	if (wall_ms > 0)
-		timestamp_format(wall_ms, TIMESTAMP_SECONDS, time);
-	cell(out, time, false);
+	static const struct {
+		int64_t ms;
+		const char *unit;
+	} units[] = {{86400000, "d"}, {3600000, "h"}, {60000, "min"}, {1000, "s"}};
+	char time[TIMESTAMP_SIZE];
+	if (wall_ms <= 0) {
+		text_adds(out, "<td></td>");
+		return;
+	}
+	timestamp_format(wall_ms, TIMESTAMP_SECONDS, time);
+	int64_t age = now_ms > wall_ms ? now_ms - wall_ms : 0;
+	size_t i = 0;
+	while (i + 1 < COUNT_OF(units) && age < units[i].ms)
+		i++;
+	text_addf(out, "<td class=\"n\"><time title=\"%s\" datetime=\"%s\">%lld %s ago</time></td>", time, time,
+		  (long long)(age / units[i].ms), units[i].unit);
 }
 
 static void badge(struct text *out, const char *class, const char *word)
@@ -57,72 +80,143 @@ static const char *class_of(enum unit_phase phase)
 	return classes[phase];
 }
 
-/* "main@sha1:0123456789ab…": enough to recognise a commit. */
+/* "main@sha1:0123456789ab": enough to recognise a commit. */
 static void cell_revision(struct text *out, const char *revision)
 {
 	struct span hash = span_behind(span_of(revision), ':');
-	struct span head = hash.ptr == NULL ? span_of(revision) : (struct span){revision, (size_t)(hash.ptr - revision)};
-	char shown[64];
-	struct text text;
-	text_init(&text, 4096);
-	text_addf(&text, "%.*s%.12s", SPAN_ARG(head), hash.ptr == NULL ? "" : hash.ptr);
-	struct span all = text_span(&text);
-	size_t len = all.len < sizeof shown - 1 ? all.len : sizeof shown - 1;
-	memcpy(shown, all.ptr, len);
-	shown[len] = '\0';
-	text_done(&text);
-	cell(out, shown, true);
+	size_t head = hash.ptr == NULL ? strlen(revision) : (size_t)(hash.ptr - revision);
+	char shown[320];
+	snprintf(shown, sizeof shown, "%.*s%.12s", (int)head, revision, hash.ptr == NULL ? "" : hash.ptr);
+	text_adds(out, "<td><code title=\"");
+	escaped(out, revision);
+	text_adds(out, "\">");
+	escaped(out, shown);
+	text_adds(out, "</code></td>");
 }
 
+static void begin_table(struct text *out, const char *title, const char *const *heads)
+{
+	text_addf(out, "<h2>%s</h2><div class=\"wide\"><table><thead><tr>", title);
+	for (; *heads != NULL; heads++)
+		text_addf(out, "<th>%s</th>", *heads);
+	text_adds(out, "</tr></thead><tbody>\n");
+}
+
+static void end_table(struct text *out, size_t rows, const char *nothing)
+{
+	if (rows == 0)
+		text_addf(out, "<tr><td class=\"e\" colspan=\"6\">%s</td></tr>", nothing);
+	text_adds(out, "</tbody></table></div>\n");
+}
+
+static void print_unit(struct text *out, const struct agent_report *report, const struct unit_report *unit)
+{
+	text_adds(out, "<tr><td class=\"n\">");
+	escaped(out, unit->is_raws ? "raw resources" : unit->name);
+	if (unit->connection[0] != '\0') {
+		text_adds(out, " <small>");
+		escaped(out, unit->connection);
+		text_adds(out, "</small>");
+	}
+	text_adds(out, "</td>");
+	badge(out, class_of(unit->state.phase), unit_phase_name(unit->state.phase));
+	cell(out, "m", unit->state.message);
+	cell_revision(out, unit->state.revision);
+	cell_time(out, report->now_wall_ms, unit->state.applied_wall_ms);
+	if (unit->state.has_status)
+		badge(out, unit->state.is_ready ? "good" : "busy", unit->state.omni_phase);
+	else
+		text_adds(out, "<td></td>");
+	text_adds(out, "</tr>\n");
+}
+
+/* What somebody has to look at stands first. */
 static void print_units(struct text *out, const struct agent_report *report)
 {
-	text_adds(out, "<h2>Clusters</h2><table><tr><th>Cluster</th><th>State</th><th>What is going on</th><th>Revision</th>"
-		       "<th>Applied</th><th>Omni</th></tr>\n");
-	for (size_t i = 0; i < report->unit_count; i++) {
-		const struct unit_report *unit = &report->units[i];
-		text_adds(out, "<tr>");
-		cell(out, unit->is_raws ? "raw resources" : unit->name, false);
-		badge(out, class_of(unit->state.phase), unit_phase_name(unit->state.phase));
-		cell(out, unit->state.message, false);
-		cell_revision(out, unit->state.revision);
-		cell_time(out, unit->state.applied_wall_ms);
-		cell(out, unit->state.has_status ? unit->state.omni_phase : "", false);
-		text_adds(out, "</tr>\n");
-	}
-	text_adds(out, "</table>");
+	static const char *const heads[] = {"Cluster", "State", "What is going on", "Revision", "Applied", "Omni says", NULL};
+	static const enum unit_phase order[] = {UNIT_FAILED,	  UNIT_HELD,	UNIT_FROZEN,	UNIT_OUT_OF_SYNC,
+						UNIT_PROGRESSING, UNIT_PENDING, UNIT_SUSPENDED, UNIT_IN_SYNC};
+	begin_table(out, "Clusters", heads);
+	for (size_t p = 0; p < COUNT_OF(order); p++)
+		for (size_t i = 0; i < report->unit_count; i++)
+			if (report->units[i].state.phase == order[p])
+				print_unit(out, report, &report->units[i]);
+	end_table(out, report->unit_count, "No cluster is declared yet.");
 }
 
 static void print_sources(struct text *out, const struct agent_report *report)
 {
-	text_adds(out, "<h2>Sources</h2><table><tr><th>Source</th><th>State</th><th>What is going on</th><th>Revision</th>"
-		       "<th>Looked</th></tr>\n");
+	static const char *const heads[] = {"Source", "State", "What is going on", "Revision", "Looked", NULL};
+	begin_table(out, "Sources", heads);
 	for (size_t i = 0; i < report->source_count; i++) {
 		const struct source_state *source = &report->sources[i];
+		char summary[128];
 		const char *message = source->error[0] != '\0' ? source->error : source->first_error;
+		snprintf(summary, sizeof summary, "%zu clusters in %zu documents", source->clusters, source->documents);
 		text_adds(out, "<tr>");
-		cell(out, source->name, false);
+		cell(out, "n", source->name);
 		if (source->error[0] != '\0')
 			badge(out, "bad", "Unreadable");
 		else if (source->errors > 0)
 			badge(out, "wait", "Faulty");
 		else
 			badge(out, source->is_loaded ? "good" : "idle", source->is_loaded ? "Read" : "Pending");
-		cell(out, message, false);
+		cell(out, "m", message[0] != '\0' ? message : source->is_loaded ? summary : "");
 		cell_revision(out, source->revision);
-		cell_time(out, source->polled_wall_ms);
+		cell_time(out, report->now_wall_ms, source->polled_wall_ms);
 		text_adds(out, "</tr>\n");
 	}
-	text_adds(out, "</table>");
+	end_table(out, report->source_count, "There is no source.");
+}
+
+static void print_omnis(struct text *out, const struct agent_report *report)
+{
+	static const char *const heads[] = {"Omni", "State", "What is going on", "Calls", NULL};
+	begin_table(out, "Omnis", heads);
+	for (size_t i = 0; i < report->omni_count; i++) {
+		const struct omni_report *omni = &report->omnis[i];
+		char summary[128], calls[96];
+		snprintf(summary, sizeof summary, "%zu resources known; changes are seen %s", omni->resources,
+			 omni->is_watched ? "when they happen" : "by asking again and again");
+		snprintf(calls, sizeof calls, "%llu reads, %llu writes", (unsigned long long)omni->read_calls,
+			 (unsigned long long)omni->write_calls);
+		text_adds(out, "<tr>");
+		cell(out, "n", omni->url[0] != '\0' ? omni->url : omni->connection);
+		badge(out, omni->error[0] != '\0' ? "bad" : omni->is_watched ? "good" : "busy",
+		      omni->error[0] != '\0' ? "Not open" : omni->is_watched ? "Watched" : "Asked");
+		cell(out, "m", omni->error[0] != '\0' ? omni->error : summary);
+		cell(out, "n", calls);
+		text_adds(out, "</tr>\n");
+	}
+	end_table(out, report->omni_count, "No Omni was needed yet.");
+}
+
+static void print_tiles(struct text *out, const struct agent_report *report)
+{
+	text_adds(out, "<ul class=\"tiles\">");
+	for (int phase = 0; phase < UNIT_PHASE_COUNT; phase++) {
+		size_t count = 0;
+		for (size_t i = 0; i < report->unit_count; i++)
+			count += !report->units[i].is_raws && (int)report->units[i].state.phase == phase;
+		if (count > 0)
+			text_addf(out, "<li class=\"%s\"><b>%zu</b>%s</li>", class_of((enum unit_phase)phase), count,
+				  unit_phase_name((enum unit_phase)phase));
+	}
+	text_adds(out, "</ul>\n");
 }
 
 void report_page(struct text *out, const struct agent_report *report)
 {
+	char now[TIMESTAMP_SIZE];
+	timestamp_format(report->now_wall_ms, TIMESTAMP_SECONDS, now);
 	text_addf(out, "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
 		       "content=\"width=device-width\"><meta http-equiv=\"refresh\" content=\"10\"><title>omniops</title>"
-		       "<style>%s</style></head><body><h1>omniops</h1><p>version %s, %zu clusters, %zu waiting for a worker</p>",
-		  style, OMNIOPS_VERSION, report->unit_count, report->queue_depth);
+		       "<style>%s</style></head><body><header><h1>omniops</h1><p>%s</p><p>as of %s</p></header>\n",
+		  style, OMNIOPS_VERSION, now);
+	print_tiles(out, report);
 	print_units(out, report);
 	print_sources(out, report);
-	text_adds(out, "<p style=\"margin-top:2rem\"><a href=\"/metrics\">metrics</a> · <a href=\"/api/v1/clusters\">JSON</a> · "
-		       "<a href=\"/healthz\">health</a></p></body></html>\n");
+	print_omnis(out, report);
+	text_adds(out, "<footer><a href=\"/metrics\">metrics</a> · <a href=\"/api/v1/state\">JSON</a> · "
+		       "<a href=\"/healthz\">health</a></footer></body></html>\n");
 }

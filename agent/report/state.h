@@ -86,7 +86,7 @@ struct agent_report {
 	size_t omni_count;
 	size_t queue_depth, queue_running;
 	uint64_t queue_adds, queue_retries;
-	int64_t started_wall_ms;
+	int64_t started_wall_ms, now_wall_ms;
 	bool is_ready;
 };
 

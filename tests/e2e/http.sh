@@ -15,7 +15,7 @@ code() { curl -sS -m 5 -o /dev/null -w '%{http_code}' "$@"; }
 check "the cluster is applied" within 10 is_state one InSync
 check "healthy" [ "$(get /healthz)" = ok ]
 check "ready" [ "$(get /readyz)" = ok ]
-check "the page names the cluster and its state" bash -c "curl -sS $base/ | grep -q '<td>one</td>.*InSync'"
+check "the page names the cluster and its state" bash -c "curl -sS $base/ | grep -q '>one <small>main</small></td>.*InSync'"
 check "the page runs no script" bash -c "! curl -sS $base/ | grep -qi '<script'"
 check "the state is JSON" bash -c "curl -sS $base/api/v1/clusters | python3 -c 'import json,sys; s=json.load(sys.stdin); sys.exit(s[\"clusters\"][-1][\"state\"] != \"InSync\")'"
 check "one cluster is JSON" bash -c "curl -sS $base/api/v1/clusters/one | python3 -c 'import json,sys; json.load(sys.stdin)'"
