@@ -73,7 +73,8 @@ static int run_discover(const struct command_line *line)
 	if (!discover_find(line->arena, path, &file, &fail))
 		return failed(fail.text);
 	text_init(&out, TEXT_NO_LIMIT);
-	text_addf(&out, file.len > 0 ? "%.*s\n" : "", SPAN_ARG(file));
+	if (file.len > 0)
+		text_addf(&out, "%.*s\n", SPAN_ARG(file));
 	return flush(&out);
 }
 
