@@ -18,14 +18,21 @@
 #include <sys/stat.h>
 
 #include "agent/omni/store.h"
+#include "base/map.h"
 
 enum { DIR_NAME_SIZE = 256, DIR_TYPES_MAX = 64, DIR_LOG_MAX = 8192, DIR_FILE_MAX = 16 << 20 };
+
+/* By which a file is known to be the same as before. */
+struct dir_stamp {
+	uint64_t inode, size;
+	struct timespec modified, changed;
+};
 
 struct dir_entry {
 	struct span name;	   /* of the file */
 	struct resource *resource; /* last good content; NULL: none yet */
 	struct span fault;	   /* why the file cannot be used; empty: it is good */
-	struct stat info;
+	struct dir_stamp stamp;
 	size_t bytes; /* of the arena */
 	bool is_seen; /* by the running scan */
 };
@@ -44,7 +51,8 @@ struct dir_event {
 /* All resources of one type. */
 struct dir_table {
 	const struct omni_type *type;
-	struct arena arena;
+	struct arena arena, text_arena;
+	struct map texts; /* shared by the resources; see dir_keep */
 	size_t garbage_bytes;
 	struct dir_slot *slots; /* malloc; sorted by file name */
 	size_t count, cap;
@@ -92,10 +100,14 @@ bool dir_check_faults(const struct dir_store *store, const struct dir_table *tab
 uint64_t dir_hash(struct span text);
 void dir_table_done(struct dir_table *table);
 
+/* --- dir_keep.c */
+struct resource *dir_keep(struct dir_table *table, const struct resource *from);
+
 /* --- dir_load.c */
 /* The resource in a file, or why not (in out_fault; both in `arena`); false: there is no such file. */
 bool dir_load(const struct dir_store *store, const struct dir_table *table, const char *name, struct arena *arena,
-	      struct resource **out, struct span *out_fault, struct stat *out_info);
+	      struct resource **out, struct span *out_fault, struct dir_stamp *out_stamp);
+struct dir_stamp dir_stamp_of(const struct stat *info);
 
 /* --- dir_write.c */
 /* All three locks; waits for other processes until the deadline. try: does not wait for anybody. */

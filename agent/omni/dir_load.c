@@ -75,21 +75,29 @@ static struct resource *parse(const struct dir_store *store, const struct dir_ta
 	return diags->error_count > 0 ? NULL : resource;
 }
 
+struct dir_stamp dir_stamp_of(const struct stat *info)
+{
+	return (struct dir_stamp){(uint64_t)info->st_ino, (uint64_t)info->st_size, info->st_mtim, info->st_ctim};
+}
+
 bool dir_load(const struct dir_store *store, const struct dir_table *table, const char *name, struct arena *arena,
-	      struct resource **out, struct span *out_fault, struct stat *out_info)
+	      struct resource **out, struct span *out_fault, struct dir_stamp *out_stamp)
 {
 	struct diag_list diags;
 	struct span bytes;
 	struct fail fail;
+	struct stat info;
 	CLEANUP(close_fd) int fd = table->dir_fd < 0 ? -1 : openat(table->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 && (table->dir_fd < 0 || errno == ENOENT))
 		return false;
 	*out = NULL;
 	*out_fault = (struct span){0};
-	if (fd < 0 || fstat(fd, out_info) != 0) {
+	*out_stamp = (struct dir_stamp){0};
+	if (fd < 0 || fstat(fd, &info) != 0) {
 		*out_fault = arena_spanf(arena, "%s/%s/%s: %s", store->path, table->type->name, name, strerror(errno));
 		return true;
 	}
+	*out_stamp = dir_stamp_of(&info);
 	diag_list_init(&diags, arena);
 	if (!files_read_fd(arena, fd, name, DIR_FILE_MAX, &bytes, &fail)) {
 		*out_fault = arena_spanf(arena, "%s/%s: %s", store->path, table->type->name, fail.text);

@@ -345,6 +345,8 @@ static void init_tables(struct dir_store *store)
 		struct dir_table *table = &store->tables[store->table_count++];
 		*table = (struct dir_table){.type = type, .dir_fd = -1, .watch_id = -1, .needs_scan = true};
 		arena_init(&table->arena, ARENA_NO_LIMIT);
+		arena_init(&table->text_arena, ARENA_NO_LIMIT);
+		map_init(&table->texts, &table->text_arena);
 	}
 }
 

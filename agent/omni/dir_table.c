@@ -156,10 +156,10 @@ static void reload(struct dir_store *store, struct dir_table *table, const char 
 {
 	struct resource *new = NULL;
 	struct span fault = {0};
-	struct stat info;
+	struct dir_stamp stamp;
 	struct arena scratch;
 	arena_init(&scratch, ARENA_NO_LIMIT);
-	if (!dir_load(store, table, name, &scratch, &new, &fault, &info)) {
+	if (!dir_load(store, table, name, &scratch, &new, &fault, &stamp)) {
 		forget(store, table, span_of(name));
 		arena_done(&scratch);
 		return;
@@ -175,7 +175,7 @@ static void reload(struct dir_store *store, struct dir_table *table, const char 
 	bool was_broken = entry->fault.len > 0;
 	entry->fault = (struct span){0};
 	if (new != NULL) {
-		new = resource_copy(&table->arena, new);
+		new = dir_keep(table, new);
 		append_change(store, table, entry->resource, new);
 		entry->resource = new;
 		set_cluster(table, entry);
@@ -189,19 +189,23 @@ static void reload(struct dir_store *store, struct dir_table *table, const char 
 		dir_watch_signal(store, table); /* some may have waited for it */
 	table->garbage_bytes += entry->bytes;
 	entry->bytes = table->arena.used_bytes - before;
-	entry->info = info;
+	entry->stamp = stamp;
 	entry->is_seen = true;
 	arena_done(&scratch);
 }
 
 /* --- a whole directory ------------------------------------------------------------------------------------------------ */
 
-static bool is_unchanged(const struct dir_entry *entry, const struct stat *now)
+static bool is_same_time(struct timespec a, struct timespec b)
 {
-	const struct stat *then = &entry->info;
-	return then->st_ino == now->st_ino && then->st_size == now->st_size && entry->fault.len == 0 &&
-	       then->st_mtim.tv_sec == now->st_mtim.tv_sec && then->st_mtim.tv_nsec == now->st_mtim.tv_nsec &&
-	       then->st_ctim.tv_sec == now->st_ctim.tv_sec && then->st_ctim.tv_nsec == now->st_ctim.tv_nsec;
+	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+static bool is_unchanged(const struct dir_entry *entry, const struct stat *info)
+{
+	struct dir_stamp then = entry->stamp, now = dir_stamp_of(info);
+	return entry->fault.len == 0 && then.inode == now.inode && then.size == now.size &&
+	       is_same_time(then.modified, now.modified) && is_same_time(then.changed, now.changed);
 }
 
 static void close_dir(struct dir_store *store, struct dir_table *table)
@@ -257,25 +261,47 @@ static void see_file(struct dir_store *store, struct dir_table *table, const cha
 		reload(store, table, name);
 }
 
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Sorted, so that tens of thousands go into the slots one behind the other. Returns why they are not all, or 0. */
+static int read_names(DIR *dir, struct arena *arena, const char ***out, size_t *out_count)
+{
+	size_t cap = 0;
+	for (;;) {
+		errno = 0;
+		const struct dirent *item = readdir(dir);
+		if (item == NULL)
+			break;
+		if (dir_name_is_resource(item->d_name))
+			ARENA_PUSH(arena, *out, *out_count, cap) = arena_string(arena, span_of(item->d_name));
+	}
+	int error = errno;
+	if (*out_count > 1)
+		qsort(*out, *out_count, sizeof **out, by_name);
+	return error;
+}
+
 /* A directory that is not there holds nothing; one that cannot be read is an error until it can. */
 static void scan(struct dir_store *store, struct dir_table *table)
 {
+	const char **names = NULL;
+	size_t count = 0;
+	struct arena arena;
 	for (size_t i = 0; i < table->count; i++)
 		table->slots[i].entry->is_seen = false;
 	DIR *dir = list_dir(store, table);
 	table->scan_errno = dir == NULL && errno != ENOENT ? errno : 0;
-	for (;;) {
-		errno = 0;
-		struct dirent *item = dir == NULL ? NULL : readdir(dir);
-		if (item == NULL)
-			break;
-		if (dir_name_is_resource(item->d_name))
-			see_file(store, table, item->d_name);
-	}
+	arena_init(&arena, ARENA_NO_LIMIT);
 	if (dir != NULL) {
-		table->scan_errno = errno;
+		table->scan_errno = read_names(dir, &arena, &names, &count);
 		closedir(dir);
 	}
+	for (size_t i = 0; i < count; i++)
+		see_file(store, table, names[i]);
+	arena_done(&arena);
 	table->needs_scan = table->scan_errno != 0;
 	if (table->scan_errno == 0)
 		forget_unseen(store, table);
@@ -329,14 +355,14 @@ static void compact(struct dir_table *table)
 		entry->name = arena_copy(&table->arena, entry->name);
 		entry->fault = entry->fault.len == 0 ? (struct span){0} : arena_copy(&table->arena, entry->fault);
 		if (entry->resource != NULL)
-			entry->resource = resource_copy(&table->arena, entry->resource);
+			entry->resource = dir_keep(table, entry->resource);
 		entry->bytes = table->arena.used_bytes - before;
 		table->slots[i].entry = entry;
 	}
 	for (uint64_t i = table->log_first; i < table->log_end; i++) {
 		struct dir_event *event = &table->log[i % DIR_LOG_MAX];
 		if (event->resource != NULL)
-			event->resource = resource_copy(&table->arena, event->resource);
+			event->resource = dir_keep(table, event->resource);
 		event->fault = arena_copy(&table->arena, event->fault);
 	}
 	table->garbage_bytes = 0;
@@ -402,4 +428,5 @@ void dir_table_done(struct dir_table *table)
 	free(table->slots);
 	free(table->log);
 	arena_done(&table->arena);
+	arena_done(&table->text_arena);
 }
