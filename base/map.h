@@ -17,7 +17,7 @@ struct map {
 	struct arena *arena;
 	struct map_entry *entries;
 	size_t count, cap;
-	uint32_t *slots; /* entry index + 1; 0 is empty */
+	uint64_t *slots; /* half of the hash, entry index + 1; 0 is empty */
 	size_t slot_count;
 };
 

@@ -38,13 +38,18 @@ static struct span object_key(struct build *build, struct span ns, struct span n
 
 static struct span full_name(struct build *build, const struct document *document)
 {
-	struct span kind = span_of(document->kind->name);
-	return object_key(build, object_key(build, kind, document->ns), document->name);
-}
-
-static bool is_first_of_its_name(struct build *build, const struct document *document)
-{
-	return document->name.len == 0 || map_get(&build->objects, full_name(build, document)) == document;
+	struct span kind = span_of(document->kind->name), ns = document->ns, name = document->name;
+	char *key = arena_alloc(&build->joins, kind.len + ns.len + name.len + 2), *at = key;
+	memcpy(at, kind.ptr, kind.len);
+	at += kind.len;
+	*at++ = '/';
+	if (ns.len > 0)
+		memcpy(at, ns.ptr, ns.len);
+	at += ns.len;
+	*at++ = '/';
+	if (name.len > 0)
+		memcpy(at, name.ptr, name.len);
+	return (struct span){key, kind.len + ns.len + name.len + 2};
 }
 
 /* The same kind, namespace and name twice: only one of them could ever be applied. */
@@ -58,6 +63,7 @@ static bool index_object(struct build *build, struct document *document)
 	struct document *first = *place;
 	struct diag_at at = build_at(build, document);
 	first->has_errors = document->has_errors = true;
+	document->is_repeated = true;
 	diag_error(&at, "DuplicateObject", node_path(&document->root, "metadata.name"), "metadata.name",
 		   "%.*s is declared twice, first in %.*s:%u", SPAN_ARG(at.object), SPAN_ARG(first->file),
 		   first->root.line);
@@ -251,15 +257,21 @@ static int compare_parts(const void *a, const void *b)
 	return order;
 }
 
+static void sort_parts(struct build *build, struct unit *unit)
+{
+	size_t count = 0;
+	unit->parts = ARENA_ARRAY(&build->unit_arena, struct part, unit->part_count);
+	for (const struct part *part = unit->first; part != NULL; part = part->next)
+		unit->parts[count++] = *part;
+	if (!unit->cluster->is_template)
+		qsort(unit->parts, unit->part_count, sizeof *unit->parts, compare_parts);
+}
+
 void assemble_finish(struct build *build, struct unit *unit)
 {
 	struct cluster *cluster = unit->cluster;
-	unit->parts = ARENA_ARRAY(&build->temporary, struct part, unit->part_count);
-	size_t count = 0;
-	for (const struct part *part = unit->first; part != NULL; part = part->next)
-		unit->parts[count++] = *part;
-	if (!cluster->is_template)
-		qsort(unit->parts, unit->part_count, sizeof *unit->parts, compare_parts);
+	if (unit->parts == NULL)
+		sort_parts(build, unit);
 	cluster->documents = ARENA_ARRAY(build->results, const struct document *, unit->part_count);
 	cluster->document_count = cluster->document_cap = unit->part_count;
 	for (size_t i = 0; i < unit->part_count; i++)
@@ -276,10 +288,10 @@ static void add_kind(struct build *build, struct document *document, int pass)
 		add_cluster(build, document);
 	if (pass == 0 || is_cluster || schema_field(document->kind->spec, SPAN("clusterRef")) == NULL)
 		return;
-	if (is_first_of_its_name(build, document))
-		add_child(build, document);
-	else
+	if (document->is_repeated)
 		taint_unusable(build, document);
+	else
+		add_child(build, document);
 }
 
 void assemble(struct build *build)

@@ -108,6 +108,8 @@ static void claim_machines(struct build *build, struct unit *unit)
 /* A connection may well be made by hand, with its secret: what is not declared here is no fault, unless others are. */
 static void check_connection(struct build *build, const struct document *document)
 {
+	if (build->connection_ns.count == 0)
+		return;
 	const struct node *node = node_path(&document->root, "spec.connectionRef.name");
 	if (node_text(node).len == 0 || map_get(&build->connection_ns, document->ns) == NULL)
 		return;

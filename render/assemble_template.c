@@ -2,6 +2,8 @@
  * bytes are those of the Go operator. Plain templates are taken as they are. */
 #include "render/fleet_build.h"
 
+#include <stdlib.h>
+
 #include "render/template_schema.h"
 
 static struct node convert_object(struct arena *arena, const struct node *node, const struct schema *schema,
@@ -127,17 +129,24 @@ static bool is_printed(const struct field *field, const struct node *object, con
 static struct node convert_object(struct arena *arena, const struct node *node, const struct schema *schema,
 				  size_t extra)
 {
-	const struct node *value;
+	enum { FIELDS_MAX = 40 }; /* far more than any table of crds/ has */
+	static const struct node absent;
+	const struct node *values[FIELDS_MAX];
 	size_t count = extra;
+	if (schema->count > FIELDS_MAX)
+		abort();
 	for (size_t i = 0; i < schema->count; i++)
-		count += is_printed(&schema->fields[i], node, &value);
+		if (is_printed(&schema->fields[i], node, &values[i]))
+			count++;
+		else
+			values[i] = &absent;
 	struct node map = placed(node_map(arena, count), node);
 	for (size_t i = 0; i < schema->count; i++) {
 		const struct field *field = &schema->fields[i];
-		if (!is_printed(field, node, &value))
+		if (values[i] == &absent)
 			continue;
 		node_put(&map, field->name,
-			 value != NULL ? convert_value(arena, value, field) : empty_value(arena, field));
+			 values[i] != NULL ? convert_value(arena, values[i], field) : empty_value(arena, field));
 	}
 	return map;
 }

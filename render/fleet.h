@@ -57,6 +57,7 @@ struct document {
 	struct span ns, name;	 /* metadata; of a template document: its name */
 	struct span object;	 /* "OmniCluster/prod", for diagnostics; may be empty */
 	bool has_errors;
+	bool is_repeated; /* not the first of its kind, namespace and name */
 };
 
 /* One Omni cluster: from custom resources, or from a plain template. */
