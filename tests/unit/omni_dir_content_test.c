@@ -120,7 +120,8 @@ static struct span make_dictionary(struct arena *arena)
 	size_t sizes[SAMPLES];
 	size_t len = 0;
 	for (size_t i = 0; i < SAMPLES; i++) {
-		int put = snprintf(samples + len, SAMPLE, "machine:\n  network:\n    hostname: host-%zu\n  sysctls:\n    net.core.somaxconn: \"%zu\"\n", i, i * 31);
+		int put = snprintf(samples + len, SAMPLE,
+				   "machine:\n  network:\n    hostname: host-%zu\n  sysctls:\n    net.core.somaxconn: \"%zu\"\n", i, i * 31);
 		sizes[i] = (size_t)put;
 		len += sizes[i];
 	}
