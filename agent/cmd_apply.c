@@ -35,6 +35,26 @@ static void ask_for_held(struct pass *pass)
 	}
 }
 
+/* Somebody changed Omni between plan and write: once more with a new plan, if the gate lets that one through, too. */
+static bool apply_unit(struct pass *pass, struct pass_unit *unit, const struct fleet *fleet, int64_t deadline_ms,
+		       struct fail *fail)
+{
+	if (pass_apply(pass, unit, fleet, deadline_ms, fail))
+		return true;
+	if (fail->code != FAIL_CONFLICT)
+		return false;
+	if (!pass_replan(pass, unit, fleet, fail))
+		return false;
+	if (unit->verdict == GATE_EMPTY)
+		return true;
+	if (unit->verdict != GATE_OPEN)
+		return fail_set(fail, FAIL_CONFLICT, "%.*s was changed in Omni meanwhile, and the new plan %.*s is %s: %.*s",
+				SPAN_ARG(unit->plan.cluster), PLAN_HASH_SHORT, unit->plan.hash, gate_verdict_name(unit->verdict),
+				SPAN_ARG(unit->reason));
+	fputs("  changed in Omni meanwhile; planned again\n", stderr);
+	return pass_apply(pass, unit, fleet, deadline_ms, fail);
+}
+
 /* Applies what may be applied; one failure does not stop the others. */
 static int apply_units(struct call *call, struct pass *pass, const struct fleet *fleet)
 {
@@ -49,7 +69,7 @@ static int apply_units(struct call *call, struct pass *pass, const struct fleet 
 			held++;
 			continue;
 		}
-		if (unit->verdict == GATE_BLOCKED || !pass_apply(pass, unit, fleet, deadline_ms, &fail)) {
+		if (unit->verdict == GATE_BLOCKED || !apply_unit(pass, unit, fleet, deadline_ms, &fail)) {
 			if (unit->verdict == GATE_BLOCKED)
 				fail_set(&fail, FAIL_CONFLICT, "%.*s: %.*s", SPAN_ARG(unit->plan.cluster), SPAN_ARG(unit->reason));
 			command_error(&fail);
@@ -60,6 +80,8 @@ static int apply_units(struct call *call, struct pass *pass, const struct fleet 
 	}
 	fprintf(stderr, "%zu applied%s, %zu held, %zu failed\n", applied, call->settings.dry_run ? " (dry run)" : "", held,
 		failed);
+	if (held > 0)
+		fputs("What is held was not touched: run this again with --approve HASH, as the plan says.\n", stderr);
 	return failed > 0 ? EXIT_ERROR : held > 0 ? EXIT_HELD : EXIT_OK;
 }
 

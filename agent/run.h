@@ -6,10 +6,9 @@
 
 #include "agent/agent.h"
 #include "agent/plan/apply.h"
+#include "agent/report/fleet_view.h"
 
-/* On the Cluster in Omni, written by us, only when it changes (docs/operating.md). */
-#define ANNOTATION_SYNC_STATE "omni.texashpc.com/sync-state"	  /* Held, OutOfSync; absent: all is well */
-#define ANNOTATION_SYNC_MESSAGE "omni.texashpc.com/sync-message" /* one line for people */
+/* On the Cluster in Omni, written by us, only when it changes (docs/operating.md); two more in report/fleet_view.h. */
 #define ANNOTATION_DRIFT "omni.texashpc.com/drift"		  /* "+1 ~0 -2": found and only reported */
 #define ANNOTATION_DELETE_POLICY "omni.texashpc.com/delete-policy" /* orphan: outlives its declaration */
 

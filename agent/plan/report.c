@@ -100,15 +100,18 @@ void report_add_title(struct text *out, const struct plan_report *report)
 	}
 }
 
-void report_add_command(struct text *out, const struct plan *plan)
+void report_add_command(struct text *out, const struct plan *plan, const char *separator)
 {
-	if (plan->cluster.len == 0)
-		text_addf(out, "omniops apply --approve %.*s", PLAN_HASH_SHORT, plan->hash);
-	else {
-		text_adds(out, plan->is_delete ? "omniops delete " : "omniops approve ");
-		report_add_plain(out, plan->cluster);
-		text_addf(out, plan->is_delete ? " --approve %.*s" : " %.*s", PLAN_HASH_SHORT, plan->hash);
-	}
+	struct span name = plan->cluster.len == 0 ? SPAN("raw") : plan->cluster;
+	text_adds(out, plan->is_delete ? "omniops delete " : "omniops apply");
+	if (plan->is_delete)
+		report_add_plain(out, name);
+	text_addf(out, " --approve %.*s", PLAN_HASH_SHORT, plan->hash);
+	if (plan->is_delete)
+		return;
+	text_addf(out, "%somniops approve ", separator);
+	report_add_plain(out, name);
+	text_addf(out, " %.*s", PLAN_HASH_SHORT, plan->hash);
 }
 
 void plan_print(struct text *out, const struct plan_report *reports, size_t count, enum plan_format format, bool colour)

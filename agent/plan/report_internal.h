@@ -22,8 +22,8 @@ void report_add_plain(struct text *out, struct span text);
 /* "cluster demo", or "raw resources". */
 void report_add_title(struct text *out, const struct plan_report *report);
 
-/* The command that approves what is held. */
-void report_add_command(struct text *out, const struct plan *plan);
+/* The commands that approve what is held: by hand, the separator, and for an agent. */
+void report_add_command(struct text *out, const struct plan *plan, const char *separator);
 
 static inline bool report_is_held(const struct plan_report *report)
 {

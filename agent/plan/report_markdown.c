@@ -100,7 +100,7 @@ static void print_messages(struct text *out, const struct plan_report *report)
 		return;
 	print_lines(out, "Held:", report->reason);
 	text_adds(out, "\nApprove it with\n\n```sh\n");
-	report_add_command(out, plan);
+	report_add_command(out, plan, "\n# or, where an agent holds it:\n");
 	text_adds(out, "\n```\n");
 }
 

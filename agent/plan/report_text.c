@@ -111,7 +111,7 @@ static void print_verdict(struct printer *p, const struct plan_report *report)
 		return;
 	print_lines(p, "Held: ", INK_RED, report->reason);
 	text_adds(p->out, "  Approve it with: ");
-	report_add_command(p->out, report->plan);
+	report_add_command(p->out, report->plan, "\n  or, where an agent holds it: ");
 	text_addc(p->out, '\n');
 }
 

@@ -51,6 +51,11 @@ void view_print_tree(struct text *out, const struct cluster_view *view, bool col
 	text_adds(&indent, "");
 	print_children(out, view->root, &indent, color);
 	text_done(&indent);
+	if (view->sync_state.len > 0) {
+		text_addc(out, '\n');
+		paint(out, YELLOW, view->sync_state, color);
+		text_addf(out, ": %.*s\n", SPAN_ARG(view->sync_message));
+	}
 	if (view->owner.len > 0)
 		text_addf(out, "\nKept by %.*s%s%.*s, template %.*s\n", SPAN_ARG(view->owner),
 			  view->applied_revision.len > 0 ? " at " : "", SPAN_ARG(view->applied_revision),
@@ -99,6 +104,12 @@ void view_print_table(struct text *out, const struct cluster_view *views, size_t
 				text_pad(out, ' ', widths[c] - words.len + 2);
 			else
 				text_addc(out, '\n');
+		}
+	for (size_t i = 0; i < count; i++)
+		if (views[i].sync_state.len > 0) {
+			text_addf(out, "\n%.*s: ", SPAN_ARG(views[i].name));
+			paint(out, YELLOW, views[i].sync_state, color);
+			text_addf(out, ": %.*s\n", SPAN_ARG(views[i].sync_message));
 		}
 	arena_done(&arena);
 }
@@ -151,6 +162,10 @@ void view_print_json(struct text *out, const struct cluster_view *views, size_t 
 		member(out, "owner", view->owner);
 		member(out, "appliedRevision", view->applied_revision);
 		member(out, "appliedHash", view->applied_hash);
+		if (view->sync_state.len > 0) {
+			member(out, "syncState", view->sync_state);
+			member(out, "syncMessage", view->sync_message);
+		}
 		if (view->root != NULL) {
 			text_adds(out, ", \"tree\": ");
 			node_json(out, view->root);

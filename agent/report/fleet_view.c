@@ -276,6 +276,8 @@ static void take_cluster(struct cluster_view *view, const struct resource *clust
 		.owner = annotation(cluster, ANNOTATION_OWNER),
 		.applied_revision = annotation(cluster, ANNOTATION_APPLIED_REVISION),
 		.applied_hash = annotation(cluster, ANNOTATION_APPLIED_HASH),
+		.sync_state = annotation(cluster, ANNOTATION_SYNC_STATE),
+		.sync_message = annotation(cluster, ANNOTATION_SYNC_MESSAGE),
 		.is_locked = labels_get(&cluster->annotations, OMNI_ANNOTATION_CLUSTER_LOCKED) != NULL,
 		.phase = cluster->phase == RESOURCE_TEARING_DOWN ? span_of("DESTROYING") : (struct span){"", 0},
 	};

@@ -6,6 +6,10 @@
 #include "agent/omni/store.h"
 #include "base/text.h"
 
+/* What an agent writes on a Cluster when it holds a plan or only reports a difference. */
+#define ANNOTATION_SYNC_STATE "omni.texashpc.com/sync-state"	  /* Held, OutOfSync; absent: all is well */
+#define ANNOTATION_SYNC_MESSAGE "omni.texashpc.com/sync-message" /* one line for people */
+
 /* One machine, machine set or check below a cluster; ready for printing. */
 struct view_node {
 	struct span text;  /* one line without colour: `Workers "demo-workers" Running Ready (2/2)` */
@@ -17,6 +21,7 @@ struct view_node {
 
 struct cluster_view {
 	struct span name, talos_version, kubernetes_version, owner, applied_revision, applied_hash, approve;
+	struct span sync_state, sync_message; /* what an agent says that it cannot or may not do; empty: nothing */
 	struct span phase; /* of ClusterStatus; empty: Omni reports none */
 	bool has_status, is_ready, is_locked, is_healthy;
 	size_t machine_sets, machines_wanted, machines_total, machines_healthy, patches;

@@ -16,6 +16,7 @@ sed -i 's/size: 5/size: 1/' "$room/repo/one.yaml"
 commit down
 check "a scale down is held" within 10 is_state one Held
 check "nothing was written" has_workers one 5
+check "status tells what is held" within 5 bash -c "'$OMNIOPS' status one --omni '$omni' | grep -q 'Held: plan .*approve it with: omniops approve one'"
 check "approved in Omni it is applied" bash -c "'$OMNIOPS' approve one $(plan_hash one) --omni '$omni'"
 check "… soon" within 10 has_workers one 1
 check "the approval is used up" bash -c "! '$OMNIOPS' get clusters one -o yaml --omni '$omni' | grep -q approve:"

@@ -43,7 +43,7 @@ check "as Markdown" exits 3 omniops plan -o markdown --omni "$omni" "$room/in"
 check "apply holds it" exits 3 omniops apply --omni "$omni" "$room/in"
 check "nothing was written" has_workers one 2
 check "a wrong hash approves nothing" exits 3 omniops apply --omni "$omni" --approve 0123456789abcdef "$room/in"
-hash=$(omniops plan --omni "$omni" "$room/in" | sed -n 's/.*approve one \([0-9a-f]*\).*/\1/p')
+hash=$(omniops plan --omni "$omni" "$room/in" | sed -n 's/.*apply --approve \([0-9a-f]*\).*/\1/p')
 check "the right one does" exits 0 omniops apply --omni "$omni" --approve "$hash" "$room/in"
 check "it was written" has_workers one 1
 check "a dry run writes nothing" bash -c "sed -i 's/size: 1/size: 4/' '$room/in/one.yaml'; '$OMNIOPS' apply -n --omni '$omni' '$room/in'"
