@@ -502,6 +502,9 @@ static void watch_and_answer(void)
 		if (!put(store, OMNI_CONFIG_PATCH, id, "one", NULL, &fail))
 			_exit(3);
 	}
+	watch->ops->close(watch);
+	omni_store_close(store);
+	arena_done(&arena);
 	_exit(0);
 }
 
@@ -509,19 +512,21 @@ static void test_two_watching_processes(void **state)
 {
 	enum { ROUNDS = 20 };
 	struct arena arena;
-	struct omni_store *store = new_store();
+	struct omni_store *store;
 	struct omni_watch *watch;
 	struct omni_event event;
 	struct fail fail = {0};
 	char id[32];
 	int status;
 	(void)state;
+	omni_store_close(new_store());
+	pid_t child = fork(); /* before there is anything of ours that it would inherit */
+	if (child == 0)
+		watch_and_answer();
+	store = open_store();
 	arena_init(&arena, ARENA_NO_LIMIT);
 	assert_true(store->ops->watch(store, OMNI_CONFIG_PATCH, (struct span){0}, &watch, &fail));
 	expect(watch, &arena, OMNI_BOOTSTRAPPED, &event);
-	pid_t child = fork();
-	if (child == 0)
-		watch_and_answer();
 	for (int i = 0; i < ROUNDS; i++) {
 		snprintf(id, sizeof id, "ask-%d", i);
 		assert_true(put(store, OMNI_CONFIG_PATCH, id, "one", NULL, &fail));
