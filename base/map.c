@@ -50,6 +50,17 @@ void *map_get(const struct map *map, struct span key)
 	return *slot == 0 ? NULL : map->entries[(uint32_t)*slot - 1].value;
 }
 
+void map_reserve(struct map *map, size_t count)
+{
+	if (map->count > 0 || count == 0)
+		return;
+	map->entries = ARENA_ARRAY(map->arena, struct map_entry, count);
+	map->cap = count;
+	for (map->slot_count = 16; map->slot_count < (count + 1) * 2;)
+		map->slot_count *= 2;
+	map->slots = ARENA_ARRAY(map->arena, uint64_t, map->slot_count);
+}
+
 static void rehash(struct map *map)
 {
 	map->slot_count = map->slot_count == 0 ? 16 : map->slot_count * 2;

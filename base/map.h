@@ -22,6 +22,7 @@ struct map {
 };
 
 void map_init(struct map *map, struct arena *arena);
+void map_reserve(struct map *map, size_t count); /* of an empty map: memory for so many is taken at once */
 void *map_get(const struct map *map, struct span key); /* NULL: absent */
 /* The place of the value for `key`, made (NULL) when absent. Valid until the next map_at. */
 void **map_at(struct map *map, struct span key);

@@ -297,6 +297,8 @@ static void add_kind(struct build *build, struct document *document, int pass)
 void assemble(struct build *build)
 {
 	struct fleet *fleet = build->fleet;
+	map_reserve(&build->objects, fleet->document_count);
+	map_reserve(&build->machines, fleet->document_count); /* a guess: most documents are machines */
 	for (int pass = 0; pass < 2; pass++) {
 		struct unit *template = NULL;
 		for (size_t i = 0; i < fleet->document_count; i++) {

@@ -170,7 +170,7 @@ static struct node convert_document(struct arena *arena, const struct part *part
 		name.has_source = 0;
 		node_put(&map, "name", name);
 	}
-	map.len += len;
+	map.len = NODE_LEN(map.len + len);
 	if (map.line == 0)
 		map = placed(map, &part->document->root);
 	return map;

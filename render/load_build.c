@@ -76,7 +76,7 @@ static void set_text(struct loader *loader, struct node *node, struct span text)
 	enum { SHORT = 16 };
 	struct span kept = text.len <= SHORT ? build_intern(loader, text) : keep(loader, text);
 	node->text = kept.ptr;
-	node->len = (uint32_t)kept.len;
+	node->len = NODE_LEN(kept.len);
 }
 
 /* Canonical text, and behind it what was written where that differs. */
@@ -95,7 +95,7 @@ static void set_texts(struct loader *loader, struct node *node, struct span cano
 	memcpy(both + canonical.len + 1, source.ptr, source.len);
 	both[canonical.len + 1 + source.len] = '\0';
 	node->text = both;
-	node->len = (uint32_t)canonical.len;
+	node->len = NODE_LEN(canonical.len);
 	node->has_source = 1;
 }
 
@@ -107,7 +107,7 @@ static bool is_infinite(const struct node *number)
 
 void build_set_resolved(struct loader *loader, struct node *node, const struct resolved *resolved, struct span raw)
 {
-	node->kind = (uint8_t)resolved->kind;
+	node->kind = resolved->kind & 15;
 	if (resolved->kind == NODE_STRING) {
 		node->has_source = 0;
 		set_text(loader, node, raw);
@@ -220,11 +220,13 @@ static void set_plain(struct loader *loader, struct node *node, struct span raw)
 static bool add_scalar(struct loader *loader, const struct event *event)
 {
 	struct span raw = event->value;
-	struct node node = {.kind = NODE_STRING, .style = (uint8_t)(event->style - 1) & 7};
+	struct node node = {.kind = NODE_STRING, .style = (unsigned)(event->style - 1) & 7};
 	bool is_key = is_key_position(loader);
 	if (node.style == NODE_DOUBLE)
 		loader->last_quoted = event->start;
 	loader_place(loader, &node, &event->start);
+	if (raw.len > NODE_LEN_MAX)
+		return fault_limit(loader, "TooBig", &node, "a text is longer than 16 MiB");
 	if (event->tag != NULL) {
 		tag_scalar(loader, &node, event->tag, raw);
 	} else if (node.style == NODE_PLAIN && !resolve_is_text(raw)) {
@@ -257,7 +259,7 @@ static void note_complex_key(struct loader *loader, const struct node *node)
 
 static bool open_level(struct loader *loader, const struct event *event, enum node_kind kind)
 {
-	struct node node = {.kind = (uint8_t)kind};
+	struct node node = {.kind = kind & 15};
 	loader_place(loader, &node, &event->start);
 	if (loader->depth >= loader->limits.max_depth)
 		return fault_limit(loader, "TooDeep", &node, "mappings and lists are nested too deep");
@@ -280,13 +282,15 @@ static bool keep_children(struct loader *loader, struct level *level)
 	size_t items = loader->stack_count - level->first;
 	if (items == 0)
 		return true;
+	if (items > NODE_LEN_MAX)
+		return fault_limit(loader, "TooManyNodes", &level->node, "the list or mapping has too many entries");
 	struct node *children = loader->stack + level->first;
 	struct pair *pairs = (struct pair *)children;
 	if (level->node.kind == NODE_MAP)
 		items = 2 * map_finish(loader, level, &pairs, items / 2);
 	if (loader->is_failed)
 		return false;
-	level->node.len = (uint32_t)(level->node.kind == NODE_MAP ? items / 2 : items);
+	level->node.len = NODE_LEN(level->node.kind == NODE_MAP ? items / 2 : items);
 	if (items == 0)
 		return true;
 	children = (struct node *)pairs;

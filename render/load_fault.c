@@ -5,8 +5,8 @@
 
 void fault_at(struct node *node, struct place place)
 {
-	node->line = place.line;
-	node->column = place.column > UINT16_MAX ? UINT16_MAX : (uint16_t)place.column;
+	node->line = NODE_LINE(place.line);
+	node->column = NODE_COLUMN(place.column);
 }
 
 bool fault_limit(struct loader *loader, const char *code, const struct node *at, const char *message)

@@ -142,8 +142,8 @@ static inline void loader_place(struct loader *loader, struct node *node, const 
 		fault_at(node, input_place(&loader->input, mark));
 		return;
 	}
-	node->line = (uint32_t)mark->line + 1 + loader->input.segment.line;
-	node->column = (uint16_t)(mark->column + 1);
+	node->line = NODE_LINE(mark->line + 1 + loader->input.segment.line);
+	node->column = NODE_COLUMN(mark->column + 1);
 }
 
 #endif

@@ -167,7 +167,7 @@ void build_convert(struct loader *loader, struct node *node)
 				build_string_key(loader, &pair->key);
 			build_convert(loader, &pair->value);
 		}
-		node->len = (uint32_t)map_unique(loader, node->pairs, node->len);
+		node->len = NODE_LEN(map_unique(loader, node->pairs, node->len));
 	} else {
 		convert_scalar(loader, node);
 		build_check_finite(loader, node);

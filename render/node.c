@@ -37,7 +37,7 @@ struct span node_text_at(const struct node *map, const char *dotted_path)
 
 struct node node_string(struct span text)
 {
-	return (struct node){.kind = NODE_STRING, .len = (uint32_t)text.len, .text = text.ptr == NULL ? "" : text.ptr};
+	return (struct node){.kind = NODE_STRING, .len = NODE_LEN(text.len), .text = text.ptr == NULL ? "" : text.ptr};
 }
 
 struct node node_int(struct arena *arena, int64_t value)
@@ -45,7 +45,7 @@ struct node node_int(struct arena *arena, int64_t value)
 	char digits[24];
 	int len = snprintf(digits, sizeof digits, "%lld", (long long)value);
 	struct span text = arena_copy(arena, (struct span){digits, (size_t)len});
-	return (struct node){.kind = NODE_INT, .len = (uint32_t)text.len, .text = text.ptr};
+	return (struct node){.kind = NODE_INT, .len = NODE_LEN(text.len), .text = text.ptr};
 }
 
 struct node node_bool(bool value)

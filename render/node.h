@@ -28,13 +28,16 @@ enum node_kind {
 
 enum node_style { NODE_PLAIN, NODE_SINGLE, NODE_DOUBLE, NODE_LITERAL, NODE_FOLDED };
 
+enum { NODE_LEN_MAX = (1 << 24) - 1, NODE_LINE_MAX = (1 << 20) - 1, NODE_COLUMN_MAX = (1 << 12) - 1 };
+
+/* 16 bytes: a fleet keeps millions of them. */
 struct node {
-	uint8_t kind;		/* enum node_kind */
-	uint8_t style : 7;	/* enum node_style: how a scalar was written; a tagged scalar is never NODE_PLAIN */
-	uint8_t has_source : 1; /* the written text differs from the canonical one and stands behind its NUL */
-	uint16_t column; /* 1-based bytes, saturating; 0: made by us, no position */
-	uint32_t line;	 /* 1-based; 0: made by us */
-	uint32_t len;	 /* bytes of text, items or pairs */
+	uint32_t kind : 4;	 /* enum node_kind */
+	uint32_t style : 3;	 /* enum node_style: how a scalar was written; a tagged scalar is never NODE_PLAIN */
+	uint32_t has_source : 1; /* the written text differs from the canonical one and stands behind its NUL */
+	uint32_t len : 24;	 /* bytes of text, items or pairs: NODE_LEN_MAX */
+	uint32_t line : 20;	 /* 1-based, saturating; 0: made by us */
+	uint32_t column : 12;	 /* 1-based bytes, saturating; 0: made by us, no position */
 	union {
 		const char *text; /* scalars: canonical text, NUL behind */
 		const char *raw;
@@ -42,6 +45,17 @@ struct node {
 		struct pair *pairs; /* in source order; keys are scalars, unique */
 	};
 };
+
+_Static_assert(sizeof(struct node) <= 16, "a node is small");
+
+/* Into the fields: what does not fit saturates. The loader refuses texts and lists that do not fit. */
+static inline uint32_t node_saturated(size_t value, uint32_t max)
+{
+	return value > max ? max : (uint32_t)value;
+}
+#define NODE_LEN(value) (node_saturated(value, NODE_LEN_MAX) & NODE_LEN_MAX)
+#define NODE_LINE(value) (node_saturated(value, NODE_LINE_MAX) & NODE_LINE_MAX)
+#define NODE_COLUMN(value) (node_saturated(value, NODE_COLUMN_MAX) & NODE_COLUMN_MAX)
 
 struct pair {
 	struct node key; /* a scalar; NODE_STRING except for keys such as `80:` of an omnictl template's free-form content */

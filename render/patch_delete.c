@@ -86,7 +86,7 @@ static bool prune_map(struct pruning *pruning, const struct node *map, int paren
 		if (!prune(pruning, &pair->value, PARENT_MAP, is_in_seq || span_starts(key, "["), &here, &copy.value))
 			out->pairs[kept++] = copy;
 	}
-	out->len = (uint32_t)kept;
+	out->len = NODE_LEN(kept);
 	return kept == 0 && map->len > 0;
 }
 
@@ -103,7 +103,7 @@ static bool prune_seq(struct pruning *pruning, const struct node *seq, const str
 		if (!prune(pruning, &seq->items[i], PARENT_SEQ, true, &here, &copy))
 			out->items[kept++] = copy;
 	}
-	out->len = (uint32_t)kept;
+	out->len = NODE_LEN(kept);
 	return kept == 0 && seq->len > 0;
 }
 

@@ -14,7 +14,7 @@ static bool is_merge_key(const yaml_event_t *event)
 
 static void warn(struct patch_walk *walk, const yaml_mark_t *mark, const struct field_path *path)
 {
-	struct node at = {.line = (uint32_t)mark->line + 1, .column = (uint16_t)(mark->column < 65535 ? mark->column + 1 : 0)};
+	struct node at = {.line = NODE_LINE(mark->line + 1), .column = NODE_COLUMN(mark->column + 1)};
 
 	patch_hint(walk,
 		   patch_report(walk, DIAG_WARNING, "PatchMergeKey", &at, path,

@@ -62,12 +62,12 @@ static struct node place_of(struct patch_walk *walk, const struct node *node)
 	at.column = node->column;
 	if (walk->positions != POSITIONS_SHIFT || node == walk->holder || node->line == 0)
 		return at;
-	at.line += walk->lines;
+	at.line = NODE_LINE(at.line + walk->lines);
 	columns = columns_to_add(walk);
-	if (columns == COLUMNS_UNKNOWN || at.column == 0 || at.column + columns > UINT16_MAX)
+	if (columns == COLUMNS_UNKNOWN || at.column == 0 || at.column + columns > NODE_COLUMN_MAX)
 		at.column = 0;
 	else
-		at.column = (uint16_t)(at.column + columns);
+		at.column = NODE_COLUMN(at.column + columns);
 	return at;
 }
 
@@ -102,8 +102,8 @@ void patch_take_faults(struct patch_walk *walk, const struct diag_list *list, co
 {
 	for (size_t i = 0; i < list->count; i++) {
 		const struct diag *from = &list->items[i];
-		struct node node = {.line = from->line,
-				    .column = (uint16_t)(from->column > UINT16_MAX ? UINT16_MAX : from->column)};
+		struct node node = {.line = NODE_LINE(from->line),
+				    .column = NODE_COLUMN(from->column)};
 		struct diag *diag = patch_report(walk, from->severity, from->code, node.line != 0 ? &node : NULL, path,
 						 "%.*s", SPAN_ARG(from->message));
 

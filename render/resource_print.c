@@ -8,7 +8,7 @@
 
 static struct node constant(enum node_kind kind, const char *text)
 {
-	return (struct node){.kind = (uint8_t)kind, .len = (uint32_t)strlen(text), .text = text};
+	return (struct node){.kind = kind & 15, .len = NODE_LEN(strlen(text)), .text = text};
 }
 
 /* Omni prints bytes as a list of numbers. */
@@ -94,7 +94,7 @@ static void put_finalizers(struct arena *arena, struct node *map, const struct r
 
 static void put_time(struct node *map, const char *key, struct span time)
 {
-	struct node node = {.kind = NODE_TIME, .len = (uint32_t)time.len, .text = time.ptr};
+	struct node node = {.kind = NODE_TIME, .len = NODE_LEN(time.len), .text = time.ptr};
 	node_put(map, key, time.len == 0 ? (struct node){0} : node);
 }
 
@@ -103,7 +103,7 @@ static struct node version_node(struct arena *arena, uint64_t version)
 	if (version == 0)
 		return node_string(SPAN("undefined"));
 	struct span digits = arena_spanf(arena, "%llu", (unsigned long long)version);
-	return (struct node){.kind = NODE_INT, .len = (uint32_t)digits.len, .text = digits.ptr};
+	return (struct node){.kind = NODE_INT, .len = NODE_LEN(digits.len), .text = digits.ptr};
 }
 
 static struct node metadata_node(struct arena *arena, const struct resource *resource, bool complete)

@@ -102,8 +102,12 @@ static void get_children(struct wire *wire, struct node *out, unsigned depth)
 	bool is_map = out->kind == NODE_MAP;
 	void *children = wire_alloc(wire, count, is_map ? sizeof(struct pair) : sizeof(struct node));
 	out->items = children;
-	if (children == NULL || count > UINT32_MAX)
+	if (children == NULL)
 		return;
+	if (count > NODE_LEN_MAX) {
+		bad(wire);
+		return;
+	}
 	for (size_t i = 0; i < count && !wire->bad; i++) {
 		struct node *value = is_map ? &out->pairs[i].value : &out->items[i];
 		if (is_map) {
@@ -113,28 +117,30 @@ static void get_children(struct wire *wire, struct node *out, unsigned depth)
 		}
 		get_node(wire, value, depth + 1);
 	}
-	out->len = wire->bad ? 0 : (uint32_t)count;
+	out->len = wire->bad ? 0 : NODE_LEN(count);
 }
 
 static void get_scalar(struct wire *wire, struct node *out)
 {
 	struct span text = wire_span(wire);
 	const char *canonical_end = out->has_source && text.len > 0 ? memchr(text.ptr, '\0', text.len) : NULL;
-	if (text.len > UINT32_MAX || (out->has_source && canonical_end == NULL)) {
+	size_t len = canonical_end != NULL ? (size_t)(canonical_end - text.ptr) : text.len;
+	if (len > NODE_LEN_MAX || (out->has_source && canonical_end == NULL)) {
 		bad(wire);
 		text = (struct span){NULL, 0};
+		len = 0;
 	}
 	out->has_source = out->has_source && canonical_end != NULL;
 	out->text = text.ptr == NULL && out->kind != NODE_ABSENT ? "" : text.ptr;
-	out->len = (uint32_t)(canonical_end != NULL ? (size_t)(canonical_end - text.ptr) : text.len);
+	out->len = NODE_LEN(len);
 }
 
 static void get_node(struct wire *wire, struct node *out, unsigned depth)
 {
 	unsigned head = (unsigned)wire_int(wire, 255);
-	*out = (struct node){.kind = (uint8_t)(head & 15), .style = head >> 4 & 7, .has_source = head >> 7 & 1};
-	out->line = (uint32_t)wire_int(wire, UINT32_MAX);
-	out->column = (uint16_t)wire_int(wire, UINT16_MAX);
+	*out = (struct node){.kind = head & 15, .style = head >> 4 & 7, .has_source = head >> 7 & 1};
+	out->line = NODE_LINE(wire_int(wire, NODE_LINE_MAX));
+	out->column = NODE_COLUMN(wire_int(wire, NODE_COLUMN_MAX));
 	if (out->kind > NODE_MAP || out->style > NODE_FOLDED || depth > WIRE_DEPTH) {
 		bad(wire);
 		*out = (struct node){.kind = NODE_ABSENT};

@@ -28,7 +28,7 @@ static void end(struct fixture *f)
 
 static struct node node_at(uint32_t line, uint16_t column)
 {
-	return (struct node){.kind = NODE_NULL, .line = line, .column = column};
+	return (struct node){.kind = NODE_NULL, .line = NODE_LINE(line), .column = NODE_COLUMN(column)};
 }
 
 static bool read_source(void *ctx, struct span file, struct span *out_bytes)

@@ -81,7 +81,7 @@ static bool int_is_good(uint8_t kind, const char *yaml_text, enum node_kind node
 	struct talos_type type = {.kind = kind};
 	struct node node = node_string(span_of(yaml_text));
 
-	node.kind = (uint8_t)node_kind;
+	node.kind = node_kind & 15;
 	return patch_value_fits(&walk, &type, &node, node_text(&node));
 }
 
