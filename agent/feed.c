@@ -245,7 +245,7 @@ static bool feed_start(struct agent *agent, struct feed *feed, const char *url, 
 	if (feed->cancel_fd < 0 || feed->wake_fd < 0)
 		return fail_errno(fail, errno, "starting the source %s", url);
 	if (!source_open(url, &options, &feed->source, fail))
-		return fail_wrap(fail, "--source %s", url);
+		return fail_wrap(fail, "--source"); /* the message names it, without what may be a password */
 	snprintf(feed->state.name, sizeof feed->state.name, "%s", source_name(feed->source));
 	return true;
 }

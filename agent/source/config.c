@@ -257,6 +257,14 @@ static void take_defaults(struct source_config *config, const struct source_opti
 	config->max_fetch_bytes = options->max_fetch_bytes == 0 ? (size_t)1 << 30 : options->max_fetch_bytes;
 }
 
+/* For messages: what stands in front of the host may be a password. */
+static struct span without_user(struct span url)
+{
+	struct span shown = span_before(url, '?');
+	const char *at = shown.len == 0 ? NULL : memrchr(shown.ptr, '@', shown.len);
+	return at == NULL ? shown : (struct span){at + 1, shown.len - (size_t)(at + 1 - shown.ptr)};
+}
+
 bool config_parse(struct source_config *config, const char *url, const struct source_options *options,
 		  struct fail *fail)
 {
@@ -275,12 +283,12 @@ bool config_parse(struct source_config *config, const char *url, const struct so
 		bool ok = (query.ptr == NULL || set_options(config, query, fail)) &&
 			  (config->scheme <= SCHEME_SSH ? take_remote(config, scheme, rest, fail)
 							: take_local(config, rest, fail));
-		return ok ? true : fail_wrap(fail, "source %.*s", SPAN_ARG(span_before(text, '?')));
+		return ok ? true : fail_wrap(fail, "source %.*s", SPAN_ARG(without_user(text)));
 	}
 	return fail_set(fail, FAIL_INVALID,
 			"source \"%.*s\": an address starts with git+https://, git+ssh://, git+file:// or dir: (for "
 			"git@host:org/repo write git+ssh://git@host/org/repo)",
-			SPAN_ARG(span_before(text, '?')));
+			SPAN_ARG(without_user(text)));
 }
 
 void config_done(struct source_config *config)

@@ -68,6 +68,13 @@ check "a broken line" shows_no_secret "      cluster:
         foo: ["
 rm "$tree/sec.yaml"
 
+hides_password() { # URL
+	exits 1 timeout 10 "$OMNIOPS" agent --once --http off --omni "$omni" --source "$1" || return 1
+	! grep -q $planted "$room/out" "$room/err"
+}
+check "of a source with a password" hides_password "git+https://user:$planted@127.0.0.1:1/x.git?ref=main"
+check "of a source that is none" hides_password "https://user:$planted@127.0.0.1:1/x.git"
+
 # --- whose it is ---
 cluster one 1 >"$tree/one.yaml"
 rm "$tree"/*.patch
