@@ -89,6 +89,57 @@ static void order_of_files_does_not_matter(void **state)
 	arena_done(&two.arena);
 }
 
+struct seen {
+	const struct fleet *whole;
+	size_t count, stop_at;
+};
+
+static bool see(void *ctx, const struct cluster *cluster, struct fail *fail)
+{
+	struct seen *seen = ctx;
+	const struct cluster *same = seen->whole->clusters[seen->count++];
+	(void)fail;
+	assert_true(span_eq(cluster->name, same->name));
+	assert_true(span_eq(cluster->template_text, same->template_text));
+	assert_string_equal(cluster->template_hash, same->template_hash);
+	assert_int_equal(cluster->document_count, same->document_count);
+	for (size_t i = 0; i < cluster->document_count; i++)
+		assert_true(node_equal(&cluster->template_docs[i], &same->template_docs[i]));
+	return seen->count != seen->stop_at;
+}
+
+static const char plain_yaml[] = "kind: Cluster\nname: alone\nkubernetes:\n  version: v1.35.0\ntalos:\n  version: v1.13.2\n"
+				 "---\nkind: ControlPlane\nmachines:\n  - 430d882a-51a8-48b3-ab00-000000000009\n";
+
+static void a_stream_shows_the_same_clusters(void **state)
+{
+	(void)state;
+	struct fixture whole, stream;
+	const char *texts[] = {cluster_yaml, control_plane_yaml, plain_yaml};
+	struct fleet_options options = FLEET_OPTIONS_DEFAULT;
+	struct fail fail;
+	load(&whole, &options, texts, 3);
+	options.stream = true;
+	options.translate = false;
+	load(&stream, &options, texts, 3);
+	struct seen seen = {.whole = &whole.fleet};
+	assert_int_equal(stream.fleet.cluster_count, 2);
+	for (int again = 0; again < 2; again++) {
+		seen.count = 0;
+		assert_true(fleet_each(&stream.fleet, see, &seen, &fail));
+		assert_int_equal(seen.count, 2);
+		assert_null(stream.fleet.clusters[0]->template_docs);
+		assert_int_equal(stream.fleet.clusters[0]->template_text.len, 0);
+	}
+	seen.count = 0;
+	assert_true(fleet_each(&whole.fleet, see, &seen, &fail));
+	seen = (struct seen){&whole.fleet, 0, 1};
+	assert_false(fleet_each(&stream.fleet, see, &seen, &fail));
+	assert_int_equal(seen.count, 1);
+	arena_done(&whole.arena);
+	arena_done(&stream.arena);
+}
+
 static void computes_only_what_is_asked(void **state)
 {
 	(void)state;
@@ -166,6 +217,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_what_steers_the_agent),
 		cmocka_unit_test(order_of_files_does_not_matter),
+		cmocka_unit_test(a_stream_shows_the_same_clusters),
 		cmocka_unit_test(computes_only_what_is_asked),
 		cmocka_unit_test(unreadable_file_makes_the_fleet_incomplete),
 		cmocka_unit_test(child_without_a_cluster_taints_its_namespace),
