@@ -104,23 +104,23 @@ hand 500-foreign other
 sed -i 's/size: 1/size: 2/' "$tree/one.yaml"
 check "a change is applied" agent
 check "a patch made by hand stays" exists configpatches 900-ui
-sed -i 's|  connectionRef: {name: main}|&\n  patches: [{name: p, idOverride: 500-foreign, inline: {machine: {network: {hostname: taken}}}}]|' "$tree/one.yaml"
-check "the patch of another cluster is a conflict" bash -c "! timeout 30 '$OMNIOPS' agent --once --gate critical --omni '$omni' --http off --source 'dir:$tree' 2>/dev/null"
+taken='patches: [{name: p, idOverride: 500-foreign, inline: {machine: {network: {hostname: taken}}}}]'
+sed -i "s|  connectionRef: {name: main}|&\n  $taken|" "$tree/one.yaml"
+refuses() { ! agent "$@"; }
+check "the patch of another cluster is a conflict" refuses
 check "… and stays as it is" grep -q byhand "$room/omni/ConfigPatches.omni.sidero.dev/500-foreign.yaml"
 sed -i '/idOverride/d' "$tree/one.yaml"
 check "without it all is well again" agent
 check "… and it is still there" exists configpatches 500-foreign
 sed -i 's/size: 2/size: 1/' "$tree/one.yaml"
-refuses() { ! agent --owner somebody-else; }
-check "another owner is refused" refuses
+check "another owner is refused" refuses --owner somebody-else
 check "… and nothing was written" has_workers one 2
 
 # --- a store that cannot be read ---
 file=$room/omni/MachineSets.omni.sidero.dev/one-workers.yaml
 cp "$file" "$room/keep"
 printf 'metadata: [\n' >"$file"
-refuses_broken() { ! agent; }
-check "a broken file of the store stops the plan" refuses_broken
+check "a broken file of the store stops the plan" refuses
 check "… nothing else is touched" test -e "$room/omni/MachineSets.omni.sidero.dev/one-control-planes.yaml"
 cp "$room/keep" "$file"
 check "repaired it goes on" agent
