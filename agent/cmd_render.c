@@ -30,6 +30,8 @@ static void print_configmap(struct text *out, struct arena *arena, const struct 
 	configmap_print(out, arena, cluster, OMNIOPS_VERSION);
 }
 
+/* Only what is printed is computed: that two clusters need a resource of one name is found by `-o resources`, validate,
+ * plan and apply, not here by the other forms. */
 static const struct form {
 	const char *name;
 	void (*print)(struct text *out, struct arena *arena, const struct cluster *cluster);
@@ -44,6 +46,7 @@ struct rendering {
 	struct call *call;
 	const struct form *form;
 	struct text out;
+	struct arena arena; /* of one cluster at a time */
 	bool is_begun; /* something is printed: a separator is due */
 };
 
@@ -67,14 +70,14 @@ static bool print_cluster(void *ctx, const struct cluster *cluster, struct fail 
 	enum { ENOUGH = 1 << 16 };
 	struct rendering *rendering = ctx;
 	struct text *out = &rendering->out;
-	struct call *call = rendering->call;
-	const char *directory = call->settings.out_dir;
+	const char *directory = rendering->call->settings.out_dir;
 	if (directory == NULL)
 		separate(rendering);
-	rendering->form->print(out, call->arena, cluster);
+	arena_rewind(&rendering->arena);
+	rendering->form->print(out, &rendering->arena, cluster);
 	if (directory == NULL)
 		return out->len < ENOUGH || flush(out, fail);
-	struct span path = arena_spanf(call->arena, "%s/%.*s.yaml", directory, SPAN_ARG(cluster->name));
+	struct span path = arena_spanf(&rendering->arena, "%s/%.*s.yaml", directory, SPAN_ARG(cluster->name));
 	bool ok = files_write(path.ptr, text_span(out), 0644, fail);
 	text_reset(out);
 	return ok;
@@ -122,7 +125,10 @@ static int run_render(struct call *call)
 		return EXIT_ERROR;
 	struct rendering rendering = {.call = call, .form = form};
 	text_init(&rendering.out, TEXT_NO_LIMIT);
-	if (print_all(&rendering, &input.fleet, &fail))
+	arena_init(&rendering.arena, ARENA_NO_LIMIT);
+	bool ok = print_all(&rendering, &input.fleet, &fail);
+	arena_done(&rendering.arena);
+	if (ok)
 		return command_print(&rendering.out, EXIT_OK);
 	text_done(&rendering.out);
 	return command_error(&fail);
