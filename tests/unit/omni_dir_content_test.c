@@ -27,7 +27,7 @@ static int remove_item(const char *path, const struct stat *info, int kind, stru
 
 static struct omni_store *new_store(struct span dictionary)
 {
-	struct omni_store *store;
+	struct omni_store *store = NULL;
 	struct fail fail;
 	char path[128];
 	snprintf(place, sizeof place, "/tmp/omni-content-XXXXXX");
