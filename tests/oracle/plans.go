@@ -654,7 +654,8 @@ func (w *world) isDamaged(o operation) bool {
 	return readAll(contentOf(plain), &content) != nil || damagedBlock.MatchString(contentOf(plain))
 }
 
-var damagedBlock = regexp.MustCompile(`\|[0-9]?[-+]?\n\n|\|[0-9]`)
+// A block that begins with a line break, or with one of Unicode, or that says how far it is indented.
+var damagedBlock = regexp.MustCompile(`\|[0-9]?[-+]?\n *[\n\x{85}\x{2028}\x{2029}]|\|[0-9]`)
 
 func (w *world) held(o operation) resource.Resource {
 	id := strings.TrimSuffix(strings.SplitN(o.what, "(", 2)[1], ")")
