@@ -40,32 +40,44 @@ static int unknown_command(const char *word)
 	return command_usage_error(NULL, "unknown command \"%s\"", word);
 }
 
-static int run(const struct command *command, int argc, char **argv)
+static int run_call(struct call *call)
 {
-	struct fail fail;
-	struct call call = {.command = command};
-	int first;
-	if (!settings_init(&call.settings, command->settings, environ, &fail) ||
-	    !settings_parse(&call.settings, command->settings, argc, argv, &first, &fail))
-		return command_usage_error(command, "%s", fail.text);
-	call.color = wants_color(&call.settings);
-	if (call.settings.help) {
+	const struct command *command = call->command;
+	if (call->settings.help) {
 		struct text help;
 		text_init(&help, TEXT_NO_LIMIT);
 		help_command(&help, command);
 		return command_print(&help, EXIT_OK);
 	}
-	call.words = argv + first;
-	call.word_count = (size_t)(argc - first);
-	if (call.word_count < command->min_words)
+	if (call->word_count < command->min_words)
 		return command_usage_error(command, "%s wants %s", command->name, command->words);
-	if (call.word_count > command->max_words)
+	if (call->word_count > command->max_words)
 		return command_usage_error(command, "%s: too many words: \"%s\"", command->name,
-					   call.words[command->max_words]);
+					   call->words[command->max_words]);
 	struct arena arena;
 	arena_init(&arena, ARENA_NO_LIMIT);
-	call.arena = &arena;
-	int code = command->run(&call);
+	call->arena = &arena;
+	int code = command->run(call);
+	arena_done(&arena);
+	return code;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+	struct fail fail;
+	struct call call = {.command = command};
+	struct arena arena; /* of the settings: a command may empty its own */
+	int first, code;
+	arena_init(&arena, ARENA_NO_LIMIT);
+	if (settings_init(&call.settings, command->settings, environ, &arena, &fail) &&
+	    settings_parse(&call.settings, command->settings, argc, argv, &first, &fail)) {
+		call.color = wants_color(&call.settings);
+		call.words = argv + first;
+		call.word_count = (size_t)(argc - first);
+		code = run_call(&call);
+	} else {
+		code = command_usage_error(command, "%s", fail.text);
+	}
 	arena_done(&arena);
 	return code;
 }

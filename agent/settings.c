@@ -199,20 +199,21 @@ static const char *environment_value(char *const *environment, const char *name)
 	return NULL;
 }
 
-/* A list in the environment is separated by white space; the copy lives as long as the process. */
+/* A list in the environment is separated by white space. */
 static bool store_environment(struct settings *settings, const struct setting *setting, const char *value,
-			      struct fail *fail)
+			      struct arena *arena, struct fail *fail)
 {
 	if (setting->type != SETTING_LIST)
 		return store(settings, setting, value, fail);
-	char *copy = strdup(value), *rest = copy, *word;
-	while (copy != NULL && (word = strsep(&rest, " \t\n")) != NULL)
+	char *rest = arena_string(arena, span_of(value)), *word;
+	while ((word = strsep(&rest, " \t\n")) != NULL)
 		if (*word != '\0' && !store(settings, setting, word, fail))
 			return false;
 	return true;
 }
 
-bool settings_init(struct settings *settings, const char *const *names, char *const *environment, struct fail *fail)
+bool settings_init(struct settings *settings, const char *const *names, char *const *environment, struct arena *arena,
+		   struct fail *fail)
 {
 	*settings = (struct settings){0};
 	for (; *names != NULL; names++) {
@@ -225,7 +226,7 @@ bool settings_init(struct settings *settings, const char *const *names, char *co
 		const char *value = environment_value(environment, variable.ptr);
 		if ((value == NULL || *value == '\0') && setting->extra_env != NULL)
 			value = environment_value(environment, setting->extra_env);
-		bool ok = value == NULL || *value == '\0' || store_environment(settings, setting, value, fail) ||
+		bool ok = value == NULL || *value == '\0' || store_environment(settings, setting, value, arena, fail) ||
 			  fail_wrap(fail, "environment variable %s", variable.ptr);
 		text_done(&variable);
 		if (!ok)

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/fail.h"
 #include "base/text.h"
 
@@ -65,7 +66,8 @@ const struct setting *setting_find(const char *name); /* NULL: none */
 const struct setting *setting_at(size_t index);	      /* NULL past the end */
 
 /* Defaults, then the environment (`environment` as environ), for the named flags (NULL-terminated list). */
-bool settings_init(struct settings *settings, const char *const *names, char *const *environment, struct fail *fail);
+bool settings_init(struct settings *settings, const char *const *names, char *const *environment, struct arena *arena,
+		   struct fail *fail);
 
 /* Flags from argv (getopt_long, so flags and words may be mixed); on success argv[*out_first …] are the words. */
 bool settings_parse(struct settings *settings, const char *const *names, int argc, char **argv, int *out_first,

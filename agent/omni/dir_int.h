@@ -110,6 +110,8 @@ bool dir_load(const struct dir_store *store, const struct dir_table *table, cons
 struct dir_stamp dir_stamp_of(const struct stat *info);
 
 /* --- dir_write.c */
+/* The directory of a type, made durably when it is not there. */
+bool dir_make(struct dir_store *store, struct dir_table *table, struct fail *fail);
 /* All three locks; waits for other processes until the deadline. try: does not wait for anybody. */
 bool dir_begin(struct dir_store *store, int64_t deadline_ms, struct fail *fail);
 bool dir_try_begin(struct dir_store *store);

@@ -236,13 +236,17 @@ bool dir_watch_open(struct omni_store *base, const struct omni_type *type, struc
 	struct dir_watch *watch = calloc(1, sizeof *watch);
 	if (watch == NULL)
 		abort();
-	*watch = (struct dir_watch){.base = {&ops}, .store = store, .table = dir_table_of(store, type)};
+	*watch = (struct dir_watch){.base = {&ops}, .store = store, .table = dir_table_of(store, type),
+				    .poll_fd = -1, .event_fd = -1, .timer_fd = -1};
 	arena_init(&watch->arena, ARENA_NO_LIMIT);
+	bool dir_made = true;
 	base->read_calls++;
 	pthread_mutex_lock(&store->lock);
 	dir_refresh(store, watch->table);
 	start_log(watch->table);
-	bool ok = open_fds(watch, fail) &&
+	if (!store->is_snapshot) /* only what is there can be watched; without it the watch fails, and is opened again later */
+		dir_made = dir_make(store, watch->table, fail);
+	bool ok = dir_made && open_fds(watch, fail) &&
 		  (watch->table->scan_errno == 0 || dir_check_faults(store, watch->table, fail)) &&
 		  (bookmark.len == 0 || resume(watch, bookmark, fail));
 	if (ok && bookmark.len == 0)

@@ -57,7 +57,7 @@ void dir_end(struct dir_store *store)
 	pthread_mutex_unlock(&store->write_lock);
 }
 
-static bool make_dir(struct dir_store *store, struct dir_table *table, struct fail *fail)
+bool dir_make(struct dir_store *store, struct dir_table *table, struct fail *fail)
 {
 	enum { MODE = 0777 };
 	if (table->dir_fd >= 0)
@@ -75,7 +75,7 @@ bool dir_put(struct dir_store *store, struct dir_table *table, const struct reso
 	enum { MODE = 0644 };
 	char name[DIR_NAME_SIZE];
 	struct text content;
-	if (!make_dir(store, table, fail))
+	if (!dir_make(store, table, fail))
 		return false;
 	dir_name_of(resource->id, name);
 	text_init(&content, DIR_FILE_MAX);

@@ -7,6 +7,8 @@
 
 static const char *const names[] = {"omni", "timeout", "gate", "approve", "approve-all", "selector", "workers", "ca-file", "help", NULL};
 
+static struct arena arena = {.limit_bytes = ARENA_NO_LIMIT}; /* what lists of the environment are copied to */
+
 static bool parse(struct settings *settings, const char *const *environment, const char *line, int *out_first, struct fail *fail)
 {
 	static char copy[512];
@@ -16,7 +18,8 @@ static bool parse(struct settings *settings, const char *const *environment, con
 	for (char *rest = copy, *word; (word = strsep(&rest, " ")) != NULL;)
 		argv[argc++] = word;
 	argv[argc] = NULL;
-	return settings_init(settings, names, (char *const *)(uintptr_t)environment, fail) && settings_parse(settings, names, argc, argv, out_first, fail);
+	return settings_init(settings, names, (char *const *)(uintptr_t)environment, &arena, fail) &&
+	       settings_parse(settings, names, argc, argv, out_first, fail);
 }
 
 static void defaults(void **state)
@@ -129,7 +132,7 @@ static void a_list_has_an_end(void **state)
 	struct settings settings;
 	struct fail fail;
 	int first;
-	assert_true(settings_init(&settings, only, NULL, &fail));
+	assert_true(settings_init(&settings, only, NULL, &arena, &fail));
 	assert_false(settings_parse(&settings, only, 66, argv, &first, &fail));
 	assert_non_null(strstr(fail.text, "more than 64 times"));
 }
@@ -163,5 +166,7 @@ int main(void)
 		cmocka_unit_test(a_list_has_an_end),
 		cmocka_unit_test(every_flag_of_every_command_exists_and_every_flag_is_used),
 	};
-	return RUN_TESTS(tests);
+	int failed = RUN_TESTS(tests);
+	arena_done(&arena);
+	return failed;
 }
