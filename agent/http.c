@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "base/secret.h"
 
-enum { BODY_MAX = 1 << 20, STALE_HEARTBEAT_MS = 30000, CONNECTIONS_MAX = 64, IDLE_S = 15 };
+enum { BODY_MAX = 1 << 20, STALE_HEARTBEAT_MS = 30000, CONNECTIONS_MAX = 256, PER_ADDRESS_MAX = 48, IDLE_S = 5 };
 
 struct http {
 	struct agent *agent;
@@ -326,6 +326,7 @@ static bool listen_on(struct http *http, const char *address, struct fail *fail)
 	http->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, http, MHD_OPTION_SOCK_ADDR, info->ai_addr,
 					MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_CONNECTION_LIMIT,
 					(unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
+					MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)PER_ADDRESS_MAX,
 					MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
 	freeaddrinfo(info);
 	if (http->daemon == NULL)

@@ -1,6 +1,7 @@
 #include "render/tree.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 void tree_init(struct tree *tree, struct arena *arena)
 {
@@ -70,7 +71,8 @@ static bool append_steps(struct span steps, char *path, size_t *len)
 				return false;
 			continue;
 		}
-		if (memchr(step.ptr, '\0', step.len) != NULL)
+		bool is_git = step.len == 4 && strncasecmp(step.ptr, ".git", 4) == 0; /* may hold credentials; no part of a tree */
+		if (is_git || memchr(step.ptr, '\0', step.len) != NULL)
 			return false;
 		if (*len > 0)
 			path[(*len)++] = '/';

@@ -89,6 +89,7 @@ static void resolving(void **state)
 		{"", "a.yaml", "a.yaml"}, {"x/y", "a.yaml", "x/y/a.yaml"}, {"x", "../a", "a"}, {"x", "./b//c/./d", "x/b/c/d"},
 		{"x", "../../a", NULL}, {"", "/etc/passwd", NULL}, {"", "..", NULL}, {"x", "..", NULL}, {"", "", NULL},
 		{"", "a/../../b", NULL}, {"/", "a", NULL}, {"..", "a", NULL}, {"x/..", "a", "a"},
+		{"", ".git/config", NULL}, {"x/.GIT", "config", NULL}, {"", ".github/a.yaml", ".github/a.yaml"},
 	};
 	struct arena arena;
 	arena_init(&arena, ARENA_NO_LIMIT);
