@@ -5,7 +5,7 @@ set -eu
 
 BUILD="gcc libc6-dev make pkg-config git ca-certificates libgit2-dev libyaml-dev libcurl4-openssl-dev libjansson-dev
 	libmicrohttpd-dev libprotobuf-c-dev protobuf-c-compiler libssl-dev libzstd-dev libseccomp-dev"
-CHECK="libcmocka-dev clang binutils curl unzip openssh-client openssh-server gnupg procps python3-minimal"
+CHECK="libcmocka-dev clang binutils curl unzip openssl openssh-client openssh-server gnupg procps python3"
 
 # The Go toolchain for tests, as the module registry of Go packs it; renew all three together.
 GO_MIN=1.26.6
@@ -56,7 +56,7 @@ build_commands="gcc:gcc make:make pkg-config:pkg-config git:git protoc-c:protobu
 	yaml-0.1.pc:libyaml-dev libcurl.pc:libcurl4-openssl-dev jansson.pc:libjansson-dev libmicrohttpd.pc:libmicrohttpd-dev libprotobuf-c.pc:libprotobuf-c-dev
 	openssl.pc:libssl-dev libzstd.pc:libzstd-dev libseccomp.pc:libseccomp-dev"
 check_commands="cmocka.pc:libcmocka-dev clang:clang curl:curl unzip:unzip ssh-keygen:openssh-client gpg:gnupg
-	readelf:binutils"
+	readelf:binutils python3:python3 openssl:openssl"
 
 packages() { # all package names, all commands
 	if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
