@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/target.h"
 #include "agent/told.h"
 #include "base/clock.h"
 
@@ -62,22 +63,7 @@ struct unit *unit_make(struct link *link, struct span name)
 
 bool link_url(const struct agent *agent, struct span connection, const struct fleet *fleet, struct span *out_url)
 {
-	const struct string_list *list = &agent->settings->connection;
-	for (size_t i = 0; i < list->count; i++)
-		if (span_eq(span_before(span_of(list->items[i]), '='), connection)) {
-			*out_url = span_behind(span_of(list->items[i]), '=');
-			return true;
-		}
-	if (agent->settings->omni != NULL) {
-		*out_url = span_of(agent->settings->omni);
-		return true;
-	}
-	for (size_t i = 0; fleet != NULL && i < fleet->connection_count; i++)
-		if (span_eq(fleet->connections[i]->name, connection) && fleet->connections[i]->endpoint.len > 0) {
-			*out_url = fleet->connections[i]->endpoint;
-			return true;
-		}
-	return false;
+	return target_url(agent->settings, fleet, connection, out_url);
 }
 
 /* The default connection takes the first name that leads to the same Omni. */

@@ -19,25 +19,24 @@ void targets_done(struct targets *targets)
 	targets->count = 0;
 }
 
-static const char *mapped_url(const struct string_list *list, struct span connection)
+bool target_url(const struct settings *settings, const struct fleet *fleet, struct span connection, struct span *out_url)
 {
-	for (size_t i = 0; i < list->count; i++) {
-		struct span item = span_of(list->items[i]);
-		if (span_eq(span_before(item, '='), connection))
-			return span_behind(item, '=').ptr;
+	const struct string_list *list = &settings->connection;
+	for (size_t i = 0; i < list->count; i++)
+		if (span_eq(span_before(span_of(list->items[i]), '='), connection)) {
+			*out_url = span_behind(span_of(list->items[i]), '=');
+			return true;
+		}
+	if (settings->omni != NULL) {
+		*out_url = span_of(settings->omni);
+		return true;
 	}
-	return NULL;
-}
-
-static const char *url_of(struct targets *targets, const struct fleet *fleet, struct span connection)
-{
-	const char *url = mapped_url(&targets->settings->connection, connection);
-	if (url != NULL || targets->settings->omni != NULL)
-		return url != NULL ? url : targets->settings->omni;
 	for (size_t i = 0; fleet != NULL && i < fleet->connection_count; i++)
-		if (span_eq(fleet->connections[i]->name, connection))
-			return arena_string(targets->arena, fleet->connections[i]->endpoint);
-	return NULL;
+		if (span_eq(fleet->connections[i]->name, connection) && fleet->connections[i]->endpoint.len > 0) {
+			*out_url = fleet->connections[i]->endpoint;
+			return true;
+		}
+	return false;
 }
 
 /* Two names for one URL share a store. */
@@ -57,11 +56,12 @@ bool targets_find(struct targets *targets, const struct fleet *fleet, struct spa
 			*out = targets->items[i];
 			return true;
 		}
-	const char *url = url_of(targets, fleet, connection);
-	if (url == NULL)
+	struct span found;
+	if (!target_url(targets->settings, fleet, connection, &found))
 		return fail_set(fail, FAIL_NOT_FOUND,
 				"no Omni is named%s%.*s: give --omni URL (or OMNI_ENDPOINT); --omni dir:PATH is the embedded store",
 				connection.len > 0 ? " for the connection " : "", SPAN_ARG(connection));
+	const char *url = arena_string(targets->arena, found);
 	struct omni_store *store = open_already(targets, url);
 	if (store == NULL && !omni_store_open(url, &store, fail))
 		return false;

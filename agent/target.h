@@ -19,6 +19,10 @@ struct targets {
 	size_t count, cap;
 };
 
+/* Where a connection leads to: --connection NAME=URL, else --omni, else the OmniConnection in the fleet (may be NULL).
+ * False: nowhere. The one rule for commands and the agent. */
+bool target_url(const struct settings *settings, const struct fleet *fleet, struct span connection, struct span *out_url);
+
 void targets_init(struct targets *targets, struct arena *arena, const struct settings *settings);
 void targets_done(struct targets *targets); /* closes the stores */
 
