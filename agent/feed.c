@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/input.h"
 #include "base/clock.h"
 
 struct snapshot *snapshot_ref(struct snapshot *snapshot)
@@ -23,15 +24,6 @@ void snapshot_unref(struct snapshot *snapshot)
 		return;
 	arena_done(&snapshot->arena);
 	free(snapshot);
-}
-
-static struct fleet_options fleet_options(const struct settings *settings)
-{
-	struct fleet_options options = FLEET_OPTIONS_DEFAULT;
-	if (settings->rules != NULL && strcmp(settings->rules, "1.9") == 0)
-		options.rules = OMNI_RULES_1_9;
-	options.offline_schema = !settings->no_schema;
-	return options;
 }
 
 /* Hand the snapshot over; the loop works out what is desired now. */
@@ -112,7 +104,8 @@ static bool render(struct feed *feed, const struct source_result *result, struct
 	snapshot->source = feed->index;
 	snprintf(snapshot->revision, sizeof snapshot->revision, "%s", result->revision);
 	arena_init(&snapshot->arena, ARENA_NO_LIMIT);
-	struct fleet_options options = fleet_options(agent->settings);
+	struct fleet_options options = FLEET_OPTIONS_DEFAULT;
+	input_take_settings(agent->settings, &options);
 	agent->counters.renders++;
 	if (!source_tree_render(&agent->sandbox, result->tree, &options, &snapshot->arena, &snapshot->fleet, 0, fail) ||
 	    !is_worth_having(feed, snapshot->fleet, fail)) {

@@ -5,18 +5,18 @@
 #include <string.h>
 #include <unistd.h>
 
-bool input_rules(const struct settings *settings, enum omni_rules *out)
+void input_take_settings(const struct settings *settings, struct fleet_options *options)
 {
-	*out = settings->rules != NULL && strcmp(settings->rules, "1.9") == 0 ? OMNI_RULES_1_9 : OMNI_RULES_1_10;
-	return true;
+	if (settings->rules != NULL)
+		options->rules = strcmp(settings->rules, "1.9") == 0 ? OMNI_RULES_1_9 : OMNI_RULES_1_10;
+	options->offline_schema = !settings->no_schema;
 }
 
 bool input_read_with(struct call *call, const struct fleet_options *wanted, struct input *out, struct fail *fail)
 {
 	static const char *const here[] = {"."};
 	struct fleet_options options = *wanted;
-	input_rules(&call->settings, &options.rules);
-	options.offline_schema = !call->settings.no_schema;
+	input_take_settings(&call->settings, &options);
 	fleet_init(&out->fleet, call->arena, &options);
 	tree_init(&out->tree, call->arena);
 	bool is_default = call->word_count == 0;

@@ -25,6 +25,7 @@ bool input_read_good_with(struct call *call, const struct fleet_options *options
 /* For diag_print: the bytes of the files of a tree. */
 struct diag_source input_source(struct tree *tree);
 
-bool input_rules(const struct settings *settings, enum omni_rules *out);
+/* What --rules and --no-schema say, for commands and the agent. */
+void input_take_settings(const struct settings *settings, struct fleet_options *options);
 
 #endif
