@@ -137,7 +137,7 @@ static void try_open(struct link *link)
 {
 	struct omni_store *store;
 	struct fail fail;
-	if (!omni_store_open(link->url, &store, &fail)) {
+	if (!omni_store_open(link->url, NULL, &store, &fail)) {
 		fail_link(link, fail.text);
 		retry_later(link);
 		return;

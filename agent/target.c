@@ -63,7 +63,7 @@ bool targets_find(struct targets *targets, const struct fleet *fleet, struct spa
 				connection.len > 0 ? " for the connection " : "", SPAN_ARG(connection));
 	const char *url = arena_string(targets->arena, found);
 	struct omni_store *store = open_already(targets, url);
-	if (store == NULL && !omni_store_open(url, &store, fail))
+	if (store == NULL && !omni_store_open(url, NULL, &store, fail))
 		return false;
 	struct target *target = ARENA_NEW(targets->arena, struct target);
 	*target = (struct target){arena_copy(targets->arena, connection), url, store};

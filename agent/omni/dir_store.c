@@ -387,7 +387,14 @@ static char *join(const char *a, const char *b)
 
 bool dir_store_open(const char *path, struct omni_store **out, struct fail *fail)
 {
-	static const struct omni_store_ops ops = {list, get, create, update, teardown, destroy, dir_watch_open, close_store};
+	static const struct omni_store_ops ops = {.list = list,
+						  .get = get,
+						  .create = create,
+						  .update = update,
+						  .teardown = teardown,
+						  .destroy = destroy,
+						  .watch = dir_watch_open,
+						  .close = close_store};
 	struct dir_store *store = calloc(1, sizeof *store);
 	if (store == NULL)
 		abort();

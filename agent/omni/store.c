@@ -1,7 +1,9 @@
 #include "agent/omni/store.h"
 
-bool omni_store_open(const char *url, struct omni_store **out, struct fail *fail)
+bool omni_store_open(const char *url, const struct omni_store_options *options, struct omni_store **out,
+		     struct fail *fail)
 {
+	(void)options;
 	enum { PREFIX = 4 };
 	struct span text = span_of(url);
 	if (span_starts(text, "dir:") && text.len > PREFIX)

@@ -1,5 +1,5 @@
 /* The seam to Omni: eight operations on resources, with the rules of Omni's COSI state. Implementations: the directory
- * store (agent/omni/dir_*.c), the gRPC client. Nothing outside agent/omni knows which one it talks to.
+ * store (agent/omni/dir_*.c), the gRPC client (agent/omni/remote_*.c). Nothing outside agent/omni knows which one it talks to.
  *
  * Calls block at most until the deadline (CLOCK_MONOTONIC milliseconds, 0: the store's default of 30 s) and may be made
  * from any thread. Results live in the caller's arena. Failure codes:
@@ -9,10 +9,12 @@
 #define AGENT_OMNI_STORE_H
 
 #include "base/fail.h"
+#include "base/log.h"
 #include "render/resource.h"
 
 struct omni_store;
 struct omni_watch;
+struct omni_counts;
 
 /* Terms of one query are AND-ed; see omni_query_match. */
 enum omni_term_op {
@@ -47,6 +49,24 @@ struct omni_event {
 	struct fail fail;	   /* ERRORED: the watch is over */
 };
 
+/* A kubeconfig with a token of its own: a new one at every call, valid until its end, never revoked one by one. */
+struct omni_kubeconfig_request {
+	struct span cluster, user;
+	const struct span *groups;
+	size_t group_count;
+	int64_t ttl_s;
+};
+
+/* The server behind a store. */
+struct omni_about {
+	struct span version;	   /* "v1.9.3"; as the server says it */
+	struct span instance;	   /* the account's name */
+	uint32_t api_version;	   /* 2: Omni 1.5 and newer */
+	struct span identity;	   /* whose key it is: "ci"; empty: none is needed */
+	struct span fingerprint;
+	int64_t key_expires_s;	   /* 0: never */
+};
+
 struct omni_store_ops {
 	/* query NULL: all. Sorted by id. */
 	bool (*list)(struct omni_store *store, struct arena *arena, const struct omni_type *type,
@@ -70,6 +90,16 @@ struct omni_store_ops {
 	 * that cannot be used fails with PRECONDITION. */
 	bool (*watch)(struct omni_store *store, const struct omni_type *type, struct span bookmark,
 		      struct omni_watch **out, struct fail *fail);
+	/* The management calls; NULL where a store has none. */
+	bool (*kubeconfig)(struct omni_store *store, struct arena *arena, const struct omni_kubeconfig_request *request,
+			   int64_t deadline_ms, struct span *out_yaml, struct fail *fail);
+	/* cluster empty: for the whole instance. Holds no secret. */
+	bool (*talosconfig)(struct omni_store *store, struct arena *arena, struct span cluster, int64_t deadline_ms,
+			    struct span *out_yaml, struct fail *fail);
+	bool (*about)(struct omni_store *store, struct arena *arena, int64_t deadline_ms, struct omni_about *out,
+		      struct fail *fail);
+	/* Calls by method and code, for metrics; NULL: none are counted. */
+	void (*count)(struct omni_store *store, struct omni_counts *out);
 	void (*close)(struct omni_store *store);
 };
 
@@ -97,9 +127,34 @@ struct omni_watch {
 	const struct omni_watch_ops *ops;
 };
 
-/* `url` is "dir:PATH" here; https://… is added by the gRPC client. */
-bool omni_store_open(const char *url, struct omni_store **out, struct fail *fail);
+/* What a URL alone does not say. */
+struct omni_store_options {
+	struct span key;	/* text of the service-account key; copied into protected pages */
+	const char *key_source; /* for people: "OMNI_SERVICE_ACCOUNT_KEY", "the file /run/key" */
+	const char *ca_file;	/* NULL: the system's */
+	bool skip_verify;	/* insecureSkipTLSVerify */
+	int64_t call_timeout_ms; /* 0: 30 s */
+	struct log *log;	/* may be NULL */
+};
+
+/* `url` is dir:PATH or https://HOST[:PORT] (http:// for tests and tunnels). Connects to nothing and never blocks: what is
+ * wrong with the URL, the key or the files is said here, what is wrong with the server at the first call. options may be
+ * NULL for directories. */
+bool omni_store_open(const char *url, const struct omni_store_options *options, struct omni_store **out,
+		     struct fail *fail);
 void omni_store_close(struct omni_store *store); /* NULL is fine */
+
+/* One method of a remote Omni, by how its calls ended; code names are gRPC's. */
+struct omni_method_count {
+	const char *method; /* "Get" */
+	const char *code;   /* "OK" */
+	uint64_t calls, sent_bytes, received_bytes, total_ms;
+};
+struct omni_counts {
+	struct omni_method_count items[128];
+	size_t count;
+	uint64_t connections, retries;
+};
 
 /* The directory store, made when missing. */
 bool dir_store_open(const char *path, struct omni_store **out, struct fail *fail);

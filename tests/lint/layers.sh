@@ -10,7 +10,9 @@ base            | base
 crds            | base crds
 render          | base crds render
 agent/source    | base crds render agent/source
-agent/omni      | base crds render agent/omni agent/omni/proto
+agent/grpc      | base agent/grpc
+agent/auth      | base agent/auth
+agent/omni      | base crds render agent/grpc agent/auth agent/omni agent/omni/proto
 agent/kube      | base crds render agent/kube
 agent/plan      | base crds render agent/plan agent/omni/store.h
 agent/handlers  | base crds render agent/handlers agent/kube agent/omni/store.h agent/plan
@@ -25,7 +27,7 @@ LIBRARIES='
 yaml.h          | render
 git2.h          | agent/source
 git2/           | agent/source
-curl/           | agent/omni agent/kube agent/source
+curl/           | agent/grpc agent/kube agent/source
 jansson.h       | agent
 microhttpd.h    | agent/http.c
 protobuf-c/     | agent/omni

@@ -377,7 +377,14 @@ void memory_store_tick(struct memory_store *store)
 
 struct memory_store *memory_store_new(void)
 {
-	static const struct omni_store_ops ops = {list, get, create, update, teardown, destroy, watch, close_store};
+	static const struct omni_store_ops ops = {.list = list,
+						  .get = get,
+						  .create = create,
+						  .update = update,
+						  .teardown = teardown,
+						  .destroy = destroy,
+						  .watch = watch,
+						  .close = close_store};
 	struct memory_store *store = calloc(1, sizeof *store);
 	if (store == NULL)
 		abort();

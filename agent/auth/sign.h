@@ -1,0 +1,29 @@
+/* The signature of a request to Omni: three headers, made in this one place. A malformed one can end a server's process,
+ * so nothing else writes them, and what comes out is checked before it goes. */
+#ifndef AGENT_AUTH_SIGN_H
+#define AGENT_AUTH_SIGN_H
+
+#include "agent/auth/service_key.h"
+#include "base/arena.h"
+
+struct sign_header {
+	struct span name, value; /* lower-case name; several of one name in their order */
+};
+
+struct signature {
+	struct span timestamp; /* x-sidero-timestamp */
+	struct span payload;   /* x-sidero-payload */
+	struct span signature; /* x-sidero-signature */
+};
+
+/* `method` is the full path. Of the headers those that Omni compares take part: authorization, cluster, context, namespace,
+ * nodes, runtime, selectors, uid. Without a salt: equal input, equal bytes (Ed25519). INVALID for what no header may
+ * hold; UNAUTHENTICATED as service_key_check. */
+bool sign_request(const struct service_key *key, struct arena *arena, struct span method, const struct sign_header *headers,
+		  size_t header_count, int64_t now_s, struct signature *out, struct fail *fail)
+	__attribute__((warn_unused_result));
+
+/* Exactly "siderov1 IDENTITY FINGERPRINT BASE64", four fields. */
+bool sign_is_well_formed(struct span signature_header);
+
+#endif
