@@ -107,6 +107,16 @@ struct node node_string(struct span text);
 struct node node_int(struct arena *arena, int64_t value);
 struct node node_bool(bool value);
 struct node node_null(void);
+/* The same node, made from what stands at `origin` (NULL: nowhere): faults that are found later are told at its place. */
+static inline struct node node_placed(struct node node, const struct node *origin)
+{
+	if (origin == NULL)
+		return node;
+	node.line = origin->line;
+	node.column = origin->column;
+	node.style = origin->style;
+	return node;
+}
 struct node node_map(struct arena *arena, size_t pair_capacity);
 struct node node_seq(struct arena *arena, size_t item_capacity);
 /* Append to a node made by node_map / node_seq with enough capacity (asserted in debug builds by the caller's count). */

@@ -111,7 +111,7 @@ static struct node texts(struct arena *arena, const struct node *list)
 	struct node out = node_seq(arena, list->len);
 	for (uint32_t i = 0; i < list->len; i++)
 		if (node_is_scalar(&list->items[i]))
-			node_push(&out, node_string(node_text(&list->items[i])));
+			node_push(&out, node_placed(node_string(node_text(&list->items[i])), &list->items[i]));
 	return out;
 }
 
@@ -136,15 +136,15 @@ static struct node provision_spec(struct build *build, const struct node *provis
 	static const char *const tunnels[] = {"unset", "enabled", "disabled"};
 	enum { FIELDS = 5 };
 	struct arena *arena = build->arena;
-	struct node out = node_map(arena, FIELDS);
-	struct span provider = node_text_at(provision, "providerID"), tunnel = node_text_at(provision, "grpcTunnel");
-	struct span data = provider_data(build, node_get(provision, "providerData"));
-	if (provider.len > 0)
-		node_put(&out, "providerid", node_string(provider));
+	struct node out = node_placed(node_map(arena, FIELDS), provision);
+	const struct node *provider = node_get(provision, "providerID"), *written = node_get(provision, "providerData");
+	struct span tunnel = node_text_at(provision, "grpcTunnel"), data = provider_data(build, written);
+	if (node_text(provider).len > 0)
+		node_put(&out, "providerid", node_placed(node_string(node_text(provider)), provider));
 	put_list(arena, &out, "kernelargs", node_get(provision, "kernelArgs"), texts);
 	put_list(arena, &out, "metavalues", node_get(provision, "metaValues"), meta_values);
 	if (data.len > 0)
-		node_put(&out, "providerdata", node_string(data));
+		node_put(&out, "providerdata", node_placed(node_string(data), written));
 	for (int mode = 1; mode < 3; mode++)
 		if (span_is(tunnel, tunnels[mode]))
 			node_put(&out, "grpctunnel", node_int(arena, mode));

@@ -38,8 +38,10 @@ struct resource {
 
 	/* NODE_MAP with Omni's own YAML keys ("kubernetesversion"), in declaration order, holding only what is set: scalar
 	 * zero values, empty lists and absent messages are left out, present messages stay ({}). Canonical: two specs are
-	 * equal when node_equal says so. For ConfigPatches and KubernetesManifestGroups `data` is the plain text. */
+	 * equal when node_equal says so. For ConfigPatches and KubernetesManifestGroups `data` is the plain text.
+	 * Values of expected resources have the line and column that they come from, where there is one (node_placed). */
 	struct node spec;
+	struct span wire; /* the spec as a server sent it: fields that are unknown here survive an update. Empty: none */
 
 	/* Expected resources only: the meaning of `data` where it was written as a mapping or list in the document (compare
 	 * by meaning), NULL where it was text (compare by bytes); and where it came from. */
@@ -47,6 +49,7 @@ struct resource {
 	struct span file;
 	uint32_t line, column;
 	struct span object, path; /* "OmniCluster/prod-1", "spec.patches[0]" */
+	struct span content_file; /* the file of the tree whose bytes `data` or `job` holds; empty: none */
 };
 
 struct resource_list {

@@ -4,11 +4,18 @@
 
 enum { MODE_FULL = 1, MODE_ONE_TIME = 2 };
 
-static struct node data_spec(struct arena *arena, struct span data, int64_t mode)
+/* Where the content of an item stands. */
+static const struct node *content_origin(const struct template_item *item, const char *key)
+{
+	const struct node *file = node_get(item->node, "file");
+	return item->file.len > 0 ? file : node_get(item->node, key);
+}
+
+static struct node data_spec(struct arena *arena, struct span data, const struct node *origin, int64_t mode)
 {
 	struct node spec = node_map(arena, mode != 0 ? 2 : 1);
 	if (data.len > 0)
-		node_put(&spec, "data", node_string(data));
+		node_put(&spec, "data", node_placed(node_string(data), origin));
 	if (mode != 0)
 		node_put(&spec, "mode", node_int(arena, mode));
 	return spec;
@@ -37,8 +44,9 @@ void translate_patches(struct translation *translation, const struct translate_o
 		owner_labels(translation, resource, owner);
 		translate_annotation(translation, resource, "name", name);
 		translate_descriptors(translation, resource, item->node);
-		resource->spec = data_spec(translation->arena, item->text, 0);
+		resource->spec = data_spec(translation->arena, item->text, content_origin(item, "inline"), 0);
 		resource->content = item->meaning;
+		resource->content_file = item->file_path;
 	}
 }
 
@@ -55,9 +63,10 @@ void translate_manifests(struct translation *translation, const struct translate
 		owner_labels(translation, resource, owner);
 		translate_annotation(translation, resource, "name", item->name);
 		translate_descriptors(translation, resource, item->node);
-		resource->spec = data_spec(translation->arena, item->text,
+		resource->spec = data_spec(translation->arena, item->text, content_origin(item, "inline"),
 					   span_is(mode, "one-time") ? MODE_ONE_TIME : MODE_FULL);
 		resource->content = item->meaning;
+		resource->content_file = item->file_path;
 	}
 }
 
@@ -70,6 +79,7 @@ void translate_healthchecks(struct translation *translation, const struct templa
 		const struct template_item *item = &checks->items[i];
 		struct field_path path = path_index(&up, item->index);
 		struct span id = item->id_override;
+		const struct node *interval = node_get(item->node, "interval");
 		int64_t ns = 0;
 		if (id.len == 0)
 			id = arena_spanf(translation->arena, "cluster-%.*s-%.*s", SPAN_ARG(cluster), SPAN_ARG(item->name));
@@ -78,10 +88,12 @@ void translate_healthchecks(struct translation *translation, const struct templa
 		translate_descriptors(translation, resource, item->node);
 		resource->spec = node_map(translation->arena, 2);
 		if (item->text.len > 0)
-			node_put(&resource->spec, "job", node_string(item->text));
-		if (template_duration(node_get(item->node, "interval"), &ns) && ns > 0)
-			node_put(&resource->spec, "interval", translate_interval(translation->arena, ns));
+			node_put(&resource->spec, "job", node_placed(node_string(item->text), content_origin(item, "job")));
+		if (template_duration(interval, &ns) && ns > 0)
+			node_put(&resource->spec, "interval",
+				 node_placed(translate_interval(translation->arena, ns), interval));
 		resource->content = item->meaning;
+		resource->content_file = item->file_path;
 	}
 }
 
@@ -132,7 +144,7 @@ static const struct disk_patch *disk_patch(struct translation *translation, stru
 	node_put(&machine, "install", inner);
 	patch->content = node_map(arena, 1);
 	node_put(&patch->content, "machine", machine);
-	patch->spec = data_spec(arena, template_written(build, &patch->content), 0);
+	patch->spec = data_spec(arena, template_written(build, &patch->content), NULL, 0);
 	*place = patch;
 	return patch;
 }

@@ -1,11 +1,6 @@
 /* The specs of Cluster and MachineSet: only what is set, in the order in which Omni declares the fields. */
 #include "render/translate.h"
 
-static struct node text_node(struct span text)
-{
-	return node_string(text);
-}
-
 static struct span without_v(struct span version)
 {
 	while (version.len > 0 && version.ptr[0] == 'v')
@@ -13,10 +8,21 @@ static struct span without_v(struct span version)
 	return version;
 }
 
-static void put_text(struct node *map, const char *key, struct span text)
+/* The scalar behind a key of `from`, at its place. */
+static void put_field(struct node *map, const char *key, const struct node *from, const char *field)
 {
+	const struct node *value = node_get(from, field);
+	struct span text = node_source_text(value);
 	if (text.len > 0)
-		node_put(map, key, text_node(text));
+		node_put(map, key, node_placed(node_string(text), value));
+}
+
+static void put_version(struct node *map, const char *key, const struct node *from)
+{
+	const struct node *value = node_get(from, "version");
+	struct span version = without_v(node_source_text(value));
+	if (version.len > 0)
+		node_put(map, key, node_placed(node_string(version), value));
 }
 
 static void put_number(struct arena *arena, struct node *map, const char *key, int64_t number)
@@ -39,7 +45,7 @@ struct node translate_texts(struct arena *arena, const struct node *list)
 	struct node out = node_seq(arena, list->len);
 	for (uint32_t i = 0; i < list->len; i++)
 		if (node_is_scalar(&list->items[i]))
-			node_push(&out, text_node(node_source_text(&list->items[i])));
+			node_push(&out, node_placed(node_string(node_source_text(&list->items[i])), &list->items[i]));
 	return out;
 }
 
@@ -57,10 +63,12 @@ static struct node features_spec(struct arena *arena, const struct node *feature
 		{"disablePublicDiscoveryService", "disablepublicdiscoveryservice"},
 	};
 	enum { FLAGS = sizeof flags / sizeof *flags };
-	struct node out = node_map(arena, FLAGS);
-	for (size_t i = 0; i < FLAGS; i++)
-		if (template_bool(node_get(features, flags[i].field)))
-			node_put(&out, flags[i].key, node_bool(true));
+	struct node out = node_placed(node_map(arena, FLAGS), features);
+	for (size_t i = 0; i < FLAGS; i++) {
+		const struct node *flag = node_get(features, flags[i].field);
+		if (template_bool(flag))
+			node_put(&out, flags[i].key, node_placed(node_bool(true), flag));
+	}
 	return out;
 }
 
@@ -70,13 +78,13 @@ struct node translate_cluster_spec(struct arena *arena, const struct node *doc)
 	const struct node *features = node_get(doc, "features");
 	const struct node *interval = node_path(features, "backupConfiguration.interval");
 	int64_t ns = 0;
-	put_text(&spec, "kubernetesversion", without_v(template_text(node_get(doc, "kubernetes"), "version")));
-	put_text(&spec, "talosversion", without_v(template_text(node_get(doc, "talos"), "version")));
+	put_version(&spec, "kubernetesversion", node_get(doc, "kubernetes"));
+	put_version(&spec, "talosversion", node_get(doc, "talos"));
 	node_put(&spec, "features", features_spec(arena, features));
 	if (!node_is_set(interval) || !template_duration(interval, &ns) || ns <= 0)
 		return spec;
 	struct node backup = node_map(arena, 2);
-	node_put(&backup, "interval", translate_interval(arena, ns));
+	node_put(&backup, "interval", node_placed(translate_interval(arena, ns), interval));
 	node_put(&backup, "enabled", node_bool(true));
 	node_put(&spec, "backupconfiguration", backup);
 	return spec;
@@ -112,33 +120,35 @@ static void put_bootstrap(struct arena *arena, struct node *spec, const struct n
 {
 	if (!node_is(bootstrap, NODE_MAP))
 		return;
-	struct node out = node_map(arena, 2);
-	put_text(&out, "clusteruuid", template_text(bootstrap, "clusterUUID"));
-	put_text(&out, "snapshot", template_text(bootstrap, "snapshot"));
+	struct node out = node_placed(node_map(arena, 2), bootstrap);
+	put_field(&out, "clusteruuid", bootstrap, "clusterUUID");
+	put_field(&out, "snapshot", bootstrap, "snapshot");
 	node_put(spec, "bootstrapspec", out);
 }
 
 /* "3", "003", "unlimited", "Static" */
-static void put_size(struct arena *arena, struct node *out, struct span size)
+static void put_size(struct arena *arena, struct node *out, const struct node *origin)
 {
+	struct span size = node_source_text(origin);
 	int64_t count = 0;
 	while (size.len > 1 && size.ptr[0] == '0')
 		size = (struct span){size.ptr + 1, size.len - 1};
 	if (size.len == 0 || span_is(size, "Static"))
 		return;
-	if (span_int(size, 0, UINT32_MAX, &count))
-		put_number(arena, out, "machinecount", count);
-	else
-		put_number(arena, out, "allocationtype", ALLOCATION_UNLIMITED);
+	bool is_number = span_int(size, 0, UINT32_MAX, &count);
+	if (!is_number)
+		count = ALLOCATION_UNLIMITED;
+	if (count != 0)
+		node_put(out, is_number ? "machinecount" : "allocationtype", node_placed(node_int(arena, count), origin));
 }
 
 static void put_allocation(struct arena *arena, struct node *spec, const struct node *class)
 {
 	if (!node_is(class, NODE_MAP))
 		return;
-	struct node out = node_map(arena, 3);
-	put_text(&out, "name", template_text(class, "name"));
-	put_size(arena, &out, template_text(class, "size"));
+	struct node out = node_placed(node_map(arena, 3), class);
+	put_field(&out, "name", class, "name");
+	put_size(arena, &out, node_get(class, "size"));
 	node_put(spec, "machineallocation", out);
 }
 

@@ -100,6 +100,7 @@ static void get_resource(struct wire *wire, struct resource *resource, unsigned 
 	resource->column = (uint32_t)wire_int(wire, UINT32_MAX);
 	resource->object = wire_span(wire);
 	resource->path = wire_span(wire);
+	resource->content_file = wire_name(wire);
 	if (resource->type == NULL || (resource->type->flags & allowed) == 0)
 		refuse(wire);
 }

@@ -95,6 +95,7 @@ static void put_resource(struct text *out, const struct resource *resource)
 	wire_put_int(out, resource->column);
 	wire_put_span(out, resource->object);
 	wire_put_span(out, resource->path);
+	wire_put_span(out, resource->content_file);
 }
 
 static void put_cluster(struct putter *put, const struct cluster *cluster)
