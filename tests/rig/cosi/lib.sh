@@ -1,0 +1,66 @@
+# A COSI state server with Omni's types and signatures, for tests and for people. In the root of the checkout:
+#
+#   . tests/rig/cosi/lib.sh
+#   cosi_build || skip …            once; `go_reason` says why not
+#   cosi_start NAME [FLAG…]         sets cosi_endpoint cosi_control cosi_ca cosi_dir cosi_pid and
+#                                   cosi_key, the first account's key file; others are $cosi_dir/ACCOUNT.key
+#   cosi_use NAME                   sets them again, for another one that runs
+#   cosi_order fault -d method=Get  orders the control port; README.md lists the orders
+#   cosi_ask counts                 asks it
+#   cosi_stop [NAME]                the named one, or all
+#
+# A server ends with the shell that started it, however that ends: start it in the script itself, not in $(…) or `check`.
+# shellcheck shell=sh
+. tests/gobuild.sh
+
+cosi_build() {
+	go_room cosi tests/rig/cosi && go_program cosi tests/rig/cosi go.mod . && cosi_program=$go_dir/cosi
+}
+
+cosi_start() {
+	cosi_name=$1
+	shift
+	cosi_room=${cosi_room:-$(mktemp -d "${TMPDIR:-/tmp}/cosi.XXXXXX")}
+	cosi_dir=$cosi_room/$cosi_name
+	rm -rf "$cosi_dir"
+	mkdir -p "$cosi_dir" || return 1
+	setpriv --pdeathsig KILL -- "$cosi_program" -dir "$cosi_dir" "$@" >"$cosi_dir/log" 2>&1 &
+	cosi_pid=$!
+	echo "$cosi_pid" >"$cosi_dir/pid"
+	while [ ! -s "$cosi_dir/env" ]; do
+		if ! kill -0 "$cosi_pid" 2>/dev/null; then
+			cat "$cosi_dir/log" >&2
+			return 1
+		fi
+		sleep 0.02
+	done
+	cosi_use "$cosi_name"
+}
+
+cosi_use() {
+	cosi_dir=$cosi_room/$1
+	cosi_pid=$(cat "$cosi_dir/pid") || return 1
+	cosi_endpoint=$(sed -n 's/^endpoint=//p' "$cosi_dir/env")
+	cosi_control=$(sed -n 's/^control=//p' "$cosi_dir/env")
+	cosi_ca=$(sed -n 's/^ca=//p' "$cosi_dir/env")
+	cosi_key=$(sed -n 's/^key=//p' "$cosi_dir/env")
+}
+
+cosi_ask() { curl -fsS "$cosi_control/$1"; }
+
+cosi_order() { # order, curl's arguments…
+	cosi_verb=$1
+	shift
+	curl -sS --fail-with-body -X POST "$@" "$cosi_control/$cosi_verb"
+}
+
+cosi_stop() {
+	for cosi_stopped in "${cosi_room:-/nonexistent}"/${1:-*}/pid; do
+		[ -s "$cosi_stopped" ] || continue
+		read -r cosi_pid <"$cosi_stopped"
+		kill "$cosi_pid" 2>/dev/null
+		wait "$cosi_pid" 2>/dev/null
+		rm -rf "${cosi_stopped%/pid}"
+	done
+	[ -n "${1:-}" ] || { [ -z "${cosi_room:-}" ] || rm -rf "$cosi_room"; cosi_room=; }
+}

@@ -1,0 +1,109 @@
+// Command cosi is a COSI state server as Omni runs one: Omni's resource types, Omni's check of request signatures in
+// front, gRPC through net/http like the real one, and everything that a test wants to count, to delay or to break.
+//
+//	cosi -dir DIR [-account NAME[:ROLE][=KEYFILE]]… [-listen 127.0.0.1:0] [-control 127.0.0.1:0] [-tls] …
+//
+// When it is ready, DIR holds `env` (shell assignments: endpoint, control, ca, and key, the first account's key file)
+// and NAME.key, the service-account key of each account that was not given one. Everything is in memory. README.md beside this file lists the control port's calls.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+type options struct {
+	dir, listen, control string
+	tls                  bool
+	clock                time.Duration
+	history              int
+	noTeardown           bool
+	controllers          bool
+	finalizerDelay       time.Duration
+	clusters, machines   int
+	accounts             accountFlags
+}
+
+func parseOptions() options {
+	var o options
+	flag.StringVar(&o.dir, "dir", ".", "where keys, ca.pem and env are written")
+	flag.StringVar(&o.listen, "listen", "127.0.0.1:0", "address of the API; port 0 takes a free one")
+	flag.StringVar(&o.control, "control", "127.0.0.1:0", "address of the control port")
+	flag.BoolVar(&o.tls, "tls", false, "TLS with a certificate of its own; DIR/ca.pem verifies it")
+	flag.Var(&o.accounts, "account", "NAME[:ROLE][=KEYFILE], repeatable; roles: None Reader Operator Admin (default)")
+	flag.DurationVar(&o.clock, "clock", 0, "how far this server's clock is ahead")
+	flag.IntVar(&o.history, "history", 10000, "events that a watch can be resumed from, per type")
+	flag.BoolVar(&o.noTeardown, "no-teardown", false, "answer Teardown calls with UNIMPLEMENTED, as old servers")
+	flag.BoolVar(&o.controllers, "controllers", false, "give and take finalizers and destroy what is torn down, as Omni")
+	flag.DurationVar(&o.finalizerDelay, "finalizer-delay", 20*time.Millisecond, "how long a torn-down resource keeps them")
+	flag.IntVar(&o.clusters, "clusters", 0, "clusters that exist from the start; their templates are in DIR/templates")
+	flag.IntVar(&o.machines, "machines", 5, "machines of each of them")
+	flag.Parse()
+	if len(o.accounts) == 0 {
+		o.accounts = accountFlags{{name: "rig", role: roleAdmin}}
+	}
+	return o
+}
+
+func main() {
+	log.SetFlags(log.Ltime | log.Lmicroseconds)
+	if err := run(parseOptions()); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(o options) error {
+	for i := range o.accounts {
+		o.accounts[i].place(o.dir)
+	}
+	accounts, err := openAccounts(o.accounts)
+	if err != nil {
+		return err
+	}
+	st, err := newStore(o.history)
+	if err != nil {
+		return err
+	}
+	if o.clusters > 0 {
+		if err = loadFleet(st.state, filepath.Join(o.dir, "templates"), o.clusters, o.machines); err != nil {
+			return err
+		}
+	}
+	play := newController(st.state, o.finalizerDelay)
+	if o.controllers {
+		if err = play.start(); err != nil {
+			return err
+		}
+	}
+	g := newGate(accounts, o.clock)
+	if o.noTeardown {
+		g.faults.add("Teardown", unimplemented("Teardown"))
+		g.faults.add("TeardownAndDestroy", unimplemented("TeardownAndDestroy"))
+	}
+	f, err := newFront(o, newServer(g, st))
+	if err != nil {
+		return err
+	}
+	control, err := serveControl(o.control, &rig{gate: g, store: st, front: f, play: play, dir: o.dir})
+	if err != nil {
+		return err
+	}
+	env := fmt.Sprintf("endpoint=%s\ncontrol=http://%s\nca=%s\nkey=%s\n", f.url(), control, f.caFile, o.accounts[0].keyFile)
+	if err = writeWhole(filepath.Join(o.dir, "env"), env); err != nil {
+		return err
+	}
+	fmt.Print(env)
+	select {}
+}
+
+// writeWhole makes a file appear with all its bytes, because others wait for it to appear.
+func writeWhole(path, text string) error {
+	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
