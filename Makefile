@@ -30,6 +30,7 @@ include mk/rooms.mk
 include mk/tests.mk
 include mk/gen.mk
 include mk/install.mk
+include mk/rig.mk
 
 .PHONY: demo
 demo: ## a repository becomes a fleet on the embedded store; installs what the build needs

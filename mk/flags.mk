@@ -26,9 +26,9 @@ ALL_CFLAGS = $(LANGUAGE) $(WARNINGS) $(DEBUG) $(OPT) $(HARDEN) $(PROBED) $(CFLAG
 SHIPPED_CFLAGS := -include base/banned.h
 
 # --- libraries: one question for all of them
-LIBRARIES := libgit2 yaml-0.1 libcurl jansson libmicrohttpd libprotobuf-c openssl libzstd libseccomp
+LIBRARIES := libgit2 yaml-0.1 libcurl zlib jansson libmicrohttpd libprotobuf-c openssl libzstd libseccomp
 AGENT_LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBRARIES) 2>/dev/null) -lpthread -lm
-ifeq ($(filter help clean demo check bench fuzz,$(MAKECMDGOALS)),)
+ifeq ($(filter help clean demo check bench fuzz rig-%,$(MAKECMDGOALS)),)
 ifneq ($(shell $(PKG_CONFIG) --exists $(LIBRARIES) 2>/dev/null && command -v $(PROTOC_C) >/dev/null && echo yes),yes)
 $(error Libraries are missing. `scripts/setup.sh build` installs them on Debian and names them elsewhere)
 endif

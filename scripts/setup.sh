@@ -1,11 +1,13 @@
 #!/bin/sh
-# Installs what is missing for building (`setup.sh build`), for every test (`setup.sh check`) or for the Go test rig
-# (`setup.sh go`: prints the path of a recent go). A second run finds everything and costs nothing.
+# Installs what is missing for building (`setup.sh build`), for every test (`setup.sh check`), for the servers of
+# tests/rig (`setup.sh rig`) or for Go programs (`setup.sh go`: prints the path of a recent go). A second run finds
+# everything and costs nothing.
 set -eu
 
-BUILD="gcc libc6-dev make pkg-config git ca-certificates libgit2-dev libyaml-dev libcurl4-openssl-dev libjansson-dev
+BUILD="gcc libc6-dev make pkg-config git ca-certificates libgit2-dev libyaml-dev libcurl4-openssl-dev zlib1g-dev libjansson-dev
 	libmicrohttpd-dev libprotobuf-c-dev protobuf-c-compiler libssl-dev libzstd-dev libseccomp-dev"
-CHECK="libcmocka-dev clang binutils curl unzip openssl openssh-client openssh-server gnupg procps python3"
+RIG="ca-certificates curl unzip util-linux"
+CHECK="$RIG libcmocka-dev clang binutils openssl openssh-client openssh-server gnupg procps python3"
 
 # The Go toolchain for tests, as the module registry of Go packs it; renew all three together.
 GO_MIN=1.26.6
@@ -53,9 +55,10 @@ find_elsewhere() { # command:package…
 }
 
 build_commands="gcc:gcc make:make pkg-config:pkg-config git:git protoc-c:protobuf-c-compiler libgit2.pc:libgit2-dev
-	yaml-0.1.pc:libyaml-dev libcurl.pc:libcurl4-openssl-dev jansson.pc:libjansson-dev libmicrohttpd.pc:libmicrohttpd-dev libprotobuf-c.pc:libprotobuf-c-dev
+	yaml-0.1.pc:libyaml-dev libcurl.pc:libcurl4-openssl-dev zlib.pc:zlib1g-dev jansson.pc:libjansson-dev libmicrohttpd.pc:libmicrohttpd-dev libprotobuf-c.pc:libprotobuf-c-dev
 	openssl.pc:libssl-dev libzstd.pc:libzstd-dev libseccomp.pc:libseccomp-dev"
-check_commands="cmocka.pc:libcmocka-dev clang:clang curl:curl unzip:unzip ssh-keygen:openssh-client gpg:gnupg
+rig_commands="curl:curl unzip:unzip unshare:util-linux nsenter:util-linux setpriv:util-linux flock:util-linux"
+check_commands="$rig_commands cmocka.pc:libcmocka-dev clang:clang ssh-keygen:openssh-client gpg:gnupg
 	readelf:binutils python3:python3 openssl:openssl"
 
 packages() { # all package names, all commands
@@ -118,6 +121,10 @@ check)
 	packages "$BUILD $CHECK" "$build_commands $check_commands"
 	find_go >/dev/null
 	;;
+rig)
+	packages "$RIG" "$rig_commands"
+	find_go >/dev/null
+	;;
 go) find_go ;;
-*) die "usage: $0 [build|check|go]" ;;
+*) die "usage: $0 [build|check|rig|go]" ;;
 esac

@@ -14,7 +14,7 @@
 . tests/gobuild.sh
 
 cosi_build() {
-	go_room cosi tests/rig/cosi && go_program cosi tests/rig/cosi go.mod . && cosi_program=$go_dir/cosi
+	go_room cosi tests/rig/cosi && go_program cosi tests/rig/cosi go.mod . -ldflags='-s -w' && cosi_program=$go_dir/cosi
 }
 
 cosi_start() {

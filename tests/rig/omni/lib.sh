@@ -1,0 +1,133 @@
+# The real Omni server and omnictl, for tests and for people. In the root of the checkout:
+#
+#   . tests/rig/omni/lib.sh
+#   omni_possible || skip … "$omni_reason"      whether this machine can run one
+#   omni_build || skip …                  omni, omnictl: minutes once, then from the cache; `go_reason` says why not
+#   omni_start NAME [FLAG…]               fresh state; sets omni_endpoint omni_ca omni_key (a file) omni_dir omni_pid
+#   omni_use NAME                         sets them again, for another one that runs
+#   omni_in COMMAND…                      runs a command where the server can be reached
+#   omni_ctl ARGUMENT…                    omnictl as the first account (Admin), or with omni_key=FILE set to another's key
+#   omni_account NAME ROLE                one more service account: None, Reader, Operator, Admin; its key: $omni_dir/NAME.key
+#   omni_provider ID [SCHEMA]             announces an infra provider, ID in lower case; its key: $omni_dir/ID.key
+#   omni_order stop|start|kill|freeze|continue      the server process; its state stays
+#   omni_stop [NAME]                      the named one, or all
+#
+# Each server has namespaces of its own (network, mounts, processes), which end with the shell that started it, however
+# that ends: start it in the script itself, not in $(…) or `check`. The same ports serve in each of them.
+# shellcheck shell=sh
+. tests/gobuild.sh
+
+# --- can it run here --------------------------------------------------------------------------------------------------
+
+omni_possible() {
+	if [ "$(id -u)" = 0 ]; then
+		omni_user='' omni_enter=''
+	else
+		omni_user='--user --map-root-user' omni_enter='--user --preserve-credentials'
+	fi
+	# shellcheck disable=SC2086
+	if ! unshare $omni_user --net --mount --pid --fork true 2>/dev/null; then
+		omni_reason="namespaces cannot be made here"
+	elif ! unshare $omni_user --net sh -c ': <>/dev/net/tun' 2>/dev/null; then
+		omni_reason="/dev/net/tun cannot be opened"
+	else
+		return 0
+	fi
+	return 1
+}
+
+omni_build() {
+	go_room omni tests/rig/omni/go.mod || return 1
+	for omni_program in omni omnictl; do
+		go_program "$omni_program" tests/rig/omni go.mod "github.com/siderolabs/omni/cmd/$omni_program" -ldflags='-s -w' || return 1
+	done
+	omni_server=$go_dir/omni omnictl=$go_dir/omnictl
+	go_room omnirig tests/rig/omni && go_program rig tests/rig/omni go.mod . -ldflags='-s -w' && omni_rig=$go_dir/rig
+}
+
+# --- start and stop ---------------------------------------------------------------------------------------------------
+
+omni_start() {
+	omni_name=$1
+	shift
+	omni_room=${omni_room:-$(mktemp -d "${TMPDIR:-/tmp}/omni.XXXXXX")}
+	omni_dir=$omni_room/$omni_name
+	rm -rf "$omni_dir"
+	mkdir -p "$omni_dir" || return 1
+	# Each waits for its parent's end: unshare for this shell's, and the namespaces' first process for unshare's.
+	# shellcheck disable=SC2086
+	setpriv --pdeathsig KILL -- unshare $omni_user --net --mount --pid --fork --kill-child -- \
+		"$omni_rig" run -dir "$omni_dir" -omni "$omni_server" "$@" >"$omni_dir/rig.log" 2>&1 &
+	echo $! >"$omni_dir/pid"
+	while [ ! -s "$omni_dir/env" ]; do
+		if ! kill -0 "$(cat "$omni_dir/pid")" 2>/dev/null; then
+			cat "$omni_dir/rig.log" >&2
+			[ ! -f "$omni_dir/omni.log" ] || tail -n 5 "$omni_dir/omni.log" >&2
+			return 1
+		fi
+		sleep 0.02
+	done
+	omni_use "$omni_name"
+}
+
+omni_use() {
+	omni_dir=$omni_room/$1
+	omni_endpoint=$(sed -n 's/^endpoint=//p' "$omni_dir/env") || return 1
+	omni_ca=$(sed -n 's/^ca=//p' "$omni_dir/env")
+	omni_key=$(sed -n 's/^key=//p' "$omni_dir/env")
+	omni_pid=$(sed -n 's/^pid=//p' "$omni_dir/env")
+}
+
+omni_stop() { # all are killed before any is waited for; nothing of their state is wanted
+	for omni_stopped in "${omni_room:-/nonexistent}"/${1:-*}/pid; do
+		[ ! -s "$omni_stopped" ] || kill -KILL "$(cat "$omni_stopped")" 2>/dev/null
+	done
+	for omni_stopped in "${omni_room:-/nonexistent}"/${1:-*}/pid; do
+		[ -s "$omni_stopped" ] || continue
+		wait "$(cat "$omni_stopped")" 2>/dev/null
+		omni_gone "$(sed -n 's/^pid=//p' "${omni_stopped%/pid}/env" 2>/dev/null)"
+		rm -rf "${omni_stopped%/pid}"
+	done
+	[ -n "${1:-}" ] || { [ -z "${omni_room:-}" ] || rm -rf "$omni_room"; omni_room=; }
+}
+
+# The kernel ends the rest by itself; a test that looks for leftovers waits for that.
+omni_gone() {
+	omni_waited=0
+	while [ -n "$1" ] && [ -e "/proc/$1" ] && [ "$omni_waited" -lt 500 ]; do
+		omni_waited=$((omni_waited + 1))
+		sleep 0.02
+	done
+}
+
+# --- talk to it -------------------------------------------------------------------------------------------------------
+
+omni_in() { # shellcheck disable=SC2086
+	nsenter --target "$omni_pid" $omni_enter --net -- "$@"
+}
+
+omni_ctl() {
+	omni_in env "OMNI_ENDPOINT=$omni_endpoint" ${omni_ca:+"SSL_CERT_FILE=$omni_ca"} \
+		"OMNI_SERVICE_ACCOUNT_KEY=$(cat "$omni_key")" "HOME=$omni_dir" "$omnictl" "$@"
+}
+
+omni_account() {
+	omni_ctl serviceaccount create --use-user-role=false --role "$2" "$1" >"$omni_dir/$1.out" 2>&1
+	omni_keep_key "$1"
+}
+
+# omnictl prints keys for people, as shell assignments; what it printed when there is none is the reason.
+omni_keep_key() {
+	sed -n 's/.*OMNI_SERVICE_ACCOUNT_KEY=//p' "$omni_dir/$1.out" >"$omni_dir/$1.key"
+	[ -s "$omni_dir/$1.key" ] || { cat "$omni_dir/$1.out" >&2; return 1; }
+}
+
+omni_provider() {
+	omni_ctl infraprovider create "$1" >"$omni_dir/$1.out" 2>&1
+	omni_keep_key "$1" &&
+		omni_in env "OMNI_ENDPOINT=$omni_endpoint" ${omni_ca:+"SSL_CERT_FILE=$omni_ca"} \
+			"OMNI_SERVICE_ACCOUNT_KEY=$(cat "$omni_dir/$1.key")" \
+			"$omni_rig" provider -id "$1" -schema "${2:-tests/rig/omni/provider-schema.json}"
+}
+
+omni_order() { omni_in curl -sS --fail-with-body -X POST "http://127.0.0.1:5010/order/$1"; }
