@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
 
 THIN='libc\.so\.6|libm\.so\.6'
-AGENT='libc\.so\.6|libm\.so\.6|libgit2\.so\..*|libyaml-0\.so\..*|libcurl\.so\..*|libjansson\.so\..*|libmicrohttpd\.so\..*|libprotobuf-c\.so\..*|libcrypto\.so\..*|libssl\.so\..*|libzstd\.so\..*|libseccomp\.so\..*|libpthread\.so\..*'
+AGENT='libc\.so\.6|libm\.so\.6|libgit2\.so\..*|libyaml-0\.so\..*|libz\.so\..*|libcurl\.so\..*|libjansson\.so\..*|libmicrohttpd\.so\..*|libprotobuf-c\.so\..*|libcrypto\.so\..*|libssl\.so\..*|libzstd\.so\..*|libseccomp\.so\..*|libpthread\.so\..*'
 
 position_independent() { readelf -h "$1" | grep -q 'Type: *DYN' && readelf -d "$1" | grep -q 'PIE'; }
 stack_not_executable() { readelf -lW "$1" | grep GNU_STACK | grep -qv 'RWE'; }

@@ -27,6 +27,7 @@ LIBRARIES='
 yaml.h          | render
 git2.h          | agent/source
 git2/           | agent/source
+zlib.h          | agent/grpc
 curl/           | agent/grpc agent/kube agent/source
 jansson.h       | agent
 microhttpd.h    | agent/http.c

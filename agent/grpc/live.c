@@ -1,0 +1,81 @@
+/* Is the other side still there? An idle stream says nothing for hours, and a machine that vanishes does not say goodbye.
+ * After a third of the allowed silence a cheap call is sent; when the silence has lasted and that call, or one of somebody
+ * else, is without an answer, the connection is given up and everything on it ends. */
+#include "agent/grpc/internal.h"
+#include "base/clock.h"
+
+void live_heard(struct grpc_channel *channel)
+{
+	channel->quiet_since_ms = clock_monotonic_ms();
+	channel->is_unanswered = false;
+}
+
+void live_timed_out(struct grpc_channel *channel, const struct call *call)
+{
+	if (atomic_load(&call->was_sent) && call->response.phase == RESPONSE_NOTHING && channel->quiet_since_ms <= call->started_ms)
+		channel->is_unanswered = true;
+}
+
+/* A multi handle is where connections live: a new one is the sure way to be rid of them. */
+static void forget_connections(struct grpc_channel *channel)
+{
+	curl_multi_cleanup(channel->multi);
+	channel->multi = channel_new_multi(channel);
+	channel->is_unanswered = false;
+}
+
+static void end_all(struct grpc_channel *channel, int64_t silent_ms)
+{
+	struct call *call;
+	while ((call = channel->active.first) != NULL) {
+		struct grpc_status status;
+		outcome_local(call, &status, GRPC_UNAVAILABLE, "%s has been silent for %.1f s and is taken for dead; a new connection is made",
+			      channel->options.endpoint.url, (double)silent_ms / 1000);
+		channel_finish(channel, call, &status);
+	}
+	forget_connections(channel);
+}
+
+static void probe(struct grpc_channel *channel, int64_t now_ms)
+{
+	const struct grpc_options *options = &channel->options;
+	struct grpc_status status;
+	struct grpc_request request = {
+		.method = options->probe_method,
+		.message = options->probe_request,
+		.deadline_ms = now_ms + 2 * options->dead_after_ms, /* ended by the silence, not by this */
+	};
+	channel->next_probe_ms = now_ms + options->dead_after_ms / 3;
+	if (options->probe_method == NULL || channel->has_probe)
+		return;
+	struct call *call = call_new(channel, CALL_PROBE, &request, &status);
+	if (call == NULL)
+		return;
+	call_release(call); /* nobody waits for it */
+	channel->is_unanswered = true;
+	channel->has_probe = channel_start(channel, call);
+}
+
+int64_t live_tend(struct grpc_channel *channel, int64_t now_ms)
+{
+	int64_t dead_after_ms = channel->options.dead_after_ms;
+	if (channel->active.count == 0 && channel->is_unanswered)
+		forget_connections(channel);
+	if (channel->active_streams == 0 && !channel->is_unanswered) {
+		channel->quiet_since_ms = now_ms;
+		return INT64_MAX;
+	}
+	int64_t silent_ms = now_ms - channel->quiet_since_ms;
+	if (silent_ms >= dead_after_ms && channel->is_unanswered) {
+		end_all(channel, silent_ms);
+		return INT64_MAX;
+	}
+	int64_t probe_at_ms = channel->quiet_since_ms + dead_after_ms / 3;
+	if (probe_at_ms < channel->next_probe_ms)
+		probe_at_ms = channel->next_probe_ms;
+	if (now_ms >= probe_at_ms)
+		probe(channel, now_ms);
+	int64_t dead_at_ms = channel->quiet_since_ms + dead_after_ms;
+	int64_t again_ms = channel->has_probe || probe_at_ms <= now_ms ? channel->next_probe_ms : probe_at_ms;
+	return channel->is_unanswered && dead_at_ms < again_ms ? dead_at_ms : again_ms;
+}
