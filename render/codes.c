@@ -8,10 +8,12 @@
 #define OBJECTS(code, meaning, advice) {#code, "Objects and references", meaning, advice},
 #define TEMPLATES(code, meaning, advice) {#code, "Rules of Omni", meaning, advice},
 #define PATCHES(code, meaning, advice) {#code, "Talos configuration patches", meaning, advice},
+#define REFUSALS(code, meaning, advice) {#code, "Refusals by Omni", meaning, advice},
 
 static const struct diag_code codes[] = {
 	DIAG_CODES_FILES(FILES) DIAG_CODES_YAML(YAML) DIAG_CODES_FIELDS(FIELDS) DIAG_CODES_OBJECTS(OBJECTS)
 	DIAG_CODES_TEMPLATES(TEMPLATES) DIAG_CODES_PATCHES(PATCHES)
+	DIAG_CODES_REFUSALS(REFUSALS)
 };
 
 const struct diag_code *diag_code_at(size_t index)

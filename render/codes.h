@@ -118,10 +118,52 @@
 	X(DuplicatePatchDocument, "A patch has the same document twice.", "Merge them.")                                        \
 	X(ConflictingPatchDocuments, "Two documents of a patch configure the same thing.", "Keep one.")
 
+#define DIAG_CODES_REFUSALS(X) \
+	X(VersionNotOffered, "Omni offers no such Talos or Kubernetes: `invalid talos version`.", \
+	  "Choose one that it lists: `omnictl get talosversions`.") \
+	X(VersionDeprecated, "Omni offers this Talos no longer for new clusters.", "Choose a newer version.") \
+	X(IncompatibleVersions, "This Kubernetes does not go with this Talos: `is not compatible with talos version`.", "Change one of the two.") \
+	X(TalosDowngrade, "Talos of a cluster would fall below the minor version it began with.", "Go back no further than that.") \
+	X(KubernetesUpgradePath, "Kubernetes goes up one minor version at a time: `is not supported for upgrade`.", "Take the versions between.") \
+	X(DiscoveryService, "The discovery settings do not go with this Omni or Talos.", "Set them as the message says.") \
+	X(ImmutableField, "A setting cannot change for what exists: `updating disk encryption settings is not allowed`.", "Take the change back.") \
+	X(ClusterLocked, "The cluster is locked in Omni.", "Unlock it there, or wait until somebody does.") \
+	X(MachineLocked, "The machine is locked in Omni.", "Unlock it there before it is removed.") \
+	X(TearingDown, "What this belongs to is being torn down.", "Wait until it is gone; it is made again then.") \
+	X(ParentMissing, "What this belongs to does not exist in Omni.", "Apply again; somebody has destroyed it meanwhile.") \
+	X(MachineClassNotFound, "A set names a machine class that Omni does not have.", "Declare it, or correct the name.") \
+	X(UnlimitedProvision, "A class that has machines made cannot have them without limit.", "Write the number of machines.") \
+	X(AllocationSwitch, "A set with machines changes between named machines and a machine class.", "Empty it first, or make another set.") \
+	X(BootstrapRefused, "The backup that a control plane begins with cannot be used.", "The message says why.") \
+	X(AlreadyBootstrapped, "A second control plane for a cluster that runs.", "Keep the control plane that it has.") \
+	X(MachineVersion, "A machine runs a Talos that does not go with its cluster.", "Upgrade the cluster, or install the machine anew.") \
+	X(ExtensionNotAvailable, "There is no such extension for the Talos of the cluster.", "Look at its spelling, or choose another Talos.") \
+	X(InvalidManifest, "A manifest or the job of a health check cannot be read by Omni.", "The message says why.") \
+	X(ProviderUnknown, "No infrastructure provider of this name is registered in Omni: `failed to get provider`.", "Use its name in Omni.") \
+	X(ProviderStatic, "The provider only offers machines that exist and makes none.", "Choose them with matchLabels.") \
+	X(ProviderData, "The provider does not take this value: `\".memory\": must be at least 2048`.", "Correct it as the message says.") \
+	X(MachineClassInUse, "A class that is to go is still used by machine sets.", "Move them to another class first.") \
+	X(MachineClassSwitch, "A class cannot change between matchLabels and autoProvision.", \
+	  "Delete it in Omni and apply again, or take another name.") \
+	X(RoleTooLow, "The role of the service account does not allow this: `insufficient role`.", "Give it the role in the hint.") \
+	X(ReadOnlyType, "Omni lets nobody write resources of this type.", "Remove the document.") \
+	X(NoAccess, "Omni lets this account see nothing of this type.", "Remove the document, or use another account.") \
+	X(NotAuthenticated, "Omni does not accept the signature of the service account.", "Look at key, lifetime and clock.") \
+	X(OwnedByController, "Omni manages this resource itself.", "Choose another name.") \
+	X(EulaNotAccepted, "The license of Omni has not been accepted, so it refuses every call.", "Accept it at the address in the message.") \
+	X(ChangedMeanwhile, "Somebody else changed it between plan and write.", "Nothing: the next pass plans anew.") \
+	X(PendingFinalizers, "Omni is still cleaning up behind this resource.", "Nothing: it is tried again.") \
+	X(TooBigForOmni, "A resource is larger than Omni can store (about 1.5 MB).", "Split it, or leave content out.") \
+	X(ServerFault, "Omni failed inside while it handled the request.", "Report it to those who run Omni.") \
+	X(Exists, "Something with this name exists already.", "Plan again, or choose another name.") \
+	X(Gone, "Something that this needs is not there any more.", "Plan again.") \
+	X(Refused, "Omni refuses this for a reason that is not known here.", "The message is all that Omni says.")
+
 #define DIAG_CODES(X)                                                                                                  \
 	DIAG_CODES_FILES(X)                                                                                            \
 	DIAG_CODES_YAML(X)                                                                                             \
-	DIAG_CODES_FIELDS(X) DIAG_CODES_OBJECTS(X) DIAG_CODES_TEMPLATES(X) DIAG_CODES_PATCHES(X)
+	DIAG_CODES_FIELDS(X) DIAG_CODES_OBJECTS(X) DIAG_CODES_TEMPLATES(X) DIAG_CODES_PATCHES(X) \
+	DIAG_CODES_REFUSALS(X)
 
 struct diag_code {
 	const char *code, *group, *meaning, *advice;

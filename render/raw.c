@@ -119,7 +119,7 @@ static void put_list(struct arena *arena, struct node *map, const char *key, con
 		     struct node (*convert)(struct arena *, const struct node *))
 {
 	if (node_is(list, NODE_SEQ) && list->len > 0)
-		node_put(map, key, convert(arena, list));
+		node_put(map, key, node_placed(convert(arena, list), list));
 }
 
 static struct span provider_data(struct build *build, const struct node *data)
