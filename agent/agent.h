@@ -23,23 +23,30 @@
 #include "base/map.h"
 #include "render/fleet.h"
 
-/* What one source declared at one revision; immutable, reference counted. */
+/* What a cluster shall come to, as it is kept until somebody plans: compressed. */
+struct piece {
+	char content[DIGEST_HEX_SIZE]; /* same content, same work (content.c) */
+	bool is_compressed;
+	struct span packed;
+};
+
+/* What one source declared at one revision; immutable, reference counted. The clusters of the fleet have no resources:
+ * snapshot_cluster makes them. */
 struct snapshot {
 	_Atomic unsigned references;
 	struct arena arena;
 	struct fleet *fleet;
-	char (*contents)[DIGEST_HEX_SIZE]; /* of every cluster of the fleet: same content, same work (content.c) */
+	struct piece *pieces; /* of every cluster of the fleet */
+	size_t piece_count, piece_cap;
 	unsigned source;
 	char revision[SOURCE_REVISION_MAX];
 };
-
-struct snapshot *snapshot_ref(struct snapshot *snapshot);
-void snapshot_unref(struct snapshot *snapshot); /* NULL is fine */
 
 /* A cluster within a snapshot that is held. */
 struct declared {
 	struct snapshot *snapshot;
 	const struct cluster *cluster;
+	size_t index; /* of the cluster in the fleet */
 };
 
 /* One Omni. Several connections may lead to it: what it holds is judged against all that is declared for any of them.
@@ -126,7 +133,7 @@ struct agent {
 	struct unit **units;
 	size_t unit_count, unit_cap;
 	struct http *http;
-	struct loop_timer *timer, *resync_timer;
+	struct loop_timer *timer, *resync_timer, *tidy_timer;
 	uint64_t update; /* number of the current desired_update */
 	enum plan_risk gate;
 	bool corrects_drift;
@@ -150,8 +157,16 @@ void feeds_cancel(struct agent *agent); /* what they do now ends soon */
 void feeds_stop(struct agent *agent);	/* and they are gone; nobody else may use their snapshots any more */
 void feed_poll_now(struct feed *feed, bool forget);
 
+/* --- snapshot.c --- */
+struct snapshot *snapshot_ref(struct snapshot *snapshot);
+void snapshot_unref(struct snapshot *snapshot); /* NULL is fine */
+/* Holds one reference. */
+bool snapshot_render(struct agent *agent, struct source_tree *tree, struct snapshot **out, struct fail *fail);
+/* A copy of the cluster, with its resources, in the arena. */
+bool snapshot_cluster(const struct declared *declared, struct arena *arena, const struct cluster **out, struct fail *fail);
+
 /* --- content.c --- */
-void snapshot_digest(struct snapshot *snapshot); /* fills snapshot->contents */
+void content_digest(struct text *scratch, const struct cluster *cluster, char out[DIGEST_HEX_SIZE]);
 void content_add_resource(struct text *out, const struct resource *resource);
 
 /* --- desired.c: from snapshots to what every unit should be (loop thread) --- */

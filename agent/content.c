@@ -47,7 +47,7 @@ void content_add_resource(struct text *out, const struct resource *resource)
 	add_node(out, &resource->spec);
 }
 
-static void digest_cluster(struct text *scratch, const struct cluster *cluster, char out[DIGEST_HEX_SIZE])
+void content_digest(struct text *scratch, const struct cluster *cluster, char out[DIGEST_HEX_SIZE])
 {
 	text_reset(scratch);
 	add(scratch, span_of(cluster->template_hash));
@@ -57,15 +57,4 @@ static void digest_cluster(struct text *scratch, const struct cluster *cluster, 
 	for (size_t i = 0; i < cluster->resources.count; i++)
 		content_add_resource(scratch, cluster->resources.items[i]);
 	digest_hex(text_span(scratch), out);
-}
-
-void snapshot_digest(struct snapshot *snapshot)
-{
-	const struct fleet *fleet = snapshot->fleet;
-	struct text scratch;
-	text_init(&scratch, TEXT_NO_LIMIT);
-	snapshot->contents = arena_alloc(&snapshot->arena, (fleet->cluster_count + 1) * sizeof *snapshot->contents);
-	for (size_t i = 0; i < fleet->cluster_count; i++)
-		digest_cluster(&scratch, fleet->clusters[i], snapshot->contents[i]);
-	text_done(&scratch);
 }

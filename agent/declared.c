@@ -7,10 +7,10 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
-static void declare(struct declared *place, struct snapshot *snapshot, const struct cluster *cluster)
+static void declare(struct declared *place, struct snapshot *snapshot, size_t index)
 {
 	struct snapshot *old = place->snapshot;
-	*place = (struct declared){snapshot_ref(snapshot), cluster};
+	*place = (struct declared){snapshot_ref(snapshot), snapshot == NULL ? NULL : snapshot->fleet->clusters[index], index};
 	snapshot_unref(old);
 }
 
@@ -126,13 +126,13 @@ bool unit_take_declaration(struct unit *unit, struct snapshot *snapshot, size_t 
 		fleet_first_fault(fleet, cluster->has_errors ? cluster->object : SPAN(""), fault, sizeof fault);
 		return unit_freeze(unit, fault);
 	}
-	bool is_other = strcmp(unit->content, snapshot->contents[index]) != 0;
+	bool is_other = strcmp(unit->content, snapshot->pieces[index].content) != 0;
 	unit->is_frozen = false;
-	memcpy(unit->content, snapshot->contents[index], sizeof unit->content);
+	memcpy(unit->content, snapshot->pieces[index].content, sizeof unit->content);
 	memcpy(state->template_hash, cluster->template_hash, sizeof state->template_hash);
 	/* Also when nothing changed: else every unit would keep the whole snapshot of the commit that changed it last. */
-	declare(&unit->desired, snapshot, cluster);
-	declare(&unit->good, snapshot, cluster);
+	declare(&unit->desired, snapshot, index);
+	declare(&unit->good, snapshot, index);
 	return is_other || was_frozen || !was_declared;
 }
 
@@ -193,6 +193,6 @@ bool unit_take_absence(struct unit *unit, bool is_certain, const char *why)
 	unit->is_frozen = false;
 	unit->state.is_declared = false;
 	unit->content[0] = '\0';
-	declare(&unit->desired, NULL, NULL);
+	declare(&unit->desired, NULL, 0);
 	return was_declared || was_frozen;
 }

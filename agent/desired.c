@@ -7,6 +7,8 @@
 #include "agent/agent.h"
 #include "base/clock.h"
 
+enum { TIDY_MS = 5000 }; /* what an update needed only for a while is given back to the system then */
+
 /* A cluster of an update, with its Omni. */
 struct found {
 	struct link *link;
@@ -221,6 +223,7 @@ void desired_update(struct agent *agent)
 	pthread_mutex_unlock(&agent->lock);
 	links_tell(agent);
 	poll_doubted(agent);
+	loop_timer_set(agent->tidy_timer, clock_monotonic_ms() + TIDY_MS);
 	arena_done(&update.arena);
 }
 

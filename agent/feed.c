@@ -8,23 +8,7 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
-#include "agent/input.h"
 #include "base/clock.h"
-
-struct snapshot *snapshot_ref(struct snapshot *snapshot)
-{
-	if (snapshot != NULL)
-		snapshot->references++;
-	return snapshot;
-}
-
-void snapshot_unref(struct snapshot *snapshot)
-{
-	if (snapshot == NULL || --snapshot->references > 0)
-		return;
-	arena_done(&snapshot->arena);
-	free(snapshot);
-}
 
 /* Hand the snapshot over; the loop works out what is desired now. */
 static void publish(struct feed *feed, struct snapshot *snapshot)
@@ -97,23 +81,15 @@ static bool is_worth_having(const struct feed *feed, const struct fleet *fleet, 
 static bool render(struct feed *feed, const struct source_result *result, struct fail *fail)
 {
 	struct agent *agent = feed->agent;
-	struct snapshot *snapshot = calloc(1, sizeof *snapshot);
-	if (snapshot == NULL)
-		abort();
-	snapshot->references = 1;
-	snapshot->source = feed->index;
-	snprintf(snapshot->revision, sizeof snapshot->revision, "%s", result->revision);
-	arena_init(&snapshot->arena, ARENA_NO_LIMIT);
-	struct fleet_options options = FLEET_OPTIONS_DEFAULT;
-	input_take_settings(agent->settings, &options);
+	struct snapshot *snapshot = NULL;
 	agent->counters.renders++;
-	if (!source_tree_render(&agent->sandbox, result->tree, &options, &snapshot->arena, &snapshot->fleet, 0, fail) ||
-	    !is_worth_having(feed, snapshot->fleet, fail)) {
+	if (!snapshot_render(agent, result->tree, &snapshot, fail) || !is_worth_having(feed, snapshot->fleet, fail)) {
 		agent->counters.render_errors++;
 		snapshot_unref(snapshot);
 		return false;
 	}
-	snapshot_digest(snapshot);
+	snapshot->source = feed->index;
+	snprintf(snapshot->revision, sizeof snapshot->revision, "%s", result->revision);
 	log_info(agent->log, "source", "new revision", log_string("source", source_name(feed->source)),
 		 log_string("revision", result->revision), log_int("clusters", (int64_t)snapshot->fleet->cluster_count),
 		 log_int("errors", (int64_t)snapshot->fleet->diags.error_count));

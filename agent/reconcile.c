@@ -270,6 +270,9 @@ static enum queue_result reconcile_cluster(struct run *run)
 	const struct cluster *cluster = run->desired.cluster;
 	if (cluster != NULL && cluster->suspend)
 		return tell_suspended(run, "by the declaration");
+	if (cluster != NULL && !snapshot_cluster(&run->desired, &run->arena, &run->desired.cluster, &fail))
+		return told_failure(unit, &fail);
+	cluster = run->desired.cluster;
 	if (!plan_read_actual(unit->link->store, &run->arena, cluster, span_of(unit->name), run_deadline(), &run->actual,
 			      &fail))
 		return told_failure(unit, &fail);

@@ -1,5 +1,6 @@
 #include "agent/omni/compress.h"
 
+#include <stdlib.h>
 #include <zstd.h>
 
 #include "base/cleanup.h"
@@ -51,4 +52,43 @@ bool content_expand(struct arena *arena, struct span compressed, struct span dic
 	}
 	*out_text = text;
 	return true;
+}
+
+struct compressor {
+	ZSTD_CCtx *context;
+	char *space;
+	size_t size;
+};
+
+struct compressor *compressor_new(void)
+{
+	struct compressor *compressor = calloc(1, sizeof *compressor);
+	if (compressor == NULL || (compressor->context = ZSTD_createCCtx()) == NULL)
+		abort();
+	return compressor;
+}
+
+void compressor_free(struct compressor *compressor)
+{
+	if (compressor == NULL)
+		return;
+	ZSTD_freeCCtx(compressor->context);
+	free(compressor->space);
+	free(compressor);
+}
+
+struct span content_compress(struct compressor *compressor, struct arena *arena, struct span text)
+{
+	enum { FASTEST = 1 };
+	size_t need = ZSTD_compressBound(text.len);
+	if (need > compressor->size) {
+		free(compressor->space);
+		compressor->size = need;
+		if ((compressor->space = malloc(need)) == NULL)
+			abort();
+	}
+	size_t size = ZSTD_compressCCtx(compressor->context, compressor->space, need, text.ptr, text.len, FASTEST);
+	if (ZSTD_isError(size))
+		abort(); /* there is room for anything: only memory can be missing */
+	return arena_copy(arena, (struct span){compressor->space, size});
 }

@@ -12,4 +12,10 @@ enum { EXPANDED_MAX = 16 << 20 };
 bool content_expand(struct arena *arena, struct span compressed, struct span dictionary, struct span *out_text,
 		    struct fail *fail);
 
+/* For much that is kept in memory: one frame for each text, which content_expand reads without a dictionary. */
+struct compressor;
+struct compressor *compressor_new(void);
+void compressor_free(struct compressor *compressor); /* NULL is fine */
+struct span content_compress(struct compressor *compressor, struct arena *arena, struct span text);
+
 #endif

@@ -83,6 +83,7 @@ struct rendering {
 	struct sandbox *sandbox;
 	struct tree *tree;
 	const struct fleet_options *options;
+	const struct fleet_taker *taker;
 	struct channel channel;
 	struct patience patience;
 };
@@ -166,6 +167,7 @@ static bool take_fleet(const struct rendering *rendering, struct arena *arena, s
 {
 	struct wire wire;
 	wire_init(&wire, arena, message, rendering->sandbox->max_result_bytes * 2);
+	wire.taker = rendering->taker;
 	return wire_fleet(&wire, rendering->options, out, fail);
 }
 
@@ -182,19 +184,20 @@ static bool take_failure(struct arena *arena, struct span message, struct fail *
 	return false;
 }
 
-/* Serve reads until the fleet arrives. Requests live in `arena` too: they are short and their number is bounded. */
-static bool converse(struct rendering *rendering, struct arena *arena, struct fleet **out, struct fail *fail)
+/* Serve reads until the fleet arrives. Requests live in `messages`, too: they are short and their number is bounded. */
+static bool converse(struct rendering *rendering, struct arena *messages, struct arena *arena, struct fleet **out,
+		     struct fail *fail)
 {
 	for (unsigned i = 0; i < MAX_READS; i++) {
 		uint8_t type;
 		struct span message;
-		if (!channel_receive(&rendering->channel, arena, rendering->sandbox->max_result_bytes,
+		if (!channel_receive(&rendering->channel, messages, rendering->sandbox->max_result_bytes,
 				     rendering->patience, &type, &message, fail))
 			return false;
 		if (type == MESSAGE_FLEET)
 			return take_fleet(rendering, arena, message, out, fail);
 		if (type == MESSAGE_FAILED)
-			return take_failure(arena, message, fail);
+			return take_failure(messages, message, fail);
 		if (type != MESSAGE_READ || message.len > WIRE_NAME_MAX + 8)
 			return fail_set(fail, FAIL_PROTOCOL, "the renderer sent something unexpected");
 		if (!answer_read(rendering, message, fail))
@@ -203,16 +206,21 @@ static bool converse(struct rendering *rendering, struct arena *arena, struct fl
 	return fail_set(fail, FAIL_TOO_BIG, "the documents name more than %d files", MAX_READS);
 }
 
-bool sandbox_render(struct sandbox *sandbox, struct tree *tree, const struct fleet_options *options, struct arena *arena,
-		    struct fleet **out, int64_t deadline_ms, struct fail *fail)
+bool sandbox_render(struct sandbox *sandbox, struct tree *tree, const struct fleet_options *options, const struct fleet_taker *taker,
+		    struct arena *arena, struct fleet **out, int64_t deadline_ms, struct fail *fail)
 {
-	struct rendering rendering = {.sandbox = sandbox, .tree = tree, .options = options};
+	struct rendering rendering = {.sandbox = sandbox, .tree = tree, .options = options, .taker = taker};
 	rendering.patience.cancel_fd = -1;
 	rendering.patience.deadline_ms = deadline_ms != 0 ? deadline_ms : clock_monotonic_ms() + sandbox->timeout_ms;
 	if (!channel_start(&rendering.channel, CHILD_ARGUMENT_RENDER, "the renderer", fail))
 		return false;
-	bool ok = send_request(&rendering, fail) && converse(&rendering, arena, out, fail);
+	struct arena messages;
+	arena_init(&messages, ARENA_NO_LIMIT);
+	/* what is not copied points into the message */
+	bool ok = send_request(&rendering, fail) &&
+		  converse(&rendering, taker == NULL ? arena : &messages, arena, out, fail);
 	channel_stop(&rendering.channel);
+	arena_done(&messages);
 	return ok ? true : fail_wrap(fail, "rendering %.*s", SPAN_ARG(tree->revision));
 }
 
@@ -237,9 +245,10 @@ static void add_notes(struct fleet *fleet, const struct source_tree *tree)
 }
 
 bool source_tree_render(struct sandbox *sandbox, struct source_tree *tree, const struct fleet_options *options,
-			struct arena *arena, struct fleet **out, int64_t deadline_ms, struct fail *fail)
+			const struct fleet_taker *taker, struct arena *arena, struct fleet **out, int64_t deadline_ms,
+			struct fail *fail)
 {
-	bool ok = sandbox_render(sandbox, &tree->tree, options, arena, out, deadline_ms, fail);
+	bool ok = sandbox_render(sandbox, &tree->tree, options, taker, arena, out, deadline_ms, fail);
 	source_tree_rest(tree);
 	if (!ok)
 		return false;

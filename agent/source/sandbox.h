@@ -37,15 +37,18 @@ bool sandbox_mode_parse(struct span text, enum sandbox_mode *out); /* auto, requ
 /* Finds out what the kernel offers, by trying in a child. False only with SANDBOX_REQUIRE. */
 bool sandbox_init(struct sandbox *sandbox, enum sandbox_mode mode, struct fail *fail);
 
-/* fleet_load of the tree in the child. The fleet lives in `arena` and points nowhere else, so the tree may go away. Its
- * documents carry class, kind, names and position; the content of `root` only for kinds that are not part of a template
+struct fleet_taker; /* agent/source/wire.h */
+
+/* fleet_load of the tree in the child. The fleet lives in `arena` and points nowhere else, so the tree may go away. With a
+ * taker (NULL: none) the resources of clusters are handed to it and not kept. Its documents carry class, kind, names and position; the content of `root` only for kinds that are not part of a template
  * and are not raw resources (the handlers need it). template_docs is NULL.
  * deadline_ms: CLOCK_MONOTONIC, 0: the default. May be called from several threads. */
-bool sandbox_render(struct sandbox *sandbox, struct tree *tree, const struct fleet_options *options, struct arena *arena,
-		    struct fleet **out, int64_t deadline_ms, struct fail *fail);
+bool sandbox_render(struct sandbox *sandbox, struct tree *tree, const struct fleet_options *options, const struct fleet_taker *taker,
+		    struct arena *arena, struct fleet **out, int64_t deadline_ms, struct fail *fail);
 
 /* The same for the tree of a source, with its own findings among the diagnostics. */
 bool source_tree_render(struct sandbox *sandbox, struct source_tree *tree, const struct fleet_options *options,
-			struct arena *arena, struct fleet **out, int64_t deadline_ms, struct fail *fail);
+			const struct fleet_taker *taker, struct arena *arena, struct fleet **out, int64_t deadline_ms,
+			struct fail *fail);
 
 #endif

@@ -12,8 +12,10 @@
 #include "render/diag.h"
 #include "render/node.h"
 
+struct cluster;
 struct fleet;
 struct fleet_options;
+struct resource_list;
 
 enum { WIRE_DEPTH = 192, WIRE_NAME_MAX = 4096 };
 
@@ -25,11 +27,23 @@ void wire_put_node(struct text *out, const struct node *node); /* NULL: absent; 
 void wire_put_diags(struct text *out, const struct diag_list *list);
 void wire_put_fail(struct text *out, const struct fail *fail);
 
+/* Takes the resources of one cluster after the other, in the order of fleet->clusters: they are gone when `take` returns,
+ * the cluster in the fleet has none. `packed`, which is gone as well, holds them for wire_resources. */
+struct fleet_taker {
+	void (*take)(void *ctx, const struct cluster *cluster, struct span packed);
+	void *ctx;
+};
+
+enum { WIRE_RECENT = 64 };
+
 struct wire {
 	const unsigned char *at, *end;
-	struct arena *arena; /* for arrays; texts point into the message, which must live as long */
+	struct arena *arena; /* for arrays; texts point into the message, which must live as long, unless they are copied */
 	size_t budget;	     /* bytes that may still be allocated */
 	bool bad;
+	bool copies; /* texts are copied into the arena: the message may go away */
+	struct span recent[WIRE_RECENT]; /* copies, by length and end: most texts of a fleet come again soon */
+	const struct fleet_taker *taker; /* NULL: resources stay with their clusters */
 };
 
 void wire_init(struct wire *wire, struct arena *arena, struct span message, size_t budget);
@@ -49,7 +63,10 @@ bool wire_end(const struct wire *wire);
 /* --- a fleet (wire_fleet_put.c, wire_fleet_get.c) ------------------------------------------------------------------- */
 
 void wire_put_fleet(struct text *out, const struct fleet *fleet);
-/* The fleet lives in the reader's arena; only resource types that a tree may declare are accepted. */
+/* The fleet lives in the reader's arena; only resource types that a tree may declare are accepted. With a taker nothing of
+ * it points into the message. */
 bool wire_fleet(struct wire *wire, const struct fleet_options *options, struct fleet **out, struct fail *fail);
+/* What a taker got, again. */
+bool wire_resources(struct wire *wire, struct resource_list *out, struct fail *fail);
 
 #endif

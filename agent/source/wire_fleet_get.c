@@ -113,6 +113,41 @@ static void get_resources(struct wire *wire, struct resource_list *list)
 		get_resource(wire, list->items[i], OMNI_TEMPLATE | OMNI_RAW);
 }
 
+static void pass_on(struct wire *wire, const struct cluster *cluster, struct wire *inner, struct span packed)
+{
+	struct arena scratch;
+	struct cluster whole = *cluster;
+	arena_init(&scratch, ARENA_NO_LIMIT);
+	inner->arena = &scratch;
+	get_resources(inner, &whole.resources);
+	if (wire_end(inner))
+		wire->taker->take(wire->taker->ctx, &whole, packed);
+	arena_done(&scratch);
+}
+
+static void get_packed(struct wire *wire, struct cluster *cluster)
+{
+	bool copies = wire->copies;
+	struct wire inner;
+	wire->copies = false;
+	struct span packed = wire_span(wire);
+	wire->copies = copies;
+	wire_init(&inner, wire->arena, packed, wire->budget);
+	if (wire->taker == NULL)
+		get_resources(&inner, &cluster->resources);
+	else
+		pass_on(wire, cluster, &inner, packed);
+	wire->budget = inner.budget;
+	if (!wire_end(&inner))
+		refuse(wire);
+}
+
+bool wire_resources(struct wire *wire, struct resource_list *out, struct fail *fail)
+{
+	get_resources(wire, out);
+	return wire_end(wire) || fail_set(fail, FAIL_BUG, "resources that were kept cannot be read any more");
+}
+
 static void get_hash(struct wire *wire, char out_hex[DIGEST_HEX_SIZE])
 {
 	struct span hash = wire_name(wire);
@@ -153,7 +188,7 @@ static void get_cluster(struct wire *wire, const struct fleet *fleet, struct clu
 	cluster->allow_destroy = wire_span(wire);
 	cluster->template_text = wire_span(wire);
 	get_hash(wire, cluster->template_hash);
-	get_resources(wire, &cluster->resources);
+	get_packed(wire, cluster);
 }
 
 static void get_raw(struct wire *wire, const struct fleet *fleet, struct raw_resource *raw)
@@ -220,6 +255,7 @@ bool wire_fleet(struct wire *wire, const struct fleet_options *options, struct f
 		return fail_set(fail, FAIL_TOO_BIG, "the answer of the renderer is too big");
 	fleet->arena = wire->arena;
 	fleet->options = *options;
+	wire->copies = wire->taker != NULL;
 	diag_list_init(&fleet->diags, wire->arena);
 	get_broken(wire, fleet);
 	wire_diags(wire, &fleet->diags);

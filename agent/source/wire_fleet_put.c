@@ -98,6 +98,19 @@ static void put_resource(struct text *out, const struct resource *resource)
 	wire_put_span(out, resource->content_file);
 }
 
+/* In one piece, so that the reader can keep it as it is. */
+static void put_resources(struct text *out, const struct resource_list *list)
+{
+	struct text packed;
+	text_init(&packed, TEXT_NO_LIMIT);
+	wire_put_int(&packed, list->count);
+	for (size_t i = 0; i < list->count; i++)
+		put_resource(&packed, list->items[i]);
+	out->failed = out->failed || packed.failed;
+	wire_put_span(out, text_span(&packed));
+	text_done(&packed);
+}
+
 static void put_cluster(struct putter *put, const struct cluster *cluster)
 {
 	struct text *out = put->out;
@@ -118,9 +131,7 @@ static void put_cluster(struct putter *put, const struct cluster *cluster)
 	wire_put_span(out, cluster->allow_destroy);
 	wire_put_span(out, cluster->template_text);
 	wire_put_string(out, cluster->template_hash);
-	wire_put_int(out, cluster->resources.count);
-	for (size_t i = 0; i < cluster->resources.count; i++)
-		put_resource(out, cluster->resources.items[i]);
+	put_resources(out, &cluster->resources);
 }
 
 static void put_raw(struct putter *put, const struct raw_resource *raw)

@@ -6,7 +6,19 @@
 void wire_init(struct wire *wire, struct arena *arena, struct span message, size_t budget)
 {
 	const unsigned char *begin = (const unsigned char *)message.ptr;
-	*wire = (struct wire){begin, begin == NULL ? NULL : begin + message.len, arena, budget, begin == NULL};
+	*wire = (struct wire){.at = begin, .end = begin == NULL ? NULL : begin + message.len, .arena = arena,
+			      .budget = budget, .bad = begin == NULL};
+}
+
+static struct span keep(struct wire *wire, struct span text)
+{
+	unsigned last = text.len == 0 ? 0 : (unsigned char)text.ptr[text.len - 1];
+	struct span *recent = &wire->recent[(text.len * 7 + last) % WIRE_RECENT];
+	if (!wire->copies)
+		return text;
+	if (recent->ptr == NULL || !span_eq(*recent, text))
+		*recent = arena_copy(wire->arena, text);
+	return *recent;
 }
 
 static size_t left(const struct wire *wire)
@@ -53,7 +65,7 @@ struct span wire_span(struct wire *wire)
 	}
 	struct span text = {(const char *)wire->at, (size_t)size - 1};
 	wire->at += size;
-	return text;
+	return keep(wire, text);
 }
 
 struct span wire_name(struct wire *wire)

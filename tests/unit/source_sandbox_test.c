@@ -176,7 +176,7 @@ static bool render(struct scene *scene)
 {
 	const struct fleet_options options = FLEET_OPTIONS_DEFAULT;
 	scene->tree.ctx = scene;
-	return sandbox_render(&scene->sandbox, &scene->tree, &options, &scene->arena, &scene->fleet,
+	return sandbox_render(&scene->sandbox, &scene->tree, &options, NULL, &scene->arena, &scene->fleet,
 			      clock_monotonic_ms() + scene->timeout_ms, &scene->fail);
 }
 

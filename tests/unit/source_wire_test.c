@@ -167,9 +167,77 @@ static void only_types_that_a_tree_may_declare(void **state)
 	arena_done(&arena);
 }
 
+struct taken {
+	struct arena arena;
+	struct fleet *fleet; /* what they were taken from */
+	size_t count;
+};
+
+static void take(void *ctx, const struct cluster *cluster, struct span packed)
+{
+	struct taken *taken = ctx;
+	struct resource_list again;
+	struct wire wire;
+	struct fail fail;
+	const struct cluster *wanted = taken->fleet->clusters[taken->count++];
+	assert_true(span_eq(cluster->name, wanted->name));
+	assert_int_equal(cluster->resources.count, wanted->resources.count);
+	wire_init(&wire, &taken->arena, packed, 1 << 20);
+	assert_true(wire_resources(&wire, &again, &fail));
+	assert_int_equal(again.count, wanted->resources.count);
+	for (size_t i = 0; i < again.count; i++) {
+		assert_true(span_eq(again.items[i]->id, wanted->resources.items[i]->id));
+		assert_true(node_equal(&again.items[i]->spec, &wanted->resources.items[i]->spec));
+		assert_true(node_equal(&cluster->resources.items[i]->spec, &wanted->resources.items[i]->spec));
+	}
+	packed.len /= 2;
+	wire_init(&wire, &taken->arena, packed, 1 << 20);
+	assert_false(wire_resources(&wire, &again, &fail));
+}
+
+/* Nothing that stays points into the message: it is overwritten. */
+static void resources_can_be_taken_away(void **state)
+{
+	(void)state;
+	struct taken taken = {.count = 0};
+	struct arena arena;
+	struct tree tree;
+	struct fleet fleet, *copy;
+	struct text message, again;
+	struct wire wire;
+	struct fail fail;
+	const struct fleet_options options = FLEET_OPTIONS_DEFAULT;
+	const struct fleet_taker taker = {take, &taken};
+	arena_init(&arena, ARENA_NO_LIMIT);
+	arena_init(&taken.arena, ARENA_NO_LIMIT);
+	load(&arena, &fleet, &tree);
+	taken.fleet = &fleet;
+	text_init(&message, TEXT_NO_LIMIT);
+	text_init(&again, TEXT_NO_LIMIT);
+	wire_put_fleet(&message, &fleet);
+	wire_init(&wire, &arena, text_span(&message), 64 << 20);
+	wire.taker = &taker;
+	assert_true(wire_fleet(&wire, &options, &copy, &fail));
+	memset(message.ptr, 'x', message.len);
+	assert_int_equal(taken.count, fleet.cluster_count);
+	for (size_t i = 0; i < copy->cluster_count; i++) {
+		assert_int_equal(copy->clusters[i]->resources.count, 0);
+		copy->clusters[i]->resources = fleet.clusters[i]->resources;
+	}
+	text_reset(&message);
+	wire_put_fleet(&message, &fleet);
+	wire_put_fleet(&again, copy);
+	assert_true(span_eq(text_span(&message), text_span(&again)));
+	text_done(&message);
+	text_done(&again);
+	arena_done(&taken.arena);
+	arena_done(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(resources_can_be_taken_away),
 		cmocka_unit_test(a_fleet_comes_back),
 		cmocka_unit_test(damage_is_survived),
 		cmocka_unit_test(numbers_and_texts),

@@ -85,7 +85,7 @@ static void do_render(struct probe *probe)
 	struct fleet *fleet;
 	struct fail fail = {0};
 	arena_init(&arena, ARENA_NO_LIMIT);
-	if (probe->tree == NULL || !source_tree_render(&probe->sandbox, probe->tree, &options, &arena, &fleet, 0, &fail))
+	if (probe->tree == NULL || !source_tree_render(&probe->sandbox, probe->tree, &options, NULL, &arena, &fleet, 0, &fail))
 		print_failure(&fail);
 	else
 		printf("fleet clusters=%zu errors=%zu incomplete=%d\n", fleet->cluster_count, fleet->diags.error_count,

@@ -1,0 +1,88 @@
+/* What a source declares, kept small: thousands of clusters wait for months until somebody plans one of them again. What
+ * they shall come to stays as the renderer sent it, compressed, and is read again for one cluster at a time. */
+#include <stdlib.h>
+
+#include "agent/agent.h"
+#include "agent/input.h"
+#include "agent/omni/compress.h"
+#include "agent/source/wire.h"
+
+struct snapshot *snapshot_ref(struct snapshot *snapshot)
+{
+	if (snapshot != NULL)
+		snapshot->references++;
+	return snapshot;
+}
+
+void snapshot_unref(struct snapshot *snapshot)
+{
+	if (snapshot == NULL || --snapshot->references > 0)
+		return;
+	arena_done(&snapshot->arena);
+	free(snapshot);
+}
+
+/* --- making one ----------------------------------------------------------------------------------------------------- */
+
+struct maker {
+	struct snapshot *snapshot;
+	struct text scratch;
+	struct compressor *compressor;
+};
+
+static void take(void *ctx, const struct cluster *cluster, struct span packed)
+{
+	struct maker *maker = ctx;
+	struct snapshot *snapshot = maker->snapshot;
+	struct piece piece = {.is_compressed = packed.len <= EXPANDED_MAX};
+	content_digest(&maker->scratch, cluster, piece.content);
+	piece.packed = piece.is_compressed ? content_compress(maker->compressor, &snapshot->arena, packed)
+					   : arena_copy(&snapshot->arena, packed);
+	ARENA_PUSH(&snapshot->arena, snapshot->pieces, snapshot->piece_count, snapshot->piece_cap) = piece;
+}
+
+static struct snapshot *snapshot_new(void)
+{
+	struct snapshot *snapshot = calloc(1, sizeof *snapshot);
+	if (snapshot == NULL)
+		abort();
+	snapshot->references = 1;
+	arena_init(&snapshot->arena, ARENA_NO_LIMIT);
+	return snapshot;
+}
+
+bool snapshot_render(struct agent *agent, struct source_tree *tree, struct snapshot **out, struct fail *fail)
+{
+	struct fleet_options options = FLEET_OPTIONS_DEFAULT;
+	struct maker maker = {snapshot_new(), {0}, compressor_new()};
+	struct fleet_taker taker = {take, &maker};
+	text_init(&maker.scratch, TEXT_NO_LIMIT);
+	input_take_settings(agent->settings, &options);
+	bool ok = source_tree_render(&agent->sandbox, tree, &options, &taker, &maker.snapshot->arena, &maker.snapshot->fleet, 0,
+				     fail);
+	text_done(&maker.scratch);
+	compressor_free(maker.compressor);
+	if (ok)
+		*out = maker.snapshot;
+	else
+		snapshot_unref(maker.snapshot);
+	return ok;
+}
+
+/* --- using it ------------------------------------------------------------------------------------------------------- */
+
+bool snapshot_cluster(const struct declared *declared, struct arena *arena, const struct cluster **out, struct fail *fail)
+{
+	const struct piece *piece = &declared->snapshot->pieces[declared->index];
+	struct span packed = piece->packed;
+	struct cluster *cluster = ARENA_NEW(arena, struct cluster);
+	struct wire wire;
+	if (piece->is_compressed && !content_expand(arena, packed, (struct span){0}, &packed, fail))
+		return false;
+	*cluster = *declared->cluster;
+	wire_init(&wire, arena, packed, SIZE_MAX); /* it was read once, within the limits */
+	if (!wire_resources(&wire, &cluster->resources, fail))
+		return false;
+	*out = cluster;
+	return true;
+}
