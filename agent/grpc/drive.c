@@ -140,7 +140,7 @@ static bool attempt(struct grpc_channel *channel, struct call *call)
 	return false;
 }
 
-bool channel_start(struct grpc_channel *channel, struct call *call)
+bool channel_begin(struct grpc_channel *channel, struct call *call)
 {
 	channel->active_calls += call->kind == CALL_ONE || call->kind == CALL_MANY;
 	channel->active_streams += call->kind == CALL_STREAM;
@@ -180,7 +180,7 @@ static int64_t admit(struct grpc_channel *channel, int64_t now_ms)
 		if (!has_credit(channel, now_ms))
 			return now_ms + (CREDIT_PER_CALL - channel->credit) / channel->options.calls_per_second + 1;
 		channel->credit -= CREDIT_PER_CALL;
-		channel_start(channel, call);
+		channel_begin(channel, call);
 	}
 	return INT64_MAX;
 }

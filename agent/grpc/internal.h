@@ -134,7 +134,7 @@ void outcome_explain_http(struct call *call, struct grpc_status *status);
 /* drive.c: the thread. */
 void *channel_drive(void *channel);
 void channel_finish(struct grpc_channel *channel, struct call *call, const struct grpc_status *status);
-bool channel_start(struct grpc_channel *channel, struct call *call);
+bool channel_begin(struct grpc_channel *channel, struct call *call);
 CURLM *channel_new_multi(const struct grpc_channel *channel);
 
 /* live.c: liveness. Returns when to look again. */

@@ -53,7 +53,7 @@ static void probe(struct grpc_channel *channel, int64_t now_ms)
 		return;
 	call_release(call); /* nobody waits for it */
 	channel->is_unanswered = true;
-	channel->has_probe = channel_start(channel, call);
+	channel->has_probe = channel_begin(channel, call);
 }
 
 int64_t live_tend(struct grpc_channel *channel, int64_t now_ms)
