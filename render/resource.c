@@ -86,7 +86,7 @@ struct resource *resource_copy(struct arena *arena, const struct resource *resou
 	struct resource *copy = ARENA_NEW(arena, struct resource);
 	*copy = *resource;
 	struct span *const texts[] = {&copy->type_name, &copy->ns,   &copy->id,	    &copy->owner, &copy->created,
-				      &copy->updated,	&copy->file, &copy->object, &copy->path};
+				      &copy->updated,	&copy->file, &copy->object, &copy->path,  &copy->wire};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		*texts[i] = arena_copy(arena, *texts[i]);
 	copy->labels = copy_labels(arena, &resource->labels);

@@ -4,6 +4,7 @@
 #include "agent/omni/proto/specs.pb-c.h"
 #include "agent/omni/proto/statuses.pb-c.h"
 #include "base/cleanup.h"
+#include "render/load.h"
 
 const ProtobufCMessageDescriptor *codec_descriptor(const char *spec_name)
 {
@@ -258,13 +259,31 @@ static struct node read_message(struct arena *arena, const struct spec_message *
 	return out;
 }
 
-static bool expand_content(struct arena *arena, struct node *spec, struct span dictionary, struct fail *fail)
+/* Who lacks the dictionary takes the text from the YAML: the server that has it put it there. */
+static bool read_content(struct arena *arena, struct span compressed, const struct codec_content *content,
+			 struct span *out_text, struct fail *fail)
+{
+	struct fail local = {0};
+	struct node yaml;
+	if (content_expand(arena, compressed, content->dictionary, out_text, &local))
+		return true;
+	if (local.code == FAIL_UNSUPPORTED && content->yaml.len > 0 && load_one(arena, content->yaml, LOAD_OMNI, &yaml, NULL)) {
+		const struct node *data = node_get(&yaml, "data");
+		if (node_is(data, NODE_STRING)) {
+			*out_text = node_text(data);
+			return true;
+		}
+	}
+	return fail_set(fail, local.code, "%s", local.text);
+}
+
+static bool expand_content(struct arena *arena, struct node *spec, const struct codec_content *content, struct fail *fail)
 {
 	const struct node *compressed = node_get(spec, "compresseddata");
 	struct span text;
 	if (compressed == NULL)
 		return true;
-	if (!content_expand(arena, node_text(compressed), dictionary, &text, fail))
+	if (!read_content(arena, node_text(compressed), content, &text, fail))
 		return false;
 	struct node out = node_map(arena, spec->len);
 	bool is_put = text.len == 0;
@@ -281,14 +300,15 @@ static bool expand_content(struct arena *arena, struct node *spec, struct span d
 	return true;
 }
 
-bool codec_decode(struct arena *arena, const struct omni_type *type, struct span bytes, struct span dictionary,
-		  struct node *out_spec, struct fail *fail)
+bool codec_decode(struct arena *arena, const struct omni_type *type, struct span bytes,
+		  const struct codec_content *content, struct node *out_spec, struct fail *fail)
 {
+	static const struct codec_content none;
 	const ProtobufCMessage *message = unpack(arena, codec_descriptor(type->spec->name), bytes);
 	if (message == NULL)
 		return fail_set(fail, FAIL_PROTOCOL, "the spec of a %s cannot be decoded", type->name);
 	struct node spec = read_message(arena, type->spec, message);
-	if ((type->flags & OMNI_CONTENT) != 0 && !expand_content(arena, &spec, dictionary, fail))
+	if ((type->flags & OMNI_CONTENT) != 0 && !expand_content(arena, &spec, content == NULL ? &none : content, fail))
 		return false;
 	*out_spec = spec;
 	return true;

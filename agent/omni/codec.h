@@ -17,9 +17,16 @@ const ProtobufCMessageDescriptor *codec_descriptor(const char *spec_name);
 bool codec_encode(struct arena *arena, const struct omni_type *type, const struct node *spec, struct span old,
 		  struct span *out_bytes, struct fail *fail) __attribute__((warn_unused_result));
 
-/* In the canonical form of struct resource. Compressed content is expanded; `dictionary` may be empty. PROTOCOL when
- * the bytes are no such message. */
-bool codec_decode(struct arena *arena, const struct omni_type *type, struct span bytes, struct span dictionary,
-		  struct node *out_spec, struct fail *fail) __attribute__((warn_unused_result));
+/* How compressed content is read. */
+struct codec_content {
+	struct span dictionary; /* empty: none */
+	struct span yaml;	/* the same spec in YAML, where a server expanded it; empty: there is none */
+};
+
+/* In the canonical form of struct resource. PROTOCOL when the bytes are no such message; UNSUPPORTED for content that
+ * needs a dictionary that is not there, when there is no YAML either. */
+bool codec_decode(struct arena *arena, const struct omni_type *type, struct span bytes,
+		  const struct codec_content *content, struct node *out_spec, struct fail *fail)
+	__attribute__((warn_unused_result));
 
 #endif

@@ -221,6 +221,7 @@ struct resource *plan_merge(struct arena *arena, const struct resource *expected
 	desired->created = desired->updated = (struct span){"", 0};
 	desired->finalizers = NULL;
 	desired->finalizer_count = 0;
+	desired->wire = (struct span){0};
 	copy_labels(arena, &desired->labels, &expected->labels, false);
 	copy_labels(arena, &desired->annotations, &expected->annotations, true);
 	if (actual != NULL) {
@@ -229,6 +230,7 @@ struct resource *plan_merge(struct arena *arena, const struct resource *expected
 		desired->updated = actual->updated;
 		desired->finalizers = actual->finalizers;
 		desired->finalizer_count = actual->finalizer_count;
+		desired->wire = actual->wire;
 		keep_labels(arena, desired, actual, true);
 		keep_labels(arena, desired, actual, false);
 		if (expected->type != NULL)

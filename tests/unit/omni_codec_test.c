@@ -103,11 +103,11 @@ static void test_round_trip(void **state)
 			node_put(&spec, "data", node_string(SPAN("machine: {}\n")));
 		}
 		assert_true(codec_encode(&arena, type, &spec, (struct span){0}, &bytes, &fail));
-		assert_true(codec_decode(&arena, type, bytes, (struct span){0}, &back, &fail));
+		assert_true(codec_decode(&arena, type, bytes, NULL, &back, &fail));
 		assert_true(node_equal(&spec, &back));
 		assert_true(codec_encode(&arena, type, &empty, (struct span){0}, &bytes, &fail));
 		assert_int_equal(bytes.len, 0);
-		assert_true(codec_decode(&arena, type, bytes, (struct span){0}, &back, &fail));
+		assert_true(codec_decode(&arena, type, bytes, NULL, &back, &fail));
 		assert_true(node_equal(&empty, &back));
 	}
 	arena_done(&arena);
@@ -124,7 +124,7 @@ static void test_unknown_fields_stay(void **state)
 	struct node spec;
 	struct span bytes, old = {with_unknown, sizeof with_unknown - 1};
 	arena_init(&arena, ARENA_NO_LIMIT);
-	assert_true(codec_decode(&arena, OMNI_CLUSTER, old, (struct span){0}, &spec, &fail));
+	assert_true(codec_decode(&arena, OMNI_CLUSTER, old, NULL, &spec, &fail));
 	assert_span(node_text_at(&spec, "talosversion"), "1.1");
 	assert_span(node_text_at(&spec, "features.enableworkloadproxy"), "true");
 	assert_true(codec_encode(&arena, OMNI_CLUSTER, &spec, old, &bytes, &fail));
@@ -139,7 +139,7 @@ static void test_damaged(void **state)
 	struct fail fail;
 	struct node spec;
 	arena_init(&arena, ARENA_NO_LIMIT);
-	assert_false(codec_decode(&arena, OMNI_CLUSTER, SPAN("\x1a\x7f" "1"), (struct span){0}, &spec, &fail));
+	assert_false(codec_decode(&arena, OMNI_CLUSTER, SPAN("\x1a\x7f" "1"), NULL, &spec, &fail));
 	assert_int_equal(fail.code, FAIL_PROTOCOL);
 	arena_done(&arena);
 }
@@ -154,7 +154,7 @@ static bool decode_patch(struct arena *arena, struct span compressed, struct nod
 	char *all = arena_alloc(arena, bytes.len + compressed.len);
 	memcpy(all, bytes.ptr, bytes.len);
 	memcpy(all + bytes.len, compressed.ptr, compressed.len);
-	return codec_decode(arena, OMNI_CONFIG_PATCH, (struct span){all, bytes.len + compressed.len}, (struct span){0}, out, fail);
+	return codec_decode(arena, OMNI_CONFIG_PATCH, (struct span){all, bytes.len + compressed.len}, NULL, out, fail);
 }
 
 static void test_compressed(void **state)

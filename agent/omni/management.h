@@ -1,0 +1,20 @@
+/* Omni's management calls as bytes: those that the agent makes. The cluster is named by a header, which is signed. */
+#ifndef AGENT_OMNI_MANAGEMENT_H
+#define AGENT_OMNI_MANAGEMENT_H
+
+#include "agent/omni/store.h"
+
+#define MANAGEMENT_SERVICE "/management.ManagementService/"
+#define MANAGEMENT_CLUSTER_HEADER "cluster"
+
+enum { KUBECONFIG_TTL_MAX_S = 10 * 365 * 24 * 3600 };
+
+/* A kubeconfig with a token of a Kubernetes service account. INVALID: what the server would refuse. */
+bool management_encode_kubeconfig(struct arena *arena, const struct omni_kubeconfig_request *request, struct span *out,
+				  struct fail *fail) __attribute__((warn_unused_result));
+
+/* The YAML in an answer: all of them have one field. */
+bool management_decode_yaml(struct arena *arena, struct span message, struct span *out_yaml, struct fail *fail)
+	__attribute__((warn_unused_result));
+
+#endif
