@@ -1,14 +1,24 @@
 /* Changes in Omni go into the mirror and wake the clusters that they concern, so drift is seen when it happens and an
  * unchanged fleet costs no call. One watch per type for the whole connection; a watch that breaks is opened again from
- * its bookmark, and when that is refused from the beginning. */
+ * its bookmark, and when that is refused from the beginning: so, too, every few hours, because a bookmark from before a
+ * backup was restored may be silent instead of refused. A watch that the key may not have is missed, not mourned: the
+ * clusters are read instead. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
-#include "agent/agent.h"
+#include "agent/link.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 
-enum { SETTLE_MS = 50, REOPEN_MS = 1000, LAST_REOPEN_MS = 60000 };
+enum {
+	SETTLE_MS = 50,
+	REOPEN_MS = 500,
+	LAST_REOPEN_MS = 60000,
+	DENIED_REOPEN_MS = 600000, /* roles change rarely */
+	PATIENCE_MS = 8000,	   /* a server that restarts is back by then */
+	RENEW_MS = 6 * 3600000,	   /* from the beginning, give or take a half */
+};
 
 struct stream {
 	struct watcher *watcher;
@@ -17,8 +27,10 @@ struct stream {
 	int fd;
 	char bookmark[64];
 	size_t bookmark_len;
-	bool is_live; /* behind the bootstrapped event */
-	int64_t reopen_ms, delay_ms;
+	bool is_live;	/* behind the bootstrapped event */
+	bool is_denied; /* by the server, as often as it was asked */
+	enum fail_code told; /* why it broke off, as it was said last */
+	int64_t reopen_ms, delay_ms, renew_ms;
 };
 
 struct watcher {
@@ -26,6 +38,7 @@ struct watcher {
 	struct loop_timer *timer;
 	struct stream *streams;
 	size_t count;
+	bool has_told_denied;
 };
 
 static void wake(const struct link *link, struct span cluster)
@@ -57,27 +70,89 @@ static void close_stream(struct stream *stream)
 	stream->watch = NULL;
 }
 
+static int64_t due_ms(const struct stream *stream)
+{
+	return stream->watch == NULL ? stream->reopen_ms : stream->renew_ms;
+}
+
 static void set_timer(struct watcher *watcher)
 {
 	int64_t at = INT64_MAX;
 	for (size_t i = 0; i < watcher->count; i++)
-		if (watcher->streams[i].watch == NULL && watcher->streams[i].reopen_ms < at)
-			at = watcher->streams[i].reopen_ms;
+		if (due_ms(&watcher->streams[i]) < at)
+			at = due_ms(&watcher->streams[i]);
 	loop_timer_set(watcher->timer, at);
+}
+
+/* Between a half and one and a half of it: agents and watches that broke together do not come back together. */
+static int64_t scatter(int64_t ms)
+{
+	uint32_t chance = 0;
+	if (getrandom(&chance, sizeof chance, GRND_NONBLOCK) != (ssize_t)sizeof chance)
+		return ms;
+	return ms / 2 + (int64_t)(chance % (uint64_t)(ms + 1));
+}
+
+/* A stop and a restart are everyday; what lasts, or has another reason, is somebody's business. */
+static void tell_end(struct stream *stream, const struct fail *fail)
+{
+	const struct link *link = stream->watcher->link;
+	struct log *log = link->agent->log;
+	bool is_everyday = fail->code == FAIL_PRECONDITION ||
+			   (fail->code == FAIL_UNAVAILABLE && stream->delay_ms < PATIENCE_MS);
+	if (is_everyday)
+		log_info(log, "omni", "watch ended; goes on soon", log_string("omni", link->url),
+			 log_string("type", stream->type->name), log_fail(fail));
+	else
+		log_at(log, stream->told == fail->code ? LEVEL_DEBUG : LEVEL_WARN, "omni", "watch broke off; opened again soon",
+		       log_string("omni", link->url), log_string("type", stream->type->name), log_fail(fail));
+	stream->told = is_everyday ? FAIL_NONE : fail->code;
+}
+
+static void tell_denied(const struct stream *stream, const struct fail *fail)
+{
+	struct watcher *watcher = stream->watcher;
+	if (watcher->has_told_denied)
+		return;
+	watcher->has_told_denied = true;
+	log_warn(watcher->link->agent->log, "omni",
+		 "the key may not watch: clusters are read instead, so changes in Omni are seen later",
+		 log_string("omni", watcher->link->url), log_string("type", stream->type->name), log_fail(fail));
+}
+
+/* What can be watched is, and the rest never will be: nothing is gained by waiting. */
+static void go_on_without(const struct watcher *watcher)
+{
+	for (size_t i = 0; i < watcher->count; i++)
+		if (!watcher->streams[i].is_live && !watcher->streams[i].is_denied)
+			return;
+	link_ready(watcher->link);
+}
+
+static int64_t next_delay(const struct stream *stream, const struct fail *fail)
+{
+	if (fail->code == FAIL_DENIED)
+		return DENIED_REOPEN_MS;
+	int64_t delay_ms = stream->delay_ms == 0 ? REOPEN_MS : stream->delay_ms * 2;
+	return delay_ms > LAST_REOPEN_MS ? LAST_REOPEN_MS : delay_ms;
 }
 
 static void reopen_later(struct stream *stream, const struct fail *fail)
 {
-	struct link *link = stream->watcher->link;
-	log_warn(link->agent->log, "omni", "watch broke off; opened again soon", log_string("omni", link->url),
-		 log_string("type", stream->type->name), log_fail(fail));
-	mirror_lost(link->mirror, stream->type);
+	stream->is_denied = fail->code == FAIL_DENIED;
+	if (stream->is_denied)
+		tell_denied(stream, fail);
+	else
+		tell_end(stream, fail);
+	if (fail->code == FAIL_PRECONDITION)
+		stream->bookmark_len = 0;
+	mirror_lost(stream->watcher->link->mirror, stream->type);
 	close_stream(stream);
-	stream->delay_ms = stream->delay_ms == 0 ? REOPEN_MS : stream->delay_ms * 2;
-	if (stream->delay_ms > LAST_REOPEN_MS)
-		stream->delay_ms = LAST_REOPEN_MS;
-	stream->reopen_ms = clock_monotonic_ms() + stream->delay_ms;
+	stream->delay_ms = next_delay(stream, fail);
+	stream->reopen_ms = clock_monotonic_ms() + scatter(stream->delay_ms);
 	set_timer(stream->watcher);
+	if (stream->is_denied)
+		go_on_without(stream->watcher);
 }
 
 static void keep_bookmark(struct stream *stream, struct span bookmark)
@@ -94,11 +169,14 @@ static void take_bootstrapped(struct stream *stream)
 	struct link *link = stream->watcher->link;
 	mirror_end(link->mirror, stream->type);
 	stream->delay_ms = 0;
-	if (!mirror_is_live(link->mirror))
-		return;
-	if (link->is_ready)
+	link_state_tell(link, NULL);
+	stream->is_denied = false;
+	stream->told = FAIL_NONE;
+	stream->renew_ms = clock_monotonic_ms() + scatter(RENEW_MS);
+	set_timer(stream->watcher);
+	if (link->is_ready && mirror_is_live(link->mirror))
 		wake_all(link);
-	link_ready(link);
+	go_on_without(stream->watcher);
 }
 
 static void take_event(struct stream *stream, const struct omni_event *event)
@@ -110,6 +188,9 @@ static void take_event(struct stream *stream, const struct omni_event *event)
 	if (event->kind == OMNI_BOOTSTRAPPED) {
 		stream->is_live = true;
 		take_bootstrapped(stream);
+	} else if (event->kind == OMNI_RESUMED) {
+		stream->delay_ms = 0;
+		mirror_live(link->mirror, stream->type);
 	} else if (event->resource != NULL) {
 		bool is_news = event->kind == OMNI_DESTROYED ? mirror_drop(link->mirror, event->resource, &cluster)
 							     : mirror_put(link->mirror, event->resource, &cluster);
@@ -146,10 +227,8 @@ static bool watch(struct stream *stream, struct fail *fail)
 	struct link *link = stream->watcher->link;
 	struct omni_store *store = link->store;
 	struct span bookmark = {stream->bookmark, stream->bookmark_len};
-	if (bookmark.len > 0 && store->ops->watch(store, stream->type, bookmark, &stream->watch, fail)) {
-		mirror_live(link->mirror, stream->type);
-		return true;
-	}
+	if (bookmark.len > 0 && store->ops->watch(store, stream->type, bookmark, &stream->watch, fail))
+		return true; /* whether it is good is told */
 	/* Everything from the beginning: the first time, or because the place that we had is too old. */
 	stream->is_live = false;
 	stream->bookmark_len = 0;
@@ -173,13 +252,26 @@ static void open_stream(struct stream *stream)
 	on_readable(stream);
 }
 
+static void begin_again(struct stream *stream)
+{
+	mirror_lost(stream->watcher->link->mirror, stream->type);
+	close_stream(stream);
+	stream->bookmark_len = 0;
+	stream->renew_ms = INT64_MAX; /* until it is through */
+}
+
 static void on_timer(void *ctx)
 {
 	struct watcher *watcher = ctx;
 	int64_t now = clock_monotonic_ms();
-	for (size_t i = 0; i < watcher->count; i++)
-		if (watcher->streams[i].watch == NULL && watcher->streams[i].reopen_ms <= now)
-			open_stream(&watcher->streams[i]);
+	for (size_t i = 0; i < watcher->count; i++) {
+		struct stream *stream = &watcher->streams[i];
+		if (due_ms(stream) > now)
+			continue;
+		if (stream->watch != NULL)
+			begin_again(stream);
+		open_stream(stream);
+	}
 	set_timer(watcher);
 }
 
@@ -197,7 +289,7 @@ void watcher_start(struct link *link)
 		abort();
 	for (size_t i = 0; i < types; i++)
 		if (mirror_wants(omni_type_at(i)))
-			watcher->streams[watcher->count++] = (struct stream){.watcher = watcher, .type = omni_type_at(i), .fd = -1};
+			watcher->streams[watcher->count++] = (struct stream){.watcher = watcher, .type = omni_type_at(i), .fd = -1, .renew_ms = INT64_MAX};
 	watcher->timer = loop_timer_new(link->agent->loop, on_timer, watcher);
 	link->watcher = watcher;
 	for (size_t i = 0; i < watcher->count; i++)
@@ -213,4 +305,20 @@ void watcher_free(struct watcher *watcher)
 	loop_timer_set(watcher->timer, INT64_MAX);
 	free(watcher->streams);
 	free(watcher);
+}
+
+void watcher_hurry(struct watcher *watcher)
+{
+	for (size_t i = 0; watcher != NULL && i < watcher->count; i++)
+		watcher->streams[i].reopen_ms = watcher->streams[i].delay_ms = 0;
+	if (watcher != NULL)
+		set_timer(watcher);
+}
+
+size_t watcher_live(const struct watcher *watcher)
+{
+	size_t live = 0;
+	for (size_t i = 0; watcher != NULL && i < watcher->count; i++)
+		live += watcher->streams[i].watch != NULL && watcher->streams[i].is_live;
+	return live;
 }

@@ -36,12 +36,13 @@ replay-programs: $(addprefix $(B)/fuzz/replay_,$(FUZZ))
 fuzz-programs: $(addprefix $(B)/fuzz/fuzz_,$(FUZZ))
 unit-programs: $(UNIT_TESTS)
 
-# Small programs that scripts drive: tests/rig/<folder>/<name>.c, linked with the archives of the rooms they include.
+# Small programs that scripts drive: tests/rig/<folder>/<name>.c, linked with the archives of the rooms they include, and
+# with the helpers of unit tests.
 RIG_PROGRAMS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/rig/*/*.c)))
 rig_rooms = $(filter $(ROOMS),$(shell sed -n 's,^\#include "\(.*\)/[^/]*"$$,\1,p' $(1:$(B)/%=%.c)))
 define rig_program
-$(1): LDLIBS := $(AGENT_LDLIBS)
-$(1): $(1).o $(sort $(foreach r,$(2),$(call archives,$(r))))
+$(1): LDLIBS := -lcmocka $(AGENT_LDLIBS)
+$(1): $(1).o $(B)/libtests.a $(sort $(foreach r,$(2),$(call archives,$(r))))
 	$$(program)
 endef
 $(foreach t,$(RIG_PROGRAMS),$(eval $(call rig_program,$(t),$(sort $(call rig_rooms,$(t))))))

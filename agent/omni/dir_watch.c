@@ -17,7 +17,7 @@ struct dir_watch {
 	struct dir_table *table;
 	struct dir_watch *next;
 	int poll_fd, event_fd, timer_fd;
-	bool is_signalled, is_bootstrapped;
+	bool is_signalled, is_bootstrapped, is_resumed;
 	uint64_t at; /* the next event of the log */
 	struct arena arena; /* what there was when the watch began */
 	struct resource_list first;
@@ -91,6 +91,11 @@ static void set_bookmark(const struct dir_watch *watch, struct arena *arena, str
 
 static bool next_first(struct dir_watch *watch, struct arena *arena, struct omni_event *out)
 {
+	if (watch->is_resumed) {
+		watch->is_resumed = false;
+		*out = (struct omni_event){.kind = OMNI_RESUMED};
+		return true;
+	}
 	if (watch->is_bootstrapped)
 		return false;
 	*out = (struct omni_event){.kind = OMNI_BOOTSTRAPPED};
@@ -198,7 +203,7 @@ static bool resume(struct dir_watch *watch, struct span text, struct fail *fail)
 	    bookmark.at > watch->table->log_end)
 		return fail_set(fail, FAIL_PRECONDITION, "the bookmark is too old, or of another time");
 	watch->at = bookmark.at;
-	watch->is_bootstrapped = true;
+	watch->is_bootstrapped = watch->is_resumed = true;
 	return true;
 }
 

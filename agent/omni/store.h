@@ -40,7 +40,14 @@ struct omni_query {
 	size_t count, cap;
 };
 
-enum omni_event_kind { OMNI_CREATED, OMNI_UPDATED, OMNI_DESTROYED, OMNI_BOOTSTRAPPED, OMNI_ERRORED };
+enum omni_event_kind {
+	OMNI_CREATED,
+	OMNI_UPDATED,
+	OMNI_DESTROYED,
+	OMNI_BOOTSTRAPPED,
+	OMNI_ERRORED,
+	OMNI_RESUMED, /* first of a watch from a bookmark: it was good, nothing is missed */
+};
 
 struct omni_event {
 	enum omni_event_kind kind;
@@ -86,8 +93,9 @@ struct omni_store_ops {
 	/* Only without finalizers. */
 	bool (*destroy)(struct omni_store *store, const struct omni_type *type, struct span id, int64_t deadline_ms,
 			struct fail *fail);
-	/* All resources of a type: from `bookmark` (empty: first CREATED for all that exist, then BOOTSTRAPPED). A bookmark
-	 * that cannot be used fails with PRECONDITION. */
+	/* All resources of a type: from `bookmark` (RESUMED, then what happened since; empty: first CREATED for all that exist,
+	 * then BOOTSTRAPPED). Never blocks. A bookmark that cannot be used fails with PRECONDITION, here or as ERRORED; so does
+	 * a watch that lost the thread: begin again without one. UNAVAILABLE: the server went away, go on from the bookmark. */
 	bool (*watch)(struct omni_store *store, const struct omni_type *type, struct span bookmark,
 		      struct omni_watch **out, struct fail *fail);
 	/* The management calls; NULL where a store has none. */

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 
 enum { PROGRESS_DONE = 1, PROGRESS_STARTED = 2, PROGRESS_TORN = 4 };
-enum { WRITE_TRIES = 4 };
+enum { WRITE_TRIES = 4, LAG_FIRST_MS = 10, LAG_LONGEST_MS = 500, LAG_MAX_MS = 10000 };
 
 struct applier {
 	struct omni_store *store;
@@ -130,12 +130,35 @@ static bool get(struct applier *a, const struct plan_op *op, struct resource **o
 	return a->store->ops->get(a->store, &a->reads, op->type, op->id, deadline(a), out, fail);
 }
 
+/* What must exist, since Omni just said so, and has another version than this. */
+enum { MUST_EXIST = 0 };
+
+/* Omni answers reads from a cache that may lag behind what it just refused: read until the version is not the stale one,
+ * or the cache has had its time. */
+static bool get_fresh(struct applier *a, const struct omni_type *type, struct span id, uint64_t stale,
+		      struct resource **out, struct fail *fail)
+{
+	int64_t pause_ms = LAG_FIRST_MS;
+	for (int64_t waited_ms = 0;; waited_ms += pause_ms, pause_ms *= 2) {
+		struct fail local = {0};
+		bool is_there = a->store->ops->get(a->store, &a->reads, type, id, deadline(a), out, &local);
+		bool is_fresh = is_there ? (*out)->version != stale : local.code != FAIL_NOT_FOUND || stale != MUST_EXIST;
+		if (is_fresh || waited_ms >= LAG_MAX_MS) {
+			if (!is_there)
+				*fail = local;
+			return is_there;
+		}
+		pause_ms = pause_ms > LAG_LONGEST_MS ? LAG_LONGEST_MS : pause_ms;
+		clock_sleep_ms(pause_ms);
+	}
+}
+
 /* Somebody was there before us: perhaps we ourselves, in an earlier life. */
 static bool settle_create(struct applier *a, const struct plan_op *op, struct fail *fail)
 {
 	struct resource *held;
 	struct fail local = {0};
-	if (!get(a, op, &held, &local))
+	if (!get_fresh(a, op->type, op->id, MUST_EXIST, &held, &local))
 		return fail_set(fail, FAIL_CONFLICT, "it exists already, and cannot be read (%s): plan again", local.text);
 	if (plan_same(op->desired, held))
 		return true;
@@ -169,7 +192,7 @@ static bool settle_update(struct applier *a, const struct plan_op *op, struct re
 {
 	struct resource *held;
 	struct fail local = {0};
-	if (!get(a, op, &held, &local))
+	if (!get_fresh(a, op->type, op->id, sent->version, &held, &local))
 		return fail_set(fail, FAIL_CONFLICT, "it changed meanwhile, and cannot be read (%s): plan again", local.text);
 	*out_done = plan_same(op->desired, held);
 	if (*out_done)
@@ -179,6 +202,7 @@ static bool settle_update(struct applier *a, const struct plan_op *op, struct re
 	sent->version = held->version;
 	sent->finalizers = held->finalizers;
 	sent->finalizer_count = held->finalizer_count;
+	sent->wire = held->wire;
 	return true;
 }
 
@@ -377,13 +401,14 @@ static void record(struct applier *a)
 {
 	const struct resource *cluster = a->plan->actual_cluster;
 	struct fail fail = {0};
+	uint64_t stale = UINT64_MAX; /* none */
 	if (!annotates(a) || cluster == NULL || writes_cluster(a) || is_annotated(a, cluster) ||
 	    labels_get(&cluster->annotations, OMNI_ANNOTATION_CLUSTER_LOCKED) != NULL)
 		return;
 	for (unsigned try = 0; try < WRITE_TRIES; try++) {
 		struct resource *held;
 		fail = (struct fail){0};
-		if (!a->store->ops->get(a->store, &a->reads, OMNI_CLUSTER, cluster->id, deadline(a), &held, &fail))
+		if (!get_fresh(a, OMNI_CLUSTER, cluster->id, stale, &held, &fail))
 			break;
 		if (is_annotated(a, held) || held->phase != RESOURCE_RUNNING)
 			return;
@@ -392,6 +417,7 @@ static void record(struct applier *a)
 			return;
 		if (fail.code != FAIL_CONFLICT)
 			break;
+		stale = held->version;
 	}
 	fail_wrap(&fail, "cannot record what was applied on Cluster \"%.*s\"", SPAN_ARG(cluster->id));
 	a->out->state = APPLY_FAILED;

@@ -380,7 +380,7 @@ static void test_cascade_goes_on(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		OMNI_STORE_SUITE(SUITE_TEST) cmocka_unit_test(test_edits_by_hand),
+		OMNI_STORE_SUITE(SUITE_TEST) OMNI_SERVER_SUITE(SUITE_TEST) cmocka_unit_test(test_edits_by_hand),
 		cmocka_unit_test(test_broken_files),
 		cmocka_unit_test(test_cascade_goes_on),
 		cmocka_unit_test(test_full_disk),

@@ -21,14 +21,19 @@ struct store_maker {
 	X(suite_torn_down_goes)                                                                                        \
 	X(suite_list)                                                                                                  \
 	X(suite_odd_ids)                                                                                               \
-	X(suite_cascade)                                                                                               \
-	X(suite_relations)                                                                                             \
-	X(suite_locks)                                                                                                 \
-	X(suite_machine_class_in_use)                                                                                  \
 	X(suite_watch)                                                                                                 \
 	X(suite_watch_resumes)
 
+/* What Omni's server does behind the state, and the directory store as well; a plain COSI server does none of it. */
+#define OMNI_SERVER_SUITE(X)                                                                                           \
+	X(suite_free_goes_by_itself)                                                                                   \
+	X(suite_cascade)                                                                                               \
+	X(suite_relations)                                                                                             \
+	X(suite_locks)                                                                                                 \
+	X(suite_machine_class_in_use)
+
 #define OMNI_STORE_DECLARE(name) void name(void **state);
 OMNI_STORE_SUITE(OMNI_STORE_DECLARE)
+OMNI_SERVER_SUITE(OMNI_STORE_DECLARE)
 
 #endif

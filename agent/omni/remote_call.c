@@ -1,0 +1,113 @@
+#include <sys/random.h>
+
+#include "agent/auth/sign.h"
+#include "agent/omni/management.h"
+#include "agent/omni/remote_int.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+/* --- signing ----------------------------------------------------------------------------------------------------------- */
+
+static bool sign(void *ctx, struct arena *arena, struct span method, const struct grpc_header *headers,
+		 size_t header_count, struct grpc_header *out_headers, size_t *out_count, struct fail *fail)
+{
+	enum { SECOND_MS = 1000 };
+	const struct remote_store *store = ctx;
+	struct sign_header *signed_headers = ARENA_ARRAY(arena, struct sign_header, header_count + 1);
+	struct signature made;
+	for (size_t i = 0; i < header_count; i++)
+		signed_headers[i] = (struct sign_header){headers[i].name, headers[i].value};
+	if (!sign_request(store->key, arena, method, signed_headers, header_count, clock_wall_ms() / SECOND_MS, &made, fail))
+		return false;
+	out_headers[0] = (struct grpc_header){SPAN("x-sidero-timestamp"), made.timestamp};
+	out_headers[1] = (struct grpc_header){SPAN("x-sidero-payload"), made.payload};
+	out_headers[2] = (struct grpc_header){SPAN("x-sidero-signature"), made.signature};
+	*out_count = 3;
+	return true;
+}
+
+struct grpc_signer remote_signer(struct remote_store *store)
+{
+	return (struct grpc_signer){sign, store};
+}
+
+/* --- time -------------------------------------------------------------------------------------------------------------- */
+
+int64_t remote_deadline(const struct remote_store *store, int64_t deadline_ms)
+{
+	return deadline_ms != 0 ? deadline_ms : clock_monotonic_ms() + store->call_timeout_ms;
+}
+
+bool remote_pause(unsigned try, int64_t first_ms, int64_t longest_ms, int64_t deadline_ms)
+{
+	enum { DOUBLINGS_MAX = 16 };
+	uint32_t chance = 0;
+	int64_t pause_ms = first_ms << (try > DOUBLINGS_MAX ? DOUBLINGS_MAX : try - 1);
+	if (pause_ms > longest_ms)
+		pause_ms = longest_ms;
+	if (getrandom(&chance, sizeof chance, GRND_NONBLOCK) == (ssize_t)sizeof chance)
+		pause_ms = pause_ms / 2 + (int64_t)(chance % (uint32_t)(pause_ms + 1));
+	if (clock_monotonic_ms() + pause_ms >= deadline_ms)
+		return false;
+	clock_sleep_ms(pause_ms);
+	return true;
+}
+
+/* --- calls ------------------------------------------------------------------------------------------------------------- */
+
+enum { FIRST_PAUSE_MS = 100, LONGEST_PAUSE_MS = 2000 };
+
+static struct grpc_request request_of(const struct remote_call *call, struct grpc_header *header, int64_t deadline_ms)
+{
+	*header = (struct grpc_header){SPAN(MANAGEMENT_CLUSTER_HEADER), call->cluster};
+	return (struct grpc_request){.method = call->method,
+				     .headers = header,
+				     .header_count = call->cluster.len > 0,
+				     .message = call->message,
+				     .deadline_ms = deadline_ms};
+}
+
+static bool may_repeat(struct remote_store *store, const struct grpc_status *status, unsigned try, int64_t deadline_ms)
+{
+	if (try >= REMOTE_TRIES || !remote_is_transient(status) ||
+	    !remote_pause(try, FIRST_PAUSE_MS, LONGEST_PAUSE_MS, deadline_ms))
+		return false;
+	store->retries++;
+	return true;
+}
+
+bool remote_call(struct remote_store *store, struct arena *arena, const struct remote_call *call, struct span *out_message,
+		 bool *out_maybe_done, struct fail *fail)
+{
+	struct grpc_header header;
+	int64_t deadline_ms = remote_deadline(store, call->deadline_ms);
+	struct grpc_request request = request_of(call, &header, deadline_ms);
+	bool maybe_done = false;
+	for (unsigned try = 1;; try++) {
+		struct grpc_status status = {0};
+		bool is_good = grpc_call(store->channel, arena, &request, out_message, &status);
+		if (!is_good && may_repeat(store, &status, try, deadline_ms)) {
+			maybe_done |= status.was_sent;
+			continue;
+		}
+		if (out_maybe_done != NULL)
+			*out_maybe_done = maybe_done;
+		return is_good || remote_fail(store, call->method, &status, true, fail);
+	}
+}
+
+bool remote_call_many(struct remote_store *store, struct arena *arena, const struct remote_call *call,
+		      const struct remote_taker *taker, struct fail *fail)
+{
+	struct grpc_header header;
+	int64_t deadline_ms = remote_deadline(store, call->deadline_ms);
+	struct grpc_request request = request_of(call, &header, deadline_ms);
+	for (unsigned try = 1;; try++) {
+		struct grpc_status status = {0};
+		taker->begin(taker->ctx);
+		if (grpc_call_many(store->channel, arena, &request, taker->take, taker->ctx, &status))
+			return true;
+		if (!may_repeat(store, &status, try, deadline_ms))
+			return remote_fail(store, call->method, &status, true, fail);
+	}
+}
