@@ -293,8 +293,6 @@ bool pgp_read(struct span packets, struct pgp_keys *out, struct fail *fail)
 		return false;
 	if (out->primary.is_revoked)
 		return fail_set(fail, FAIL_INVALID, "it was revoked: make a new key");
-	if (!out->primary.is_bound)
-		return fail_set(fail, FAIL_INVALID, "it has no user id with a signature of its own: it is incomplete");
 	out->signer = choose_signer(out);
 	if (out->signer == NULL)
 		return fail_signer(&out->primary, fail);
@@ -302,5 +300,8 @@ bool pgp_read(struct span packets, struct pgp_keys *out, struct fail *fail)
 		return fail_set(fail, FAIL_INVALID,
 				"it is locked with a passphrase, which nothing here could ask for: keys of `omnictl serviceaccount "
 				"create` have none; take it off an own key with `gpg --edit-key` and `passwd`, then export it again");
-	return pgp_check_secret(out->signer->body, fail);
+	if (!pgp_check_secret(out->signer->body, fail))
+		return false;
+	return out->primary.is_bound ||
+	       fail_set(fail, FAIL_INVALID, "it has no user id with a signature of its own: it is incomplete");
 }

@@ -93,7 +93,7 @@ static bool fail_json(struct span text, struct span decoded, const json_error_t 
 		return fail_set(fail, FAIL_INVALID, "%s", what);
 	if (!is_object)
 		return fail_set(fail, FAIL_INVALID, "it is base64, but not of the JSON of a service account. %s", what_to_do);
-	if (json_error_code(error) == json_error_premature_end_of_input)
+	if (!span_ends(span_trim(decoded), "}"))
 		return fail_set(fail, FAIL_INVALID, "it is not complete: the JSON in it ends in the middle. A part of it was lost when "
 						    "it was copied");
 	return fail_set(fail, FAIL_INVALID, "the JSON in it is broken at line %d, column %d: it was changed. %s", error->line,
