@@ -16,38 +16,13 @@
 #include "agent/queue.h"
 #include "agent/report/state.h"
 #include "agent/settings.h"
+#include "agent/snapshot.h"
 #include "agent/source/sandbox.h"
 #include "agent/source/source.h"
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "render/fleet.h"
-
-/* What a cluster shall come to, as it is kept until somebody plans: compressed. */
-struct piece {
-	char content[DIGEST_HEX_SIZE]; /* same content, same work (content.c) */
-	bool is_compressed;
-	struct span packed;
-};
-
-/* What one source declared at one revision; immutable, reference counted. The clusters of the fleet have no resources:
- * snapshot_cluster makes them. */
-struct snapshot {
-	_Atomic unsigned references;
-	struct arena arena;
-	struct fleet *fleet;
-	struct piece *pieces; /* of every cluster of the fleet */
-	size_t piece_count, piece_cap;
-	unsigned source;
-	char revision[SOURCE_REVISION_MAX];
-};
-
-/* A cluster within a snapshot that is held. */
-struct declared {
-	struct snapshot *snapshot;
-	const struct cluster *cluster;
-	size_t index; /* of the cluster in the fleet */
-};
 
 /* One Omni. Several connections may lead to it: what it holds is judged against all that is declared for any of them.
  * Until its store could be opened (link.c tries again and again) its units wait. */
@@ -156,14 +131,6 @@ bool feeds_start(struct agent *agent, struct fail *fail);
 void feeds_cancel(struct agent *agent); /* what they do now ends soon */
 void feeds_stop(struct agent *agent);	/* and they are gone; nobody else may use their snapshots any more */
 void feed_poll_now(struct feed *feed, bool forget);
-
-/* --- snapshot.c --- */
-struct snapshot *snapshot_ref(struct snapshot *snapshot);
-void snapshot_unref(struct snapshot *snapshot); /* NULL is fine */
-/* Holds one reference. */
-bool snapshot_render(struct agent *agent, struct source_tree *tree, struct snapshot **out, struct fail *fail);
-/* A copy of the cluster, with its resources, in the arena. */
-bool snapshot_cluster(const struct declared *declared, struct arena *arena, const struct cluster **out, struct fail *fail);
 
 /* --- content.c --- */
 void content_digest(struct text *scratch, const struct cluster *cluster, char out[DIGEST_HEX_SIZE]);

@@ -1,5 +1,7 @@
 /* What a source declares, kept small: thousands of clusters wait for months until somebody plans one of them again. What
  * they shall come to stays as the renderer sent it, compressed, and is read again for one cluster at a time. */
+#include "agent/snapshot.h"
+
 #include <stdlib.h>
 
 #include "agent/agent.h"
@@ -51,15 +53,15 @@ static struct snapshot *snapshot_new(void)
 	return snapshot;
 }
 
-bool snapshot_render(struct agent *agent, struct source_tree *tree, struct snapshot **out, struct fail *fail)
+bool snapshot_render(struct sandbox *sandbox, const struct settings *settings, struct source_tree *tree,
+		     struct snapshot **out, struct fail *fail)
 {
 	struct fleet_options options = FLEET_OPTIONS_DEFAULT;
 	struct maker maker = {snapshot_new(), {0}, compressor_new()};
 	struct fleet_taker taker = {take, &maker};
 	text_init(&maker.scratch, TEXT_NO_LIMIT);
-	input_take_settings(agent->settings, &options);
-	bool ok = source_tree_render(&agent->sandbox, tree, &options, &taker, &maker.snapshot->arena, &maker.snapshot->fleet, 0,
-				     fail);
+	input_take_settings(settings, &options);
+	bool ok = source_tree_render(sandbox, tree, &options, &taker, &maker.snapshot->arena, &maker.snapshot->fleet, 0, fail);
 	text_done(&maker.scratch);
 	compressor_free(maker.compressor);
 	if (ok)

@@ -39,9 +39,10 @@ bool sandbox_init(struct sandbox *sandbox, enum sandbox_mode mode, struct fail *
 
 struct fleet_taker; /* agent/source/wire.h */
 
-/* fleet_load of the tree in the child. The fleet lives in `arena` and points nowhere else, so the tree may go away. With a
- * taker (NULL: none) the resources of clusters are handed to it and not kept. Its documents carry class, kind, names and position; the content of `root` only for kinds that are not part of a template
- * and are not raw resources (the handlers need it). template_docs is NULL.
+/* fleet_load of the tree in the child. The fleet lives in `arena` and points nowhere else, so the tree may go away. Its
+ * documents carry class, kind, names and position; the content of `root` only for kinds that are not part of a template
+ * and are not raw resources (the handlers need it). template_docs is NULL. With a taker (NULL: none) the resources of
+ * clusters are handed to it and not kept.
  * deadline_ms: CLOCK_MONOTONIC, 0: the default. May be called from several threads. */
 bool sandbox_render(struct sandbox *sandbox, struct tree *tree, const struct fleet_options *options, const struct fleet_taker *taker,
 		    struct arena *arena, struct fleet **out, int64_t deadline_ms, struct fail *fail);
