@@ -2,7 +2,8 @@
 # checkout; several of them at the same time build each program once.
 #
 #   go_room NAME SOURCE…                   sets go_dir, the cache's folder for these sources (files or folders)
-#   go_program NAME FOLDER MODFILE PACKAGE [FLAG…]   builds $go_dir/NAME, unless it is there; the log is $go_dir/NAME.log
+#   go_program NAME FOLDER MODFILE PACKAGE [FLAG…]   builds $go_dir/NAME, unless it is there; the log is $go_dir/NAME.log;
+#                                          NAME.test is the program of the package's own tests
 #   go_reason                              the last line of what went wrong, for `skip`
 # shellcheck shell=sh
 
@@ -37,7 +38,9 @@ go_program() {
 		export GOPROXY GOTOOLCHAIN=local
 		out=$go_dir/$1 folder=$2 modfile=$3 package=$4
 		shift 4
-		cd "$folder" && nice "$go_command" build -buildvcs=false -modfile="$modfile" "$@" -o "$out.new" "$package" && mv "$out.new" "$out"
+		case $out in *.test) verb='test -c' ;; *) verb=build ;; esac
+		# shellcheck disable=SC2086
+		cd "$folder" && nice "$go_command" $verb -buildvcs=false -modfile="$modfile" "$@" -o "$out.new" "$package" && mv "$out.new" "$out"
 	) >"$go_log" 2>&1 9>"$go_dir/$1.lock"
 }
 

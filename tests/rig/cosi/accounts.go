@@ -69,9 +69,11 @@ type account struct {
 }
 
 // openAccounts reads the keys that are given and makes the others; the result is by fingerprint, as Omni looks them up.
-func openAccounts(flags accountFlags) (map[string]account, error) {
+func openAccounts(flags accountFlags, dir string) (map[string]account, error) {
 	accounts := map[string]account{}
-	for _, f := range flags {
+	for i := range flags {
+		flags[i].place(dir)
+		f := flags[i]
 		key, err := openKey(f)
 		if err != nil {
 			return nil, fmt.Errorf("account %s: %w", f.name, err)

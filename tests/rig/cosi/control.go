@@ -50,6 +50,11 @@ func serveControl(address string, g *rig) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	go func() { log.Fatal(http.Serve(l, g.handler())) }()
+	return l.Addr().String(), nil
+}
+
+func (g *rig) handler() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, do := range orders {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
@@ -62,8 +67,7 @@ func serveControl(address string, g *rig) (string, error) {
 	mux.HandleFunc("GET /calls", func(w http.ResponseWriter, _ *http.Request) { g.gate.calls.write(w) })
 	mux.HandleFunc("GET /watches", g.listWatches)
 	mux.HandleFunc("GET /resources", g.list)
-	go func() { log.Fatal(http.Serve(l, mux)) }()
-	return l.Addr().String(), nil
+	return mux
 }
 
 // number reads a parameter, or gives what it is without one.

@@ -13,6 +13,8 @@ import (
 	"github.com/siderolabs/omni/client/pkg/omni/resources/omni"
 )
 
+const partsInterval = 5 * time.Millisecond
+
 // Finalizers that Omni's controllers put on what users make, within milliseconds.
 var finalizersOf = map[resource.Type][]resource.Finalizer{
 	omni.ClusterType:        {"ClusterController", "ClusterStatusController", "SecretsController"},
@@ -21,8 +23,20 @@ var finalizersOf = map[resource.Type][]resource.Finalizer{
 	omni.ConfigPatchType:    {"ClusterMachineConfigController"},
 }
 
+// What goes with a resource when it is torn down, and the label that ties it to that.
+var partsOf = map[resource.Type]struct {
+	label string
+	kinds []resource.Type
+}{
+	omni.ClusterType: {omni.LabelCluster, []resource.Type{
+		omni.MachineSetType, omni.ConfigPatchType, omni.KubernetesManifestGroupType, omni.ExtensionsConfigurationType,
+		omni.KubernetesHealthCheckType,
+	}},
+	omni.MachineSetType: {omni.LabelMachineSet, []resource.Type{omni.MachineSetNodeType}},
+}
+
 // controller does to users' resources what Omni does: it adds finalizers to a new one, takes them away some time after
-// it is torn down, and destroys what is torn down and has none.
+// it is torn down and its parts are gone, and destroys what is torn down and has none.
 type controller struct {
 	state state.State
 
@@ -99,11 +113,39 @@ func (c *controller) reconcile(md resource.Metadata) {
 		err = c.state.Destroy(ctx, md, state.WithDestroyOwner(md.Owner()))
 	case md.Phase() == resource.PhaseTearingDown && len(ours) > 0:
 		c.await(md)
-		err = c.state.RemoveFinalizer(ctx, md, ours...)
+		if err = c.removeParts(ctx, md); err == nil {
+			err = c.state.RemoveFinalizer(ctx, md, ours...)
+		}
 	}
 	if err != nil && !state.IsNotFoundError(err) && !state.IsConflictError(err) {
 		log.Printf("controller: %s: %v", md, err)
 	}
+}
+
+// removeParts tears down what belongs to a resource, and waits until all of it is gone.
+func (c *controller) removeParts(ctx context.Context, md resource.Metadata) error {
+	parts := partsOf[md.Type()]
+	for left := -1; left != 0; {
+		left = 0
+		for _, kind := range parts.kinds {
+			all := resource.NewMetadata(resources.DefaultNamespace, kind, "", resource.VersionUndefined)
+			list, err := c.state.List(ctx, all, state.WithLabelQuery(resource.LabelEqual(parts.label, md.ID())))
+			if err != nil {
+				return err
+			}
+			left += len(list.Items)
+			for _, r := range list.Items {
+				owned := state.WithTeardownOwner(r.Metadata().Owner())
+				if _, err = c.state.Teardown(ctx, r.Metadata(), owned); err != nil && !state.IsNotFoundError(err) {
+					return err
+				}
+			}
+		}
+		if left > 0 {
+			time.Sleep(partsInterval)
+		}
+	}
+	return nil
 }
 
 // add leaves alone what has them already, and what is torn down by now.

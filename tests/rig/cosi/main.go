@@ -57,26 +57,42 @@ func main() {
 }
 
 func run(o options) error {
-	for i := range o.accounts {
-		o.accounts[i].place(o.dir)
-	}
-	accounts, err := openAccounts(o.accounts)
+	g, err := newRig(o)
 	if err != nil {
 		return err
+	}
+	control, err := serveControl(o.control, g)
+	if err != nil {
+		return err
+	}
+	env := fmt.Sprintf("endpoint=%s\ncontrol=http://%s\nca=%s\nkey=%s\n",
+		g.front.url(), control, g.front.caFile, o.accounts[0].keyFile)
+	if err = writeWhole(filepath.Join(o.dir, "env"), env); err != nil {
+		return err
+	}
+	fmt.Print(env)
+	select {}
+}
+
+// newRig starts everything but the control port.
+func newRig(o options) (*rig, error) {
+	accounts, err := openAccounts(o.accounts, o.dir)
+	if err != nil {
+		return nil, err
 	}
 	st, err := newStore(o.history)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if o.clusters > 0 {
 		if err = loadFleet(st.state, filepath.Join(o.dir, "templates"), o.clusters, o.machines); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	play := newController(st.state, o.finalizerDelay)
 	if o.controllers {
 		if err = play.start(); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	g := newGate(accounts, o.clock)
@@ -85,19 +101,7 @@ func run(o options) error {
 		g.faults.add("TeardownAndDestroy", unimplemented("TeardownAndDestroy"))
 	}
 	f, err := newFront(o, newServer(g, st))
-	if err != nil {
-		return err
-	}
-	control, err := serveControl(o.control, &rig{gate: g, store: st, front: f, play: play, dir: o.dir})
-	if err != nil {
-		return err
-	}
-	env := fmt.Sprintf("endpoint=%s\ncontrol=http://%s\nca=%s\nkey=%s\n", f.url(), control, f.caFile, o.accounts[0].keyFile)
-	if err = writeWhole(filepath.Join(o.dir, "env"), env); err != nil {
-		return err
-	}
-	fmt.Print(env)
-	select {}
+	return &rig{gate: g, store: st, front: f, play: play, dir: o.dir}, err
 }
 
 // writeWhole makes a file appear with all its bytes, because others wait for it to appear.

@@ -78,17 +78,22 @@ omni_use() {
 	omni_pid=$(sed -n 's/^pid=//p' "$omni_dir/env")
 }
 
-omni_stop() { # all are killed before any is waited for; nothing of their state is wanted
+# All are killed before any is waited for; nothing of their state is wanted. The shell has nothing to say about it.
+omni_stop() {
+	omni_end "$@" 2>/dev/null
+	[ -n "${1:-}" ] || { [ -z "${omni_room:-}" ] || rm -rf "$omni_room"; omni_room=; }
+}
+
+omni_end() {
 	for omni_stopped in "${omni_room:-/nonexistent}"/${1:-*}/pid; do
-		[ ! -s "$omni_stopped" ] || kill -KILL "$(cat "$omni_stopped")" 2>/dev/null
+		[ ! -s "$omni_stopped" ] || kill -KILL "$(cat "$omni_stopped")"
 	done
 	for omni_stopped in "${omni_room:-/nonexistent}"/${1:-*}/pid; do
 		[ -s "$omni_stopped" ] || continue
-		wait "$(cat "$omni_stopped")" 2>/dev/null
-		omni_gone "$(sed -n 's/^pid=//p' "${omni_stopped%/pid}/env" 2>/dev/null)"
+		wait "$(cat "$omni_stopped")"
+		omni_gone "$(sed -n 's/^pid=//p' "${omni_stopped%/pid}/env")"
 		rm -rf "${omni_stopped%/pid}"
 	done
-	[ -n "${1:-}" ] || { [ -z "${omni_room:-}" ] || rm -rf "$omni_room"; omni_room=; }
 }
 
 # The kernel ends the rest by itself; a test that looks for leftovers waits for that.
