@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "agent/command.h"
+#include "agent/link.h"
 #include "agent/run.h"
 #include "base/clock.h"
 
@@ -25,6 +26,8 @@ static void stop(struct agent *agent)
 
 void agent_reload(struct agent *agent)
 {
+	for (size_t i = 0; i < agent->link_count; i++)
+		link_state_look(agent->links[i]->state);
 	for (size_t i = 0; i < agent->feed_count; i++)
 		feed_poll_now(&agent->feeds[i], true);
 	desired_look(agent, true);

@@ -33,6 +33,7 @@ struct link {
 	struct omni_store *store; /* NULL: not open yet; set once, before the first unit runs */
 	struct mirror *mirror;
 	struct watcher *watcher;
+	struct link_state *state; /* agent/link.h */
 	struct unit *raws; /* its raw resources */
 	struct arena arena; /* of the map */
 	struct map units;   /* by name, without raws; guarded by agent->lock */
@@ -156,6 +157,7 @@ struct link *link_get(struct agent *agent, struct span connection, const struct 
 bool link_url(const struct agent *agent, struct span connection, const struct fleet *fleet, struct span *out_url);
 void links_tell(struct agent *agent); /* to units of Omnis that are not open why nothing happens to them */
 void link_ready(struct link *link);
+void link_open_now(struct link *link); /* what could not be opened so far */
 void link_free(struct link *link);
 struct unit *unit_find(const struct link *link, struct span name); /* any thread, lock held; NULL: none */
 struct unit *unit_make(struct link *link, struct span name);	   /* any thread, lock held */
@@ -166,6 +168,8 @@ enum queue_result reconcile(void *agent, struct queue_item *item);
 /* --- watcher.c: changes in Omni wake units (loop thread) --- */
 void watcher_start(struct link *link);
 void watcher_free(struct watcher *watcher);
+void watcher_hurry(struct watcher *watcher); /* what broke off is opened again now; NULL is fine, here and below */
+size_t watcher_live(const struct watcher *watcher);
 
 /* --- http.c --- */
 bool http_start(struct agent *agent, struct fail *fail);

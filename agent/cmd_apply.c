@@ -119,7 +119,7 @@ static int run_apply(struct call *call)
 }
 
 #define APPLY_SETTINGS                                                                                                 \
-	"omni", "connection", "gate", "approve", "approve-all", "yes", "dry-run", "timeout", "color", "help"
+	OMNI_SETTINGS, "gate", "approve", "approve-all", "yes", "dry-run", "timeout", "color", "help"
 
 static const char *const apply_settings[] = {APPLY_SETTINGS, "prune-unmanaged", "owner", "no-annotations", "rules",
 					     "no-schema", "root", NULL};

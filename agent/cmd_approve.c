@@ -69,7 +69,7 @@ static int run_approve(struct call *call)
 	return EXIT_OK;
 }
 
-static const char *const settings[] = {"omni", "connection", "help", NULL};
+static const char *const settings[] = {OMNI_SETTINGS, "help", NULL};
 
 const struct command cmd_approve = {
 	"approve", "CLUSTER HASH", "Approve a plan that an agent holds",

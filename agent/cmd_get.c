@@ -181,7 +181,7 @@ static int run_get(struct call *call)
 	return code;
 }
 
-static const char *const get_settings[] = {"omni", "connection", "selector", "output", "help", NULL};
+static const char *const get_settings[] = {OMNI_SETTINGS, "selector", "output", "help", NULL};
 
 const struct command cmd_get = {
 	"get", "TYPE [ID…]", "Show resources of an Omni",

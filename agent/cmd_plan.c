@@ -28,7 +28,7 @@ static int run_plan(struct call *call)
 	return code;
 }
 
-static const char *const settings[] = {"omni",	  "connection", "output",    "gate",	       "approve", "approve-all", "prune-unmanaged",
+static const char *const settings[] = {OMNI_SETTINGS, "output",    "gate",	       "approve", "approve-all", "prune-unmanaged",
 				       "timeout", "rules",	"no-schema", "root", "color", "help",	 NULL};
 
 const struct command cmd_plan = {

@@ -66,7 +66,7 @@ static int run_snapshot(struct call *call)
 	return EXIT_OK;
 }
 
-static const char *const snapshot_settings[] = {"omni", "connection", "keep-secrets", "help", NULL};
+static const char *const snapshot_settings[] = {OMNI_SETTINGS, "keep-secrets", "help", NULL};
 
 const struct command cmd_snapshot = {
 	"snapshot", "DIR", "Save the resources of an Omni in a directory, for offline plans",

@@ -62,7 +62,7 @@ static int run_status(struct call *call)
 	return command_print(&out, EXIT_OK);
 }
 
-static const char *const status_settings[] = {"omni", "connection", "output", "color", "help", NULL};
+static const char *const status_settings[] = {OMNI_SETTINGS, "output", "color", "help", NULL};
 
 const struct command cmd_status = {
 	"status", "[CLUSTER]", "Show the clusters of an Omni, or one with its machine sets and machines",
@@ -124,7 +124,7 @@ static int run_health(struct call *call)
 	return command_print(&out, code);
 }
 
-static const char *const health_settings[] = {"omni", "connection", "wait", "timeout", "output", "color", "help", NULL};
+static const char *const health_settings[] = {OMNI_SETTINGS, "wait", "timeout", "output", "color", "help", NULL};
 
 const struct command cmd_health = {
 	"health", "CLUSTER", "Tell whether a cluster is healthy",

@@ -18,6 +18,10 @@ struct call {
 	bool color;	     /* of standard output */
 };
 
+/* Of every command that talks to an Omni. */
+#define OMNI_SETTINGS                                                                                                  \
+	"omni", "omni-key-file", "omni-ca-file", "insecure-skip-tls-verify", "connection", "connection-key"
+
 struct command {
 	const char *name, *words; /* "render", "[PATH…]" */
 	const char *summary;	  /* one line, no full stop */

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent/agent.h"
+#include "agent/link.h"
 #include "agent/told.h"
 #include "agent/webhook.h"
 #include "base/cleanup.h"
@@ -80,8 +80,7 @@ static void report_take(struct agent *agent, struct agent_report *report)
 		snprintf(report->omnis[i].error, sizeof report->omnis[i].error, "%s", link->error);
 		report->omnis[i].is_watched = link->store != NULL && mirror_is_live(link->mirror);
 		report->omnis[i].resources = mirror_count(link->mirror);
-		report->omnis[i].read_calls = link->store == NULL ? 0 : (uint64_t)link->store->read_calls;
-		report->omnis[i].write_calls = link->store == NULL ? 0 : (uint64_t)link->store->write_calls;
+		link_state_report(link, &report->omnis[i]);
 	}
 	report->omni_count = agent->link_count;
 	pthread_mutex_unlock(&agent->lock);

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/agent.h"
-#include "agent/target.h"
+#include "agent/link.h"
 #include "agent/told.h"
 #include "base/clock.h"
 
@@ -63,7 +62,11 @@ struct unit *unit_make(struct link *link, struct span name)
 
 bool link_url(const struct agent *agent, struct span connection, const struct fleet *fleet, struct span *out_url)
 {
-	return target_url(agent->settings, fleet, connection, out_url);
+	struct target_way way;
+	if (!target_way(agent->settings, fleet, connection, &way))
+		return false;
+	*out_url = way.url;
+	return true;
 }
 
 /* The default connection takes the first name that leads to the same Omni. */
@@ -77,11 +80,13 @@ static void name_link(struct link *link, struct span connection)
 	pthread_mutex_unlock(&link->agent->lock);
 }
 
-static struct link *find(struct agent *agent, struct span url, struct span connection)
+/* One Omni has one link, with the first key that leads there; a way without a key spoils none that has one. */
+static struct link *find(struct agent *agent, const struct target_way *way)
 {
 	for (size_t i = 0; i < agent->link_count; i++) {
 		struct link *link = agent->links[i];
-		if (span_is(url, link->url) && (url.len > 0 || span_is(connection, link->connection)))
+		bool same_kind = (link->state->way.key_from == KEY_NOWHERE) == (way->key_from == KEY_NOWHERE);
+		if (span_is(way->url, link->url) && same_kind && (way->url.len > 0 || span_is(way->connection, link->connection)))
 			return link;
 	}
 	return NULL;
@@ -137,7 +142,7 @@ static void try_open(struct link *link)
 {
 	struct omni_store *store;
 	struct fail fail;
-	if (!omni_store_open(link->url, NULL, &store, &fail)) {
+	if (!link_state_open(link->state, &store, &fail)) {
 		fail_link(link, fail.text);
 		retry_later(link);
 		return;
@@ -148,6 +153,12 @@ static void try_open(struct link *link)
 	pthread_mutex_unlock(&link->agent->lock);
 	loop_timer_set(link->timer, clock_monotonic_ms() + SETTLE_MS);
 	watcher_start(link);
+}
+
+void link_open_now(struct link *link)
+{
+	if (link->store == NULL)
+		try_open(link);
 }
 
 /* What is there has to be known before the units run, or each would ask for it twice; but not for ever. */
@@ -172,9 +183,9 @@ void link_ready(struct link *link)
 
 struct link *link_get(struct agent *agent, struct span connection, const struct fleet *fleet)
 {
-	struct span url = SPAN("");
-	bool is_known = link_url(agent, connection, fleet, &url);
-	struct link *link = find(agent, url, connection);
+	struct target_way way = {.connection = connection, .url = SPAN("")};
+	bool is_known = target_way(agent->settings, fleet, connection, &way);
+	struct link *link = find(agent, &way);
 	if (link != NULL) {
 		name_link(link, connection);
 		return link;
@@ -182,10 +193,11 @@ struct link *link_get(struct agent *agent, struct span connection, const struct 
 	link = calloc(1, sizeof *link);
 	if (link == NULL)
 		abort();
-	*link = (struct link){.agent = agent, .connection = copy(connection), .url = copy(url), .mirror = mirror_new()};
+	*link = (struct link){.agent = agent, .connection = copy(connection), .url = copy(way.url), .mirror = mirror_new()};
 	arena_init(&link->arena, ARENA_NO_LIMIT);
 	map_init(&link->units, &link->arena);
 	link->timer = loop_timer_new(agent->loop, on_timer, link);
+	link->state = link_state_new(link, &way);
 	pthread_mutex_lock(&agent->lock);
 	ARENA_PUSH(agent->arena, agent->links, agent->link_count, agent->link_cap) = link;
 	link->raws = new_unit(link, SPAN(""));
@@ -204,6 +216,7 @@ struct link *link_get(struct agent *agent, struct span connection, const struct 
 
 void link_free(struct link *link)
 {
+	link_state_free(link->state);
 	watcher_free(link->watcher);
 	omni_store_close(link->store);
 	mirror_free(link->mirror);

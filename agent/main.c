@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include "agent/command.h"
+#include "agent/keys.h"
 #include "agent/source/source.h"
+#include "base/cleanup.h"
 
 static bool wants_color(const struct settings *settings)
 {
@@ -62,7 +64,7 @@ static int run_call(struct call *call)
 	return code;
 }
 
-static int run(const struct command *command, int argc, char **argv)
+static int run(const struct command *command, const struct keys *keys, int argc, char **argv)
 {
 	struct fail fail;
 	struct call call = {.command = command};
@@ -71,6 +73,7 @@ static int run(const struct command *command, int argc, char **argv)
 	arena_init(&arena, ARENA_NO_LIMIT);
 	if (settings_init(&call.settings, command->settings, environ, &arena, &fail) &&
 	    settings_parse(&call.settings, command->settings, argc, argv, &first, &fail)) {
+		call.settings.keys = keys;
 		call.color = wants_color(&call.settings);
 		call.words = argv + first;
 		call.word_count = (size_t)(argc - first);
@@ -88,6 +91,8 @@ int main(int argc, char **argv)
 	if (child >= 0)
 		return child;
 	signal(SIGPIPE, SIG_IGN);
+	CLEANUP(keys_done) struct keys keys;
+	keys_take(&keys); /* before anything is started that could see them */
 	const char *word = argc > 1 ? argv[1] : "help";
 	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
 		word = "help";
@@ -96,5 +101,5 @@ int main(int argc, char **argv)
 	const struct command *command = command_find(word);
 	if (command == NULL)
 		return unknown_command(word);
-	return argc > 1 ? run(command, argc - 1, argv + 1) : run(command, argc, argv);
+	return argc > 1 ? run(command, &keys, argc - 1, argv + 1) : run(command, &keys, argc, argv);
 }

@@ -21,7 +21,14 @@ static const char *const sandboxes[] = {"auto", "require", "off", NULL};
 
 static const struct setting settings_table[] = {
 	{"omni", 0, SETTING_STRING, AT(omni), "URL", VALUE_ANY, NULL, NULL, "OMNI_ENDPOINT",
-	 "The Omni to work with: dir:PATH is the embedded directory store."},
+	 "The Omni to work with: https://HOST[:PORT], or dir:PATH, the embedded directory store."},
+	{"omni-key-file", 0, SETTING_STRING, AT(omni_key_file), "FILE", VALUE_FILE, NULL, NULL, NULL,
+	 "Service-account key for --omni and --connection; read again when it changes. Default: SIDERO_SERVICE_ACCOUNT_KEY, "
+	 "else OMNI_SERVICE_ACCOUNT_KEY, else the systemd credential omni-key."},
+	{"omni-ca-file", 0, SETTING_STRING, AT(omni_ca_file), "FILE", VALUE_FILE, NULL, NULL, NULL,
+	 "Certificates that an Omni is checked with, PEM. Default: SSL_CERT_FILE, else those of the system."},
+	{"insecure-skip-tls-verify", 0, SETTING_FLAG, AT(insecure_skip_tls_verify), NULL, VALUE_ANY, NULL, NULL, NULL,
+	 "Do not check the certificate of an Omni that a flag names."},
 	{"timeout", 0, SETTING_DURATION, AT(timeout_ms), "DURATION", VALUE_ANY, NULL, "5m", NULL,
 	 "Give up after this time, for example 90s or 10m."},
 	{"root", 0, SETTING_STRING, AT(root), "DIR", VALUE_DIR, NULL, NULL, NULL,
@@ -31,7 +38,10 @@ static const struct setting settings_table[] = {
 	{"no-schema", 0, SETTING_FLAG, AT(no_schema), NULL, VALUE_ANY, NULL, NULL, NULL,
 	 "Do not check the fields of configuration patches against Talos's schema."},
 	{"connection", 0, SETTING_LIST, AT(connection), "NAME=URL", VALUE_ANY, NULL, NULL, NULL,
-	 "Where the OmniConnection of this name leads to (repeatable); default: its spec.endpoint, or --omni."},
+	 "Where the OmniConnection of this name leads to (repeatable); default: --omni, or its spec.endpoint."},
+	{"connection-key", 0, SETTING_LIST, AT(connection_key), "NAME=FILE", VALUE_ANY, NULL, NULL, NULL,
+	 "Service-account key of one connection (repeatable); it is also used at an address that only its OmniConnection "
+	 "declares."},
 	{"output", 'o', SETTING_STRING, AT(output), "FORMAT", VALUE_ANY, NULL, NULL, NULL, "Form of the output."},
 	{"out", 0, SETTING_STRING, AT(out_dir), "DIR", VALUE_DIR, NULL, NULL, NULL,
 	 "Write one file per cluster into this directory instead of printing."},
@@ -99,7 +109,7 @@ static const struct setting settings_table[] = {
 	{"known-hosts", 0, SETTING_STRING, AT(known_hosts), "FILE", VALUE_FILE, NULL, NULL, NULL,
 	 "Host keys that Git over SSH accepts; without it no host is."},
 	{"ca-file", 0, SETTING_STRING, AT(ca_file), "FILE", VALUE_FILE, NULL, NULL, "SSL_CERT_FILE",
-	 "Certificates to trust, PEM."},
+	 "Certificates that Git hosts are checked with, PEM."},
 	{"verify-keys", 0, SETTING_STRING, AT(verify_keys), "FILE", VALUE_FILE, NULL, NULL, NULL,
 	 "Apply only commits signed by one of these keys: an SSH allowed_signers file or armoured OpenPGP keys."},
 	{"once", 0, SETTING_FLAG, AT(once), NULL, VALUE_ANY, NULL, NULL, NULL,
@@ -164,6 +174,9 @@ static bool store_item(const struct setting *setting, struct string_list *list, 
 {
 	if (list->count == COUNT_OF(list->items))
 		return fail_set(fail, FAIL_TOO_BIG, "--%s: given more than %zu times", setting->name, list->count);
+	bool is_pair = strncmp(setting->value, "NAME=", 5) == 0;
+	if (is_pair && (value[0] == '=' || span_behind(span_of(value), '=').len == 0))
+		return fail_set(fail, FAIL_INVALID, "--%s: \"%s\" is not of the form %s", setting->name, value, setting->value);
 	list->items[list->count++] = value;
 	return true;
 }

@@ -18,12 +18,14 @@ struct string_list {
 
 struct settings {
 	/* the Omni to talk to */
-	const char *omni;
+	const char *omni, *omni_key_file, *omni_ca_file;
+	const struct keys *keys; /* what the environment held (agent/keys.h); NULL: nothing */
+	bool insecure_skip_tls_verify;
 	int64_t timeout_ms;
 	/* reading */
 	const char *root, *rules;
 	bool no_schema;
-	struct string_list connection;
+	struct string_list connection, connection_key;
 	/* printing */
 	const char *output, *out_dir, *color, *log_format, *log_level;
 	/* deciding */

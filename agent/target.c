@@ -1,6 +1,222 @@
 #include "agent/target.h"
 
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "agent/keys.h"
+#include "agent/omni/records.h"
+#include "agent/omni/swap.h"
+#include "base/cleanup.h"
+
+/* --- the way -------------------------------------------------------------------------------------------------------- */
+
+/* What a list of NAME=VALUE says about a connection; NULL: nothing. */
+static const char *value_for(const struct string_list *list, struct span connection)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (span_eq(span_before(span_of(list->items[i]), '='), connection))
+			return span_behind(span_of(list->items[i]), '=').ptr;
+	return NULL;
+}
+
+static bool is_remote(struct span url)
+{
+	return !span_starts(url, "dir:");
+}
+
+static struct span without_slash(struct span url)
+{
+	while (url.len > 0 && url.ptr[url.len - 1] == '/')
+		url.len--;
+	return url;
+}
+
+/* Does a flag name this very address? */
+static bool is_named_somewhere(const struct settings *settings, struct span url)
+{
+	if (settings->omni != NULL && span_eq(without_slash(span_of(settings->omni)), without_slash(url)))
+		return true;
+	for (size_t i = 0; i < settings->connection.count; i++)
+		if (span_eq(without_slash(span_behind(span_of(settings->connection.items[i]), '=')), without_slash(url)))
+			return true;
+	return false;
+}
+
+static void choose_key(const struct settings *settings, struct target_way *way)
+{
+	const struct keys *keys = settings->keys;
+	way->key_file = value_for(&settings->connection_key, way->connection);
+	if (way->key_file == NULL && way->is_named) {
+		bool has_variable = keys != NULL && keys->variable != NULL;
+		bool has_credential = keys != NULL && keys->credential[0] != '\0';
+		way->key_file = settings->omni_key_file != NULL ? settings->omni_key_file
+				: !has_variable && has_credential ? keys->credential
+								  : NULL;
+		if (way->key_file == NULL && has_variable)
+			way->key_from = KEY_ENVIRONMENT;
+	}
+	if (way->key_file != NULL)
+		way->key_from = KEY_FILE;
+}
+
+static const struct connection *find_declared(const struct fleet *fleet, struct span connection)
+{
+	for (size_t i = 0; fleet != NULL && i < fleet->connection_count; i++)
+		if (span_eq(fleet->connections[i]->name, connection) && fleet->connections[i]->endpoint.len > 0)
+			return fleet->connections[i];
+	return NULL;
+}
+
+bool target_way(const struct settings *settings, const struct fleet *fleet, struct span connection, struct target_way *out)
+{
+	struct target_way way = {.connection = connection, .is_named = true, .skip_verify = settings->insecure_skip_tls_verify};
+	const char *named = value_for(&settings->connection, connection);
+	const struct connection *declared = find_declared(fleet, connection);
+	if (named == NULL)
+		named = settings->omni;
+	if (named != NULL) {
+		way.url = span_of(named);
+	} else if (declared != NULL) {
+		way.url = declared->endpoint;
+		way.is_named = is_named_somewhere(settings, way.url);
+		way.skip_verify = way.is_named ? way.skip_verify : declared->insecure_skip_tls_verify;
+	} else {
+		return false;
+	}
+	if (is_remote(way.url))
+		way.url = without_slash(way.url); /* one Omni, one spelling */
+	choose_key(settings, &way);
+	*out = way;
+	return true;
+}
+
+/* --- opening -------------------------------------------------------------------------------------------------------- */
+
+static char *text_of(struct span span)
+{
+	char *text = strndup(span.ptr == NULL ? "" : span.ptr, span.len);
+	if (text == NULL)
+		abort();
+	return text;
+}
+
+static bool no_key(const struct target_way *way, struct fail *fail)
+{
+	if (!way->is_named)
+		return fail_set(fail, FAIL_UNAUTHENTICATED,
+				"the address %.*s of the connection \"%.*s\" comes from the declarations alone, and no key is sent "
+				"there unasked: name it with --connection %.*s=%.*s, or trust what is declared for it with "
+				"--connection-key %.*s=FILE",
+				SPAN_ARG(way->url), SPAN_ARG(way->connection), SPAN_ARG(way->connection), SPAN_ARG(way->url),
+				SPAN_ARG(way->connection));
+	return fail_set(fail, FAIL_UNAUTHENTICATED,
+			"there is no service-account key for %.*s: set OMNI_SERVICE_ACCOUNT_KEY, or give --omni-key-file FILE",
+			SPAN_ARG(way->url));
+}
+
+static bool take_variable(const struct keys *keys, struct omni_store_options *options, struct fail *fail)
+{
+	options->key = secret_span(&keys->key);
+	options->key_source = keys->variable;
+	if (keys->key.len > 0)
+		return true;
+	return fail_set(fail, FAIL_UNAUTHENTICATED, "%s is set, but empty%s: unset it, or put the key into it", keys->variable,
+			keys->hides_other ? ", and because it is set OMNI_SERVICE_ACCOUNT_KEY is not looked at" : "");
+}
+
+static bool open_remote(const struct settings *settings, const struct target_way *way, struct log *log,
+			struct omni_store **out, struct fail *fail)
+{
+	struct omni_store_options options = {.ca_file = settings->omni_ca_file, .skip_verify = way->skip_verify, .log = log};
+	CLEANUP(free_ptr) char *url = text_of(way->url);
+	CLEANUP(secret_done) struct secret key = {0};
+	char source[600];
+	if (way->key_from == KEY_NOWHERE)
+		return no_key(way, fail);
+	if (way->key_from == KEY_ENVIRONMENT && !take_variable(settings->keys, &options, fail))
+		return false;
+	if (way->key_from == KEY_FILE) {
+		if (!secret_read(&key, AT_FDCWD, way->key_file, KEY_MAX_BYTES, fail))
+			return fail_wrap(fail, "service-account key for %s", url);
+		if (key.len == 0)
+			return fail_set(fail, FAIL_UNAUTHENTICATED, "the key file %s is empty", way->key_file);
+		snprintf(source, sizeof source, "the file %s", way->key_file);
+		options.key = secret_span(&key);
+		options.key_source = source;
+	}
+	return omni_store_open(url, &options, out, fail);
+}
+
+bool target_open(const struct settings *settings, const struct target_way *way, struct log *log, struct omni_store **out,
+		 struct fail *fail)
+{
+	struct omni_store *store;
+	if (is_remote(way->url)) {
+		if (!open_remote(settings, way, log, &store, fail))
+			return false;
+		*out = records_wrap(swap_wrap(store));
+		return true;
+	}
+	CLEANUP(free_ptr) char *url = text_of(way->url);
+	if (!way->is_named)
+		return fail_set(fail, FAIL_DENIED,
+				"the connection \"%.*s\" leads to the directory %s by its declaration alone; directories have to be "
+				"named with --connection %.*s=%s", SPAN_ARG(way->connection), url, SPAN_ARG(way->connection), url);
+	return omni_store_open(url, NULL, out, fail);
+}
+
+bool target_renew(const struct settings *settings, const struct target_way *way, struct log *log, struct omni_store *store,
+		  struct fail *fail)
+{
+	struct omni_store *fresh;
+	if (!open_remote(settings, way, log, &fresh, fail))
+		return false;
+	swap_replace(records_inner(store), fresh);
+	return true;
+}
+
+/* --- warnings ------------------------------------------------------------------------------------------------------- */
+
+static void warn(const struct target_way *way, struct log *log, const char *message)
+{
+	if (log != NULL)
+		log_warn(log, "omni", message, log_span("omni", way->url), log_string("keyFile", way->key_file == NULL ? "" : way->key_file));
+	else
+		fprintf(stderr, "omniops: warning: %.*s: %s\n", SPAN_ARG(way->url), message);
+}
+
+void target_warn(const struct target_way *way, struct log *log)
+{
+	struct stat status;
+	if (!is_remote(way->url))
+		return;
+	bool is_plain = span_starts(way->url, "http:") || span_starts(way->url, "grpc:");
+	if (is_plain && log == NULL) /* with a log the store says so */
+		warn(way, log, "the connection is not encrypted: who sees one request can make others");
+	if (!is_plain && way->skip_verify)
+		warn(way, log, "the server's certificate is not verified: anybody on the way can pose as the server");
+	if (way->key_from == KEY_FILE && stat(way->key_file, &status) == 0 &&
+	    (status.st_mode & (S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH)) != 0)
+		warn(way, log, "others on this machine may read or change the key file: chmod 600");
+}
+
+struct file_stamp target_key_stamp(const struct target_way *way)
+{
+	struct stat status;
+	if (way->key_from != KEY_FILE || stat(way->key_file, &status) != 0)
+		return (struct file_stamp){0};
+	return (struct file_stamp){status.st_mtim, status.st_dev, status.st_ino, status.st_size};
+}
+
+bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b)
+{
+	return a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec && a->device == b->device &&
+	       a->inode == b->inode && a->size == b->size;
+}
+
+/* --- for commands --------------------------------------------------------------------------------------------------- */
 
 void targets_init(struct targets *targets, struct arena *arena, const struct settings *settings)
 {
@@ -19,54 +235,49 @@ void targets_done(struct targets *targets)
 	targets->count = 0;
 }
 
-bool target_url(const struct settings *settings, const struct fleet *fleet, struct span connection, struct span *out_url)
+/* Two names for one URL and one key share a store. */
+static struct omni_store *open_already(const struct targets *targets, const struct target_way *way)
 {
-	const struct string_list *list = &settings->connection;
-	for (size_t i = 0; i < list->count; i++)
-		if (span_eq(span_before(span_of(list->items[i]), '='), connection)) {
-			*out_url = span_behind(span_of(list->items[i]), '=');
-			return true;
-		}
-	if (settings->omni != NULL) {
-		*out_url = span_of(settings->omni);
-		return true;
-	}
-	for (size_t i = 0; fleet != NULL && i < fleet->connection_count; i++)
-		if (span_eq(fleet->connections[i]->name, connection) && fleet->connections[i]->endpoint.len > 0) {
-			*out_url = fleet->connections[i]->endpoint;
-			return true;
-		}
-	return false;
-}
-
-/* Two names for one URL share a store. */
-static struct omni_store *open_already(const struct targets *targets, const char *url)
-{
-	for (size_t i = 0; i < targets->count; i++)
-		if (strcmp(targets->items[i]->url, url) == 0)
+	for (size_t i = 0; i < targets->count; i++) {
+		const struct target_way *other = &targets->items[i]->way;
+		bool same_key = way->key_from == other->key_from &&
+				(way->key_from != KEY_FILE || strcmp(way->key_file, other->key_file) == 0);
+		if (same_key && way->skip_verify == other->skip_verify && span_eq(way->url, other->url))
 			return targets->items[i]->store;
+	}
 	return NULL;
 }
 
-bool targets_find(struct targets *targets, const struct fleet *fleet, struct span connection, struct target **out,
-		  struct fail *fail)
+static bool is_open(const struct targets *targets, struct span connection, struct target **out)
 {
 	for (size_t i = 0; i < targets->count; i++)
 		if (span_eq(targets->items[i]->connection, connection)) {
 			*out = targets->items[i];
 			return true;
 		}
-	struct span found;
-	if (!target_url(targets->settings, fleet, connection, &found))
+	return false;
+}
+
+bool targets_find(struct targets *targets, const struct fleet *fleet, struct span connection, struct target **out,
+		  struct fail *fail)
+{
+	struct target_way way;
+	if (is_open(targets, connection, out))
+		return true;
+	if (!target_way(targets->settings, fleet, connection, &way))
 		return fail_set(fail, FAIL_NOT_FOUND,
 				"no Omni is named%s%.*s: give --omni URL (or OMNI_ENDPOINT); --omni dir:PATH is the embedded store",
 				connection.len > 0 ? " for the connection " : "", SPAN_ARG(connection));
-	const char *url = arena_string(targets->arena, found);
-	struct omni_store *store = open_already(targets, url);
-	if (store == NULL && !omni_store_open(url, NULL, &store, fail))
-		return false;
+	struct omni_store *store = open_already(targets, &way);
+	if (store == NULL) {
+		target_warn(&way, NULL);
+		if (!target_open(targets->settings, &way, NULL, &store, fail))
+			return false;
+	}
 	struct target *target = ARENA_NEW(targets->arena, struct target);
-	*target = (struct target){arena_copy(targets->arena, connection), url, store};
+	way.url = arena_copy(targets->arena, way.url);
+	way.connection = arena_copy(targets->arena, connection);
+	*target = (struct target){way.connection, arena_string(targets->arena, way.url), way, store};
 	ARENA_PUSH(targets->arena, targets->items, targets->count, targets->cap) = target;
 	*out = target;
 	return true;

@@ -1,14 +1,57 @@
-/* Which Omni a connection leads to, opened once per run. */
+/* Which Omni a connection leads to, and which key may be used there.
+ *
+ * The body of a request is not signed, and a signature can be used again for five minutes: whoever receives one request
+ * can make others. So a key goes only where whoever runs omniops said so: to the address of --omni or --connection, or,
+ * with --connection-key, to the one that a repository declares for that connection. */
 #ifndef AGENT_TARGET_H
 #define AGENT_TARGET_H
+
+#include <sys/stat.h>
 
 #include "agent/omni/store.h"
 #include "agent/settings.h"
 #include "render/fleet.h"
 
+enum key_from { KEY_NOWHERE, KEY_ENVIRONMENT, KEY_FILE };
+
+struct target_way {
+	struct span connection, url;
+	bool is_named;	  /* by a flag or the environment, not only by a repository */
+	bool skip_verify; /* of the server's certificate */
+	enum key_from key_from;
+	const char *key_file; /* KEY_FILE */
+};
+
+/* Where a connection leads to: --connection NAME=URL, else --omni, else the OmniConnection in the fleet (may be NULL).
+ * False: nowhere. The one rule for commands and the agent. What is in *out lives as long as settings and fleet. */
+bool target_way(const struct settings *settings, const struct fleet *fleet, struct span connection, struct target_way *out);
+
+/* Opens what the way leads to; never blocks on the network. `log` may be NULL. A remote Omni comes with the marks of
+ * agent/omni/records.h. */
+bool target_open(const struct settings *settings, const struct target_way *way, struct log *log, struct omni_store **out,
+		 struct fail *fail);
+/* Goes on with what the key file holds now. `store` is one of target_open for the same way; a failure changes nothing. */
+bool target_renew(const struct settings *settings, const struct target_way *way, struct log *log, struct omni_store *store,
+		  struct fail *fail);
+/* What is unwise about the way, as lines of the log, or on standard error where there is none. */
+void target_warn(const struct target_way *way, struct log *log);
+
+/* Tells whether a file was replaced or written; zero: there is none. */
+struct file_stamp {
+	struct timespec changed;
+	dev_t device;
+	ino_t inode;
+	off_t size;
+};
+struct file_stamp target_key_stamp(const struct target_way *way);
+bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b);
+
+/* --- for commands: opened once per run --- */
+
 struct target {
 	struct span connection; /* name of the OmniConnection; empty: the default */
 	const char *url;
+	struct target_way way;
 	struct omni_store *store;
 };
 
@@ -19,15 +62,10 @@ struct targets {
 	size_t count, cap;
 };
 
-/* Where a connection leads to: --connection NAME=URL, else --omni, else the OmniConnection in the fleet (may be NULL).
- * False: nowhere. The one rule for commands and the agent. */
-bool target_url(const struct settings *settings, const struct fleet *fleet, struct span connection, struct span *out_url);
-
 void targets_init(struct targets *targets, struct arena *arena, const struct settings *settings);
 void targets_done(struct targets *targets); /* closes the stores */
 
-/* The store for a connection: --connection NAME=URL, else --omni, else the endpoint of the OmniConnection in the fleet
- * (may be NULL). Fails with what to set when nothing says so. */
+/* The store for a connection. Fails with what to set when nothing says where it leads. */
 bool targets_find(struct targets *targets, const struct fleet *fleet, struct span connection, struct target **out,
 		  struct fail *fail);
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/link.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/files.h"
@@ -144,6 +145,7 @@ enum queue_result told_failure(struct unit *unit, const struct fail *fail)
 	unit->state.failures++;
 	unit->state.is_final = !fail_is_retryable(fail->code);
 	pthread_mutex_unlock(&unit->agent->lock);
+	link_state_tell(unit->link, fail);
 	told(unit, UNIT_FAILED, NULL, "%s: %s", fail_name(fail->code), fail->text);
 	return QUEUE_RETRY;
 }

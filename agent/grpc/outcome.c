@@ -96,18 +96,18 @@ static const struct {
 	{X509_V_ERR_CERT_HAS_EXPIRED, "the server's certificate has expired", "renew it there, or look at the clock of this machine"},
 	{X509_V_ERR_CERT_NOT_YET_VALID, "the server's certificate is not valid yet", "look at the clock of this machine and of the server"},
 	{X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, "the server's certificate is signed by itself, and not known here",
-	 "name a file with it: --ca-file FILE"},
+	 "name a file with it: --omni-ca-file FILE"},
 	{X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, "the server's certificate comes from an authority that is not known here",
-	 "name a file with the authority's certificate: --ca-file FILE"},
+	 "name a file with the authority's certificate: --omni-ca-file FILE"},
 	{X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, "the server's certificate comes from an authority that is not known here",
-	 "name a file with the authority's certificate: --ca-file FILE"},
+	 "name a file with the authority's certificate: --omni-ca-file FILE"},
 	{X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, "the server's certificate comes from an authority that is not known here",
-	 "name a file with the authority's certificate: --ca-file FILE"},
+	 "name a file with the authority's certificate: --omni-ca-file FILE"},
 };
 
 static void read_certificate(struct call *call, struct grpc_status *status)
 {
-	const char *what = "the server's certificate is refused", *advice = "name a file with the right authority: --ca-file FILE";
+	const char *what = "the server's certificate is refused", *advice = "name a file with the right authority: --omni-ca-file FILE";
 	long verify = 0;
 	curl_easy_getinfo(call->easy, CURLINFO_SSL_VERIFYRESULT, &verify);
 	for (size_t i = 0; i < COUNT_OF(certificates); i++)
@@ -193,7 +193,7 @@ static void read_timeout(struct call *call, struct grpc_status *status)
 
 static void read_ca_file(struct call *call, struct grpc_status *status)
 {
-	outcome_local(call, status, GRPC_UNAVAILABLE, "%s: the certificates of authorities cannot be read: %s; look at --ca-file", place(call),
+	outcome_local(call, status, GRPC_UNAVAILABLE, "%s: the certificates of authorities cannot be read: %s; look at --omni-ca-file", place(call),
 		      curl_says(call, CURLE_SSL_CACERT_BADFILE));
 	status->is_permanent = true;
 }

@@ -124,6 +124,82 @@ static void print_units(struct text *out, const struct agent_report *report)
 	}
 }
 
+/* --- Omnis ---------------------------------------------------------------------------------------------------------- */
+
+static double omni_up(const struct omni_report *o) { return o->is_up; }
+static double omni_watched(const struct omni_report *o) { return o->is_watched; }
+static double omni_watches(const struct omni_report *o) { return (double)o->watches; }
+static double omni_resources(const struct omni_report *o) { return (double)o->resources; }
+static double omni_expiry(const struct omni_report *o) { return (double)o->key_expires_s; }
+static double omni_connections(const struct omni_report *o) { return (double)o->counts.connections; }
+static double omni_retries(const struct omni_report *o) { return (double)o->counts.retries; }
+
+static const struct {
+	const char *name, *type, *help;
+	double (*value)(const struct omni_report *omni);
+} omni_families[] = {
+	{"omni_agent_omni_up", "gauge", "1 when an Omni is open and answered last.", omni_up},
+	{"omni_agent_omni_watched", "gauge", "1 when every watch of an Omni lives.", omni_watched},
+	{"omni_agent_omni_watches", "gauge", "Watches of an Omni that live.", omni_watches},
+	{"omni_agent_omni_resources", "gauge", "Resources of an Omni that the agent knows.", omni_resources},
+	{"omni_agent_omni_key_expiry_timestamp_seconds", "gauge", "When the service-account key expires; 0: never, or not known.",
+	 omni_expiry},
+	{"omni_agent_omni_connections_total", "counter", "Connections made to an Omni.", omni_connections},
+	{"omni_agent_omni_retries_total", "counter", "Requests to an Omni that were sent once more.", omni_retries},
+};
+
+static double method_calls(const struct omni_method_count *m) { return (double)m->calls; }
+static double method_seconds(const struct omni_method_count *m) { return (double)m->total_ms / 1000; }
+static double method_sent(const struct omni_method_count *m) { return (double)m->sent_bytes; }
+static double method_received(const struct omni_method_count *m) { return (double)m->received_bytes; }
+
+static const struct {
+	const char *name, *help;
+	double (*value)(const struct omni_method_count *method);
+} method_families[] = {
+	{"omni_agent_omni_requests_total", "Requests to an Omni by method and how they ended.", method_calls},
+	{"omni_agent_omni_request_seconds_total", "Time spent waiting for an Omni.", method_seconds},
+	{"omni_agent_omni_sent_bytes_total", "Bytes of messages sent to an Omni.", method_sent},
+	{"omni_agent_omni_received_bytes_total", "Bytes of messages received from an Omni.", method_received},
+};
+
+static void print_methods(struct text *out, const struct agent_report *report)
+{
+	for (size_t f = 0; f < COUNT_OF(method_families); f++) {
+		family(out, method_families[f].name, "counter", method_families[f].help);
+		for (size_t i = 0; i < report->omni_count; i++)
+			for (size_t m = 0; m < report->omnis[i].counts.count; m++) {
+				const struct omni_method_count *method = &report->omnis[i].counts.items[m];
+				text_adds(out, method_families[f].name);
+				add_label(out, "omni", report->omnis[i].url, true);
+				add_label(out, "method", method->method, false);
+				add_label(out, "code", method->code, false);
+				text_addf(out, "} %.15g\n", method_families[f].value(method));
+			}
+	}
+}
+
+static void print_omnis(struct text *out, const struct agent_report *report)
+{
+	for (size_t f = 0; f < COUNT_OF(omni_families); f++) {
+		family(out, omni_families[f].name, omni_families[f].type, omni_families[f].help);
+		for (size_t i = 0; i < report->omni_count; i++) {
+			text_adds(out, omni_families[f].name);
+			add_label(out, "omni", report->omnis[i].url, true);
+			text_addf(out, "} %.15g\n", omni_families[f].value(&report->omnis[i]));
+		}
+	}
+	family(out, "omni_agent_omni_calls_total", "counter", "Calls to an Omni.");
+	for (size_t i = 0; i < report->omni_count; i++)
+		for (int w = 0; w < 2; w++) {
+			text_adds(out, "omni_agent_omni_calls_total");
+			add_label(out, "omni", report->omnis[i].url, true);
+			add_label(out, "kind", w ? "write" : "read", false);
+			text_addf(out, "} %lu\n", (unsigned long)(w ? report->omnis[i].write_calls : report->omnis[i].read_calls));
+		}
+	print_methods(out, report);
+}
+
 /* --- work and process ----------------------------------------------------------------------------------------------- */
 
 static void print_work(struct text *out, const struct agent_report *report)
@@ -138,26 +214,6 @@ static void print_work(struct text *out, const struct agent_report *report)
 	for (size_t i = 0; i < COUNT_OF(results); i++)
 		text_addf(out, "omni_agent_reconcile_total{result=\"%s\"} %lu\n", results[i],
 			  (unsigned long)counters->reconcile_results[i]);
-	family(out, "omni_agent_omni_calls_total", "counter", "Calls to an Omni.");
-	for (size_t i = 0; i < report->omni_count; i++)
-		for (int w = 0; w < 2; w++) {
-			text_adds(out, "omni_agent_omni_calls_total");
-			add_label(out, "omni", report->omnis[i].url, true);
-			add_label(out, "kind", w ? "write" : "read", false);
-			text_addf(out, "} %lu\n", (unsigned long)(w ? report->omnis[i].write_calls : report->omnis[i].read_calls));
-		}
-	family(out, "omni_agent_omni_watched", "gauge", "1 when every watch of an Omni lives.");
-	for (size_t i = 0; i < report->omni_count; i++) {
-		text_adds(out, "omni_agent_omni_watched");
-		add_label(out, "omni", report->omnis[i].url, true);
-		text_addf(out, "} %d\n", report->omnis[i].is_watched);
-	}
-	family(out, "omni_agent_omni_resources", "gauge", "Resources of an Omni that the agent knows.");
-	for (size_t i = 0; i < report->omni_count; i++) {
-		text_adds(out, "omni_agent_omni_resources");
-		add_label(out, "omni", report->omnis[i].url, true);
-		text_addf(out, "} %zu\n", report->omnis[i].resources);
-	}
 	plain(out, "omni_agent_renders_total", "counter", "Trees that were rendered.", (double)counters->renders);
 	plain(out, "omni_agent_render_failures_total", "counter", "Renderings that failed.", (double)counters->render_errors);
 	plain(out, "omni_agent_plans_total", "counter", "Plans that were made.", (double)counters->plans);
@@ -204,6 +260,7 @@ void report_metrics(struct text *out, const struct agent_report *report)
 {
 	print_sources(out, report);
 	print_units(out, report);
+	print_omnis(out, report);
 	print_work(out, report);
 	print_process(out, report);
 }

@@ -170,25 +170,44 @@ static void print_sources(struct text *out, const struct agent_report *report)
 	end_table(out, report->source_count, "There is no source.");
 }
 
+/* "Omni v1.9.3 (home) as ci, key good for 212 days; 431 resources known, …" */
+static void omni_summary(char *out, size_t size, const struct agent_report *report, const struct omni_report *omni)
+{
+	char who[600] = "", key[64] = "";
+	int64_t days = (omni->key_expires_s - report->now_wall_ms / 1000) / 86400;
+	if (omni->key_expires_s != 0)
+		snprintf(key, sizeof key, ", key good for %lld days", (long long)days);
+	if (omni->version[0] != '\0')
+		snprintf(who, sizeof who, "Omni %s%s%s%s as %s%s; ", omni->version, omni->instance[0] != '\0' ? " (" : "",
+			 omni->instance, omni->instance[0] != '\0' ? ")" : "", omni->identity[0] != '\0' ? omni->identity : "nobody",
+			 key);
+	snprintf(out, size, "%s%zu resources known; changes are seen %s", who, omni->resources,
+		 omni->is_watched ? "when they happen" : "by asking again and again");
+}
+
+static void print_omni(struct text *out, const struct agent_report *report, const struct omni_report *omni)
+{
+	char summary[900], calls[96];
+	const char *trouble = omni->error[0] != '\0' ? omni->error : omni->trouble;
+	omni_summary(summary, sizeof summary, report, omni);
+	snprintf(calls, sizeof calls, "%llu reads, %llu writes", (unsigned long long)omni->read_calls,
+		 (unsigned long long)omni->write_calls);
+	text_adds(out, "<tr>");
+	cell(out, "n", omni->url[0] != '\0' ? omni->url : omni->connection);
+	badge(out, trouble[0] != '\0' ? "bad" : omni->is_watched ? "good" : "busy",
+	      omni->error[0] != '\0' ? "Not open" : trouble[0] != '\0' ? "Down" : omni->is_watched ? "Watched" : "Asked");
+	cell(out, "m", trouble[0] != '\0' ? trouble : summary);
+	cell_time(out, report->now_wall_ms, omni->since_wall_ms);
+	cell(out, "n", calls);
+	text_adds(out, "</tr>\n");
+}
+
 static void print_omnis(struct text *out, const struct agent_report *report)
 {
-	static const char *const heads[] = {"Omni", "State", "What is going on", "Calls", NULL};
+	static const char *const heads[] = {"Omni", "State", "What is going on", "Since", "Calls", NULL};
 	begin_table(out, "Omnis", heads);
-	for (size_t i = 0; i < report->omni_count; i++) {
-		const struct omni_report *omni = &report->omnis[i];
-		char summary[128], calls[96];
-		snprintf(summary, sizeof summary, "%zu resources known; changes are seen %s", omni->resources,
-			 omni->is_watched ? "when they happen" : "by asking again and again");
-		snprintf(calls, sizeof calls, "%llu reads, %llu writes", (unsigned long long)omni->read_calls,
-			 (unsigned long long)omni->write_calls);
-		text_adds(out, "<tr>");
-		cell(out, "n", omni->url[0] != '\0' ? omni->url : omni->connection);
-		badge(out, omni->error[0] != '\0' ? "bad" : omni->is_watched ? "good" : "busy",
-		      omni->error[0] != '\0' ? "Not open" : omni->is_watched ? "Watched" : "Asked");
-		cell(out, "m", omni->error[0] != '\0' ? omni->error : summary);
-		cell(out, "n", calls);
-		text_adds(out, "</tr>\n");
-	}
+	for (size_t i = 0; i < report->omni_count; i++)
+		print_omni(out, report, &report->omnis[i]);
 	end_table(out, report->omni_count, "No Omni was needed yet.");
 }
 

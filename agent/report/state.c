@@ -86,7 +86,14 @@ static void omni_object(struct text *out, const struct omni_report *omni)
 	member(out, "url", omni->url, &is_first);
 	member(out, "connection", omni->connection, &is_first);
 	member(out, "error", omni->error, &is_first);
-	text_addf(out, "%s\"watched\": %s, \"resources\": %zu, \"readCalls\": %llu, \"writeCalls\": %llu}", is_first ? "" : ", ",
+	member(out, "trouble", omni->trouble, &is_first);
+	member(out, "version", omni->version, &is_first);
+	member(out, "instance", omni->instance, &is_first);
+	member(out, "identity", omni->identity, &is_first);
+	member_time(out, "keyExpiresAt", omni->key_expires_s * 1000, &is_first);
+	member_time(out, "since", omni->since_wall_ms, &is_first);
+	text_addf(out, "%s\"up\": %s, ", is_first ? "" : ", ", omni->is_up ? "true" : "false");
+	text_addf(out, "\"watched\": %s, \"resources\": %zu, \"readCalls\": %llu, \"writeCalls\": %llu}",
 		  omni->is_watched ? "true" : "false", omni->resources, (unsigned long long)omni->read_calls,
 		  (unsigned long long)omni->write_calls);
 }

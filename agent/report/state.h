@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/omni/store.h"
 #include "base/digest.h"
 #include "base/text.h"
 
@@ -80,8 +81,14 @@ struct agent_report {
 		char url[256], connection[256];
 		char error[600]; /* why it cannot be opened; empty: it is */
 		bool is_watched; /* every watch lives: changes are seen when they happen, what is unchanged costs no call */
-		size_t resources;
+		size_t resources, watches; /* watches: that live */
 		uint64_t read_calls, write_calls;
+		bool is_up;	    /* open, and the last that is known of the way to it is good */
+		char trouble[FAIL_TEXT_MAX]; /* not up although open: why */
+		char version[64], instance[128], identity[256]; /* as the server says; empty: not known, or a directory */
+		int64_t since_wall_ms; /* up or down */
+		int64_t key_expires_s; /* 0: never, or not known */
+		struct omni_counts counts;
 	} *omnis;
 	size_t omni_count;
 	size_t queue_depth, queue_running;

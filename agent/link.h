@@ -1,0 +1,47 @@
+/* What is known about the way to an Omni: whether it answers, who we are there, until when the key is good. Kept for the
+ * state, the status page and the metrics; a key file that changed is taken up here. */
+#ifndef AGENT_LINK_H
+#define AGENT_LINK_H
+
+#include "agent/agent.h"
+#include "agent/target.h"
+
+enum link_reach { LINK_UNTRIED, LINK_UP, LINK_DOWN };
+
+struct link_state {
+	struct link *link;
+	/* loop only */
+	struct target_way way;
+	char *connection; /* way.connection */
+	struct file_stamp stamp; /* of the key file that is in use */
+	struct loop_timer *timer;
+	int64_t about_ms;   /* not before: INT64_MAX: nothing to ask */
+	unsigned urgency;   /* of the key's renewal, as told */
+	pthread_t thread;   /* asks the server who it is */
+	bool has_thread;
+	/* guarded by agent->lock */
+	bool is_asking;
+	enum link_reach reach;
+	enum fail_code code;
+	char trouble[FAIL_TEXT_MAX]; /* DOWN: the last failure */
+	int64_t since_wall_ms;
+	char version[64], instance[128], identity[256];
+	int64_t key_expires_s; /* 0: never, or not known yet */
+	bool wants_about; /* soon */
+};
+
+struct link_state *link_state_new(struct link *link, const struct target_way *way);
+void link_state_free(struct link_state *state); /* NULL is fine; waits for what it asks, at most some seconds */
+
+/* Opens the store; false: as target_open. Loop thread. */
+bool link_state_open(struct link_state *state, struct omni_store **out, struct fail *fail);
+/* Looks at the key file now, and takes up what is new. Loop thread. */
+void link_state_look(struct link_state *state);
+
+/* What a call or a watch came to; NULL: it went well. Any thread, without the lock. */
+void link_state_tell(struct link *link, const struct fail *fail);
+
+/* Loop thread, lock held. */
+void link_state_report(const struct link *link, struct omni_report *out);
+
+#endif
