@@ -43,7 +43,7 @@ func prepare(o options) error {
 
 func writeCertificate(dir string) error {
 	lifetime := x509.NotAfter(time.Now().Add(24 * time.Hour))
-	ca, err := x509.NewSelfSignedCertificateAuthority(x509.ECDSA(true), x509.CommonName("rig CA"), lifetime)
+	ca, err := x509.NewSelfSignedCertificateAuthority(x509.ECDSA(true), x509.Organization("rig CA"), lifetime)
 	if err != nil {
 		return err
 	}
