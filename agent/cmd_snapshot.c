@@ -12,12 +12,13 @@ struct copying {
 	size_t count;
 };
 
-/* Types that only exist in other releases, or that the account may not see, are left out; a plan never needs them. */
+/* Types that only exist in other releases, that the account may not see, or whose service the server does not have, are
+ * left out; a plan never needs them. */
 static bool may_be_missing(const struct omni_type *type, const struct fail *fail)
 {
-	if (fail->code == FAIL_UNSUPPORTED || fail->code == FAIL_NOT_FOUND)
-		return (type->flags & OMNI_USER) == 0 || type == OMNI_INSTALL_DISK;
-	return fail->code == FAIL_DENIED && (type->flags & OMNI_USER) == 0;
+	bool is_needed = (type->flags & (OMNI_TEMPLATE | OMNI_RAW)) != 0 && type != OMNI_INSTALL_DISK;
+	return !is_needed && (fail->code == FAIL_UNSUPPORTED || fail->code == FAIL_NOT_FOUND || fail->code == FAIL_DENIED ||
+			      fail->code == FAIL_INVALID);
 }
 
 static bool copy_type(struct copying *copying, const struct omni_type *type, struct fail *fail)
