@@ -44,10 +44,12 @@ static bool take_point(struct octets *in, struct pgp_parts *out, struct fail *fa
 	if (oid.len > 0 && memcmp(oid.ptr, ed25519_oid, oid.len) != 0)
 		return fail_set(fail, FAIL_INVALID, "its curve is not Ed25519, the only one that is supported: make a key with "
 						    "`omnictl serviceaccount create`");
-	out->point = octets_mpi(in);
-	if (!in->is_short && (out->point.len != ED25519_SIZE + 1 || out->point.ptr[0] != 0x40))
+	struct span point = octets_mpi(in);
+	if (in->is_short)
+		return true; /* the caller looks */
+	if (point.len != ED25519_SIZE + 1 || point.ptr[0] != 0x40)
 		return fail_set(fail, FAIL_INVALID, "its public part is not a point of Ed25519");
-	out->point = (struct span){out->point.ptr + 1, ED25519_SIZE};
+	out->point = (struct span){point.ptr + 1, ED25519_SIZE};
 	return true;
 }
 
@@ -92,7 +94,7 @@ static EVP_PKEY *open_ed25519(const struct pgp_parts *parts)
 	struct span seed = parts->algorithm == PGP_ED25519 ? octets_take(&in, ED25519_SIZE) : octets_mpi(&in);
 	unsigned char padded[ED25519_SIZE] = {0}, point[ED25519_SIZE];
 	size_t length = sizeof point;
-	if (in.is_short || seed.len > sizeof padded)
+	if (in.is_short || seed.len > sizeof padded || parts->point.len != sizeof point)
 		return NULL;
 	if (seed.len > 0)
 		memcpy(padded + sizeof padded - seed.len, seed.ptr, seed.len);

@@ -159,7 +159,7 @@ static void put_signature(struct text *out, const struct key_plan *plan, unsigne
 	char id[8];
 	text_init(&hashed, TEXT_NO_LIMIT);
 	text_init(&body, TEXT_NO_LIMIT);
-	put_lifetime(&hashed, 0x82, plan->created_s == 0 ? AUTH_CREATED_S : plan->created_s);
+	put_lifetime(&hashed, 0x82, (plan->created_s == 0 ? AUTH_CREATED_S : plan->created_s) + plan->signed_after_s);
 	put_lifetime(&hashed, 0x83, type == 0x13 ? plan->signature_lifetime_s : 0);
 	put_lifetime(&hashed, 0x89, key_lifetime_s);
 	if (flags >= 0)
@@ -193,6 +193,10 @@ static void put_subkey(struct text *out, const struct key_plan *plan)
 
 void auth_packets(const struct key_plan *plan, struct text *out)
 {
+	if (plan->only_signature) {
+		put_signature(out, plan, 0x13, plan->lifetime_s, plan->flags);
+		return;
+	}
 	put_key(out, plan, plan->tag == 0 ? 5 : plan->tag);
 	if (plan->is_revoked)
 		put_signature(out, plan, 0x20, 0, -1);

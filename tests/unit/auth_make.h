@@ -29,6 +29,8 @@ struct key_plan {
 	uint32_t subkey_created_s, subkey_lifetime_s;
 	bool old_headers;	 /* packet headers of the old format */
 	unsigned tag;		 /* of the first packet; 0: 5 */
+	uint32_t signed_after_s; /* when it was signed, after it was made */
+	bool only_signature;	 /* one more signature of the user id, nothing else */
 };
 
 void auth_packets(const struct key_plan *plan, struct text *out);

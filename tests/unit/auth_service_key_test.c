@@ -116,6 +116,86 @@ static void keys_of_every_kind_are_read(void **state)
 	}
 }
 
+/* How the length of a packet can be written. The old format can leave that of the last one out. */
+enum length_form { OLD_1, OLD_2, OLD_4, OLD_OPEN, NEW_5, LENGTH_FORMS };
+
+static void add_packet(struct text *out, enum length_form form, unsigned tag, struct span body, bool is_last)
+{
+	const char length[] = {0, 0, (char)(body.len >> 8), (char)body.len};
+	static const unsigned octets[] = {1, 2, 4, 0, 4};
+	if ((form == OLD_1 && body.len > 255) || (form == OLD_OPEN && !is_last))
+		form = OLD_2;
+	const char head[] = {(char)(form == NEW_5 ? 0xC0 | tag : 0x80 | tag << 2 | form), (char)0xFF};
+	text_add(out, (struct span){head, form == NEW_5 ? 2 : 1});
+	text_add(out, (struct span){length + 4 - octets[form], octets[form]});
+	text_add(out, body);
+}
+
+/* Packets with old headers of two octets, written in another form. */
+static void rewrite(struct span packets, enum length_form form, struct text *out)
+{
+	while (packets.len > 0) {
+		const unsigned char *at = (const unsigned char *)packets.ptr;
+		size_t length = (size_t)at[1] << 8 | at[2];
+		add_packet(out, form, at[0] >> 2 & 0xF, (struct span){packets.ptr + 3, length}, packets.len == length + 3);
+		packets = (struct span){packets.ptr + 3 + length, packets.len - 3 - length};
+	}
+}
+
+static void lengths_are_read_in_every_form(void **state)
+{
+	(void)state;
+	struct key_plan plan = {.algorithm = 22, .flags = 3, .old_headers = true, .lifetime_s = 86400};
+	struct text packets, rewritten, armored, text;
+	text_init(&packets, TEXT_NO_LIMIT);
+	text_init(&rewritten, TEXT_NO_LIMIT);
+	text_init(&armored, TEXT_NO_LIMIT);
+	text_init(&text, TEXT_NO_LIMIT);
+	auth_packets(&plan, &packets);
+	for (enum length_form form = 0; form < LENGTH_FORMS; form++) {
+		struct service_key *key = NULL;
+		text_reset(&rewritten);
+		text_reset(&armored);
+		text_reset(&text);
+		rewrite(text_span(&packets), form, &rewritten);
+		auth_armor(text_span(&rewritten), 0, &armored);
+		auth_text("ci", armored.ptr, &text);
+		assert_true(service_key_read(text_span(&text), &key, NULL));
+		assert_int_equal(service_key_expires_s(key), AUTH_CREATED_S + 86400);
+		service_key_free(key);
+	}
+	text_done(&packets);
+	text_done(&rewritten);
+	text_done(&armored);
+	text_done(&text);
+}
+
+/* The signature that was made last counts, wherever it stands. */
+static void the_newest_signature_counts(void **state)
+{
+	(void)state;
+	for (unsigned order = 0; order < 2; order++) {
+		struct key_plan plan = {.algorithm = 22, .flags = 3, .lifetime_s = order == 0 ? 1000 : 2000, .signed_after_s = order * 500};
+		struct key_plan other = {.algorithm = 22, .flags = 3, .lifetime_s = order == 0 ? 2000 : 1000,
+					 .signed_after_s = 500 - order * 500, .only_signature = true};
+		struct text packets, armored, text;
+		struct service_key *key = NULL;
+		text_init(&packets, TEXT_NO_LIMIT);
+		text_init(&armored, TEXT_NO_LIMIT);
+		text_init(&text, TEXT_NO_LIMIT);
+		auth_packets(&plan, &packets);
+		auth_packets(&other, &packets);
+		auth_armor(text_span(&packets), 0, &armored);
+		auth_text("ci", armored.ptr, &text);
+		assert_true(service_key_read(text_span(&text), &key, NULL));
+		assert_int_equal(service_key_expires_s(key), AUTH_CREATED_S + 2000);
+		service_key_free(key);
+		text_done(&packets);
+		text_done(&armored);
+		text_done(&text);
+	}
+}
+
 /* --- keys that cannot be used --------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -483,6 +563,8 @@ int main(void)
 		cmocka_unit_test(armor_is_read_in_every_form),
 		cmocka_unit_test(blanks_around_and_line_breaks_inside_are_fine),
 		cmocka_unit_test(keys_of_every_kind_are_read),
+		cmocka_unit_test(lengths_are_read_in_every_form),
+		cmocka_unit_test(the_newest_signature_counts),
 		cmocka_unit_test(keys_that_cannot_be_used_are_told_apart),
 		cmocka_unit_test(small_and_mixed_up_rsa_keys_are_refused),
 		cmocka_unit_test(broken_armor_is_located),
