@@ -90,12 +90,17 @@ static bool read_name(struct span authority, struct span *out_host, struct span 
 
 static bool read_authority(struct span authority, struct span *out_host, struct span *out_port, struct fail *fail)
 {
-	if (authority.len > 0 && span_contains(authority, "@")) /* what is before it may be a password: not repeated */
-		return fail_set(fail, FAIL_INVALID,
-				"the endpoint contains a user name; write https://HOST[:PORT], the service account's key says who asks");
 	if (authority.len > 0 && authority.ptr[0] == '[')
 		return read_address(authority, out_host, out_port, fail);
 	return read_name(authority, out_host, out_port, fail);
+}
+
+/* What is before the '@' may be a password: looked for first, and not repeated. */
+static bool has_user(struct span url)
+{
+	const char *scheme_end = url.len == 0 ? NULL : memmem(url.ptr, url.len, "://", 3);
+	struct span rest = scheme_end == NULL ? url : (struct span){scheme_end + 3, url.len - (size_t)(scheme_end + 3 - url.ptr)};
+	return span_contains(cut_authority(rest), "@");
 }
 
 bool endpoint_read(struct arena *arena, struct span url, struct endpoint *out, struct fail *fail)
@@ -105,6 +110,9 @@ bool endpoint_read(struct arena *arena, struct span url, struct endpoint *out, s
 	url = span_trim(url);
 	if (url.len == 0)
 		return fail_set(fail, FAIL_INVALID, "the endpoint is empty; write https://HOST[:PORT]");
+	if (has_user(url))
+		return fail_set(fail, FAIL_INVALID,
+				"the endpoint contains a user name; write https://HOST[:PORT], the service account's key says who asks");
 	if (!read_scheme(url, &rest, &is_tls, fail) || !read_authority(cut_authority(rest), &host, &port, fail))
 		return false;
 	int64_t number = is_tls ? 443 : 80;

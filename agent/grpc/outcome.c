@@ -171,6 +171,14 @@ static void read_broken(struct call *call, struct grpc_status *status)
 		read_lost(call, status);
 }
 
+/* What servers without HTTP/2 on a cleartext port do with its first bytes. */
+static void read_nothing(struct call *call, struct grpc_status *status)
+{
+	bool is_tls = call->channel->options.endpoint.is_tls;
+	outcome_local(call, status, GRPC_UNAVAILABLE, "%s: the server closed the connection without an answer%s", place(call),
+		      is_tls ? "" : "; if it always does, it does not speak HTTP/2 without TLS: write https://, or another port");
+}
+
 static void read_no_name(struct call *call, struct grpc_status *status)
 {
 	outcome_local(call, status, GRPC_UNAVAILABLE, "%s: %s; look at the endpoint's host name and at DNS", place(call),
@@ -215,7 +223,7 @@ static const struct {
 	{CURLE_PROXY, read_proxy},
 	{CURLE_OPERATION_TIMEDOUT, read_timeout},
 	{CURLE_PARTIAL_FILE, read_lost},
-	{CURLE_GOT_NOTHING, read_lost},
+	{CURLE_GOT_NOTHING, read_nothing},
 	{CURLE_SEND_ERROR, read_lost},
 	{CURLE_RECV_ERROR, read_broken},
 	{CURLE_ABORTED_BY_CALLBACK, read_lost},
