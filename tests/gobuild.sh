@@ -30,18 +30,22 @@ go_room() {
 go_program() {
 	go_log=$go_dir/$1.log
 	[ -x "$go_dir/$1" ] && return
-	# The registry alone: what it refuses is not asked of anybody else.
 	(
 		flock 9
-		[ -x "$go_dir/$1" ] && exit
-		case ${GOPROXY:=$("$go_command" env GOPROXY)} in *,direct) GOPROXY=${GOPROXY%,direct} ;; esac
-		export GOPROXY GOTOOLCHAIN=local
-		out=$go_dir/$1 folder=$2 modfile=$3 package=$4
-		shift 4
-		case $out in *.test) verb='test -c' ;; *) verb=build ;; esac
-		# shellcheck disable=SC2086
-		cd "$folder" && nice "$go_command" $verb -buildvcs=false -modfile="$modfile" "$@" -o "$out.new" "$package" && mv "$out.new" "$out"
-	) >"$go_log" 2>&1 9>"$go_dir/$1.lock"
+		[ -x "$go_dir/$1" ] || go_build "$@" >"$go_log" 2>&1
+	) 9>"$go_dir/$1.lock"
+}
+
+go_build() {
+	# The registry alone: what it refuses is not asked of anybody else.
+	case ${GOPROXY:=$("$go_command" env GOPROXY)} in *,direct) GOPROXY=${GOPROXY%,direct} ;; esac
+	export GOPROXY GOTOOLCHAIN=local
+	case $1 in *.test) go_verb='test -c' ;; *) go_verb=build ;; esac
+	go_out=$go_dir/$1 go_folder=$2 go_modfile=$3 go_package=$4
+	shift 4
+	# shellcheck disable=SC2086
+	cd "$go_folder" && nice "$go_command" $go_verb -buildvcs=false -modfile="$go_modfile" "$@" -o "$go_out.new" "$go_package" &&
+		mv "$go_out.new" "$go_out"
 }
 
 go_reason() {

@@ -156,8 +156,19 @@ omni_side_by_side() {
 }
 
 omni_without_agreement() {
-	omni_start bare -no-eula || { fail "omni: one without the agreement comes up"; return; }
+	omni_start bare -no-eula -provided 2 || { fail "omni: one without the agreement comes up"; return; }
 	check "omni: without the licence agreement every call is refused" refused 'EULA has not been accepted' omni_ctl get clusters
+	check "omni: machines of a provider would have their links" says siderolink2: omni_in cat /proc/self/net/dev
+}
+
+omni_with_machines() {
+	if ! omni_machines_possible; then
+		skip "omni: emulated machines join" "$omni_reason"
+	elif omni_start machines -machines 2; then
+		check "omni: emulated machines join" test "$(omni_ctl get machinestatuses | grep -c MachineStatus)" = 2
+	else
+		fail "omni: emulated machines join"
+	fi
 }
 
 # --- all --------------------------------------------------------------------------------------------------------------
@@ -183,6 +194,7 @@ else
 		omni_alone
 		omni_side_by_side
 		omni_without_agreement
+		omni_with_machines
 	else
 		fail "omni: it comes up"
 	fi

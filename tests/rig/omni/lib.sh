@@ -9,6 +9,8 @@
 #   omni_ctl ARGUMENT…                    omnictl as the first account (Admin), or with omni_key=FILE set to another's key
 #   omni_account NAME ROLE                one more service account: None, Reader, Operator, Admin; its key: $omni_dir/NAME.key
 #   omni_provider ID [SCHEMA]             announces an infra provider, ID in lower case; its key: $omni_dir/ID.key
+#   omni_machines_possible                whether there is a machine emulator, for `omni_start NAME -machines 5`
+#   omni_provider_machines ID             a provider that makes machines; `omni_start NAME -provided 8` has links for them
 #   omni_order stop|start|kill|freeze|continue      the server process; its state stays
 #   omni_stop [NAME]                      the named one, or all
 #
@@ -45,6 +47,12 @@ omni_build() {
 	go_room omnirig tests/rig/omni && go_program rig tests/rig/omni go.mod . -ldflags='-s -w' && omni_rig=$go_dir/rig
 }
 
+omni_machines_possible() {
+	omni_bin=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/omniops/bin
+	omni_reason="no machine emulator in $omni_bin"
+	[ -x "$omni_bin/talemu" ] && [ -x "$omni_bin/talemu-infra-provider" ]
+}
+
 # --- start and stop ---------------------------------------------------------------------------------------------------
 
 omni_start() {
@@ -54,6 +62,7 @@ omni_start() {
 	omni_dir=$omni_room/$omni_name
 	rm -rf "$omni_dir"
 	mkdir -p "$omni_dir" || return 1
+	! omni_machines_possible || set -- -emulator "$omni_bin/talemu" "$@"
 	# Each waits for its parent's end: unshare for this shell's, and the namespaces' first process for unshare's.
 	# shellcheck disable=SC2086
 	setpriv --pdeathsig KILL -- unshare $omni_user --net --mount --pid --fork --kill-child -- \
@@ -133,6 +142,16 @@ omni_provider() {
 		omni_in env "OMNI_ENDPOINT=$omni_endpoint" ${omni_ca:+"SSL_CERT_FILE=$omni_ca"} \
 			"OMNI_SERVICE_ACCOUNT_KEY=$(cat "$omni_dir/$1.key")" \
 			"$omni_rig" provider -id "$1" -schema "${2:-tests/rig/omni/provider-schema.json}"
+}
+
+# Runs in the server's namespaces and ends with them.
+omni_provider_machines() {
+	mkdir -p "$omni_dir/$1" && omni_provider "$1" || return 1
+	# shellcheck disable=SC2086
+	setpriv --pdeathsig KILL -- nsenter --target "$omni_pid" $omni_enter --net --mount --pid -- \
+		env "PROVIDER_ID=$1" "OMNI_ENDPOINT=$omni_endpoint" ${omni_ca:+"SSL_CERT_FILE=$omni_ca"} \
+		"OMNI_SERVICE_ACCOUNT_KEY=$(cat "$omni_dir/$1.key")" \
+		"$omni_bin/talemu-infra-provider" --schematic-cache-dir "$omni_dir/$1/schematics" >"$omni_dir/$1/log" 2>&1 &
 }
 
 omni_order() { omni_in curl -sS --fail-with-body -X POST "http://127.0.0.1:5010/order/$1"; }

@@ -1,7 +1,7 @@
 // Command rig runs the real Omni server on loopback in namespaces of its own, with the one thing of the outside world
 // that Omni needs: an image factory and a list of Kubernetes versions.
 //
-//	rig run -dir DIR -omni PROGRAM [-cleartext] [-no-eula] [-talos V,…] [-kubernetes V,…]
+//	rig run -dir DIR -omni PROGRAM [-cleartext] [-no-eula] [-talos V,…] [-kubernetes V,…] [-machines N]
 //	rig provider -id ID -schema FILE       registers an infra provider; OMNI_ENDPOINT, OMNI_SERVICE_ACCOUNT_KEY
 //
 // `run` is the first process of a new network, mount and process namespace: when it ends, everything in there ends.
@@ -9,6 +9,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -35,6 +36,9 @@ type options struct {
 	dir, program      string
 	cleartext, noEULA bool
 	talos, kubernetes string
+	emulator          string
+	machines          int
+	provided          int
 }
 
 func run(arguments []string) error {
@@ -46,7 +50,13 @@ func run(arguments []string) error {
 	set.BoolVar(&o.noEULA, "no-eula", false, "do not accept the licence agreement: every call is refused")
 	set.StringVar(&o.talos, "talos", "1.12.8,1.13.4,1.13.5", "Talos versions that the factory offers")
 	set.StringVar(&o.kubernetes, "kubernetes", "1.34.6,1.35.5,1.36.1,1.36.2", "Kubernetes versions that the registry offers")
+	set.StringVar(&o.emulator, "emulator", "", "a machine emulator")
+	set.IntVar(&o.machines, "machines", 0, "emulated machines that join")
+	set.IntVar(&o.provided, "provided", 0, "links for machines of an emulated provider")
 	_ = set.Parse(arguments)
+	if o.machines > 0 && o.emulator == "" {
+		return errors.New("there is no machine emulator")
+	}
 
 	if err := isolate(o.dir); err != nil {
 		return err
@@ -55,12 +65,16 @@ func run(arguments []string) error {
 		return err
 	}
 	s := &supervisor{dir: o.dir, program: o.program}
-	if err := serveStub(stubAddress, o, s); err != nil {
+	f, err := serveStub(stubAddress, o, s)
+	if err != nil {
 		return err
 	}
 	s.ready = func() error { return awaitReady(o, s) }
 	if err := s.startAndAwait(); err != nil {
 		return fmt.Errorf("%w; see %s", err, s.log())
+	}
+	if err := emulate(o, s, f); err != nil {
+		return err
 	}
 	if err := writeEnv(o); err != nil {
 		return err

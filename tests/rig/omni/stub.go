@@ -31,10 +31,10 @@ func versions(list string) []string {
 	return out
 }
 
-func serveStub(address string, o options, s *supervisor) error {
+func serveStub(address string, o options, s *supervisor) (*stub, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	f := &stub{talos: versions(o.talos), kubernetes: versions(o.kubernetes), schematics: map[string][]byte{}}
 	mux := http.NewServeMux()
@@ -46,7 +46,7 @@ func serveStub(address string, o options, s *supervisor) error {
 	mux.HandleFunc("GET /v2/", f.registry)
 	mux.HandleFunc("POST /order/{what}", s.order)
 	go func() { log.Fatal(http.Serve(l, mux)) }()
-	return nil
+	return f, nil
 }
 
 func answer(w http.ResponseWriter, code int, v any) {
@@ -73,12 +73,17 @@ func (f *stub) addSchematic(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	answer(w, http.StatusCreated, map[string]string{"id": f.put(body), "schematic": string(body)})
+}
+
+// put keeps a schematic under the checksum of its text, as the real factory does.
+func (f *stub) put(body []byte) string {
 	sum := sha256.Sum256(body)
 	id := hex.EncodeToString(sum[:])
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.schematics[id] = body
-	f.mu.Unlock()
-	answer(w, http.StatusCreated, map[string]string{"id": id, "schematic": string(body)})
+	return id
 }
 
 func (f *stub) schematic(w http.ResponseWriter, r *http.Request) {
