@@ -9,8 +9,13 @@
 #include "tests/unit/auth_make.h"
 #include "tests/unit/test.h"
 
-/* A sanitizer's memory is too large to look through, and freed blocks stay in it on purpose. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+/* A sanitizer's memory is too large to look through, and freed blocks stay in it on purpose: with one these tests look
+ * for leaks only. */
+#ifndef __has_feature
+#define __has_feature(name) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || __has_feature(address_sanitizer) ||               \
+	__has_feature(thread_sanitizer)
 enum { CAN_LOOK = 0 };
 #else
 enum { CAN_LOOK = 1 };
@@ -80,6 +85,8 @@ static bool memory_shows(bool everywhere, const void *part, size_t length)
 
 static void expect_nothing(bool everywhere)
 {
+	if (!CAN_LOOK)
+		return;
 	assert_false(memory_shows(everywhere, seed_part, sizeof seed_part));
 	assert_false(memory_shows(everywhere, armor_part, sizeof armor_part - 1));
 	for (size_t i = 100; i + 24 < key_text_len; i += 100)
@@ -89,21 +96,17 @@ static void expect_nothing(bool everywhere)
 static void the_search_finds_what_is_there(void **state)
 {
 	(void)state;
-	if (!CAN_LOOK)
-		skip();
 	char *heap = malloc(4096);
 	memcpy(heap + 1000, seed_part, sizeof seed_part);
-	assert_true(memory_shows(false, seed_part, sizeof seed_part));
+	assert_true(!CAN_LOOK || memory_shows(false, seed_part, sizeof seed_part));
 	explicit_bzero(heap, 4096);
-	assert_false(memory_shows(false, seed_part, sizeof seed_part));
+	assert_true(!CAN_LOOK || !memory_shows(false, seed_part, sizeof seed_part));
 	free(heap);
 }
 
 static void nothing_of_a_key_stays_in_ordinary_memory(void **state)
 {
 	(void)state;
-	if (!CAN_LOOK)
-		skip();
 	struct service_key *key = NULL;
 	struct signature made;
 	struct arena arena;
@@ -111,7 +114,7 @@ static void nothing_of_a_key_stays_in_ordinary_memory(void **state)
 	arena_init(&arena, ARENA_NO_LIMIT);
 	assert_true(service_key_read((struct span){key_text, key_text_len}, &key, NULL));
 	expect_nothing(false);
-	assert_true(memory_shows(true, seed_part, 16)); /* in the key's own pages */
+	assert_true(!CAN_LOOK || memory_shows(true, seed_part, 16)); /* in the key's own pages */
 	assert_true(sign_request(key, &arena, SPAN("/a/B"), NULL, 0, AUTH_NOW_S, &made, NULL));
 	expect_nothing(false);
 	service_key_free(key);
@@ -122,8 +125,6 @@ static void nothing_of_a_key_stays_in_ordinary_memory(void **state)
 static void a_refused_key_stays_nowhere_either(void **state)
 {
 	(void)state;
-	if (!CAN_LOOK)
-		skip();
 	char armored[1024];
 	struct service_key *key = NULL;
 	struct fail fail;
