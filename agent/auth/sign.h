@@ -17,8 +17,9 @@ struct signature {
 };
 
 /* `method` is the full path. Of the headers those that Omni compares take part: authorization, cluster, context, namespace,
- * nodes, runtime, selectors, uid. Without a salt: equal input, equal bytes (Ed25519). INVALID for what no header may
- * hold; UNAUTHENTICATED as service_key_check. */
+ * nodes, runtime, selectors, uid. Without a salt: equal input, equal bytes. Never signed with a time before the key's own.
+ * Several threads may sign with one key. INVALID for what no header may hold (capitals in a name, control characters, no
+ * value, blanks at an end, bytes that are not UTF-8); UNAUTHENTICATED as service_key_check; TOO_BIG above 64 KiB. */
 bool sign_request(const struct service_key *key, struct arena *arena, struct span method, const struct sign_header *headers,
 		  size_t header_count, int64_t now_s, struct signature *out, struct fail *fail)
 	__attribute__((warn_unused_result));
