@@ -1,6 +1,7 @@
 /* omniops apply and delete: plan, ask, apply. */
 #include <ctype.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "agent/command.h"
@@ -55,43 +56,51 @@ static bool apply_unit(struct pass *pass, struct pass_unit *unit, const struct f
 	return pass_apply(pass, unit, fleet, deadline_ms, fail);
 }
 
-/* Applies what may be applied; one failure does not stop the others. */
-static int apply_units(struct call *call, struct pass *pass, const struct fleet *fleet)
+static void note_failure(struct pass *pass, struct pass_unit *unit, struct input *input, struct fail *fail)
+{
+	if (unit->verdict == GATE_BLOCKED)
+		fail_set(fail, FAIL_CONFLICT, "%.*s: %.*s", SPAN_ARG(unit->plan.cluster), SPAN_ARG(unit->reason));
+	unit->result = PASS_FAILED;
+	unit->failure = arena_copy(pass->arena, span_of(fail->text));
+	if (unit->faults.error_count > 0)
+		input_print_faults(input, &unit->faults);
+	else
+		command_error(fail);
+}
+
+static const struct fleet *fleet_of(const struct input *input)
+{
+	return input == NULL ? NULL : &input->fleet;
+}
+
+/* Applies what may be applied; one failure does not stop the others. `input` NULL: a deletion. */
+static int apply_units(struct call *call, struct pass *pass, struct input *input)
 {
 	int64_t deadline_ms = clock_monotonic_ms() + call->settings.timeout_ms;
-	size_t applied = 0, held = 0, failed = 0;
+	size_t counts[PASS_FAILED + 1] = {0};
 	for (size_t i = 0; i < pass->count; i++) {
 		struct pass_unit *unit = pass->units[i];
 		struct fail fail = {0};
-		if (unit->verdict == GATE_EMPTY)
-			continue;
 		if (unit->verdict == GATE_HELD) {
-			held++;
-			continue;
+			unit->result = PASS_HELD;
+			unit->failure = unit->reason;
+		} else if (unit->verdict == GATE_BLOCKED ||
+			   (unit->verdict == GATE_OPEN && !apply_unit(pass, unit, fleet_of(input), deadline_ms, &fail))) {
+			note_failure(pass, unit, input, &fail);
+		} else if (unit->verdict == GATE_OPEN) {
+			unit->result = PASS_APPLIED;
 		}
-		if (unit->verdict == GATE_BLOCKED || !apply_unit(pass, unit, fleet, deadline_ms, &fail)) {
-			if (unit->verdict == GATE_BLOCKED)
-				fail_set(&fail, FAIL_CONFLICT, "%.*s: %.*s", SPAN_ARG(unit->plan.cluster), SPAN_ARG(unit->reason));
-			command_error(&fail);
-			failed++;
-			continue;
-		}
-		applied++;
+		counts[unit->result]++;
 	}
-	fprintf(stderr, "%zu applied%s, %zu held, %zu failed\n", applied, call->settings.dry_run ? " (dry run)" : "", held,
-		failed);
-	if (held > 0)
+	fprintf(stderr, "%zu applied%s, %zu held, %zu failed\n", counts[PASS_APPLIED], call->settings.dry_run ? " (dry run)" : "",
+		counts[PASS_HELD], counts[PASS_FAILED]);
+	if (counts[PASS_HELD] > 0)
 		fputs("What is held was not touched: run this again with --approve HASH, as the plan says.\n", stderr);
-	return failed > 0 ? EXIT_ERROR : held > 0 ? EXIT_HELD : EXIT_OK;
+	return counts[PASS_FAILED] > 0 ? EXIT_ERROR : counts[PASS_HELD] > 0 ? EXIT_HELD : EXIT_OK;
 }
 
-static int show_and_apply(struct call *call, struct pass *pass, const struct fleet *fleet)
+static int decide_and_apply(struct call *call, struct pass *pass, struct input *input)
 {
-	struct text out;
-	text_init(&out, TEXT_NO_LIMIT);
-	pass_print(pass, &out, PLAN_TEXT, call->color);
-	if (command_print(&out, EXIT_OK) != EXIT_OK)
-		return EXIT_ERROR;
 	if (pass_exit_code(pass) == EXIT_OK)
 		return EXIT_OK;
 	if (is_interactive(&call->settings)) {
@@ -99,12 +108,38 @@ static int show_and_apply(struct call *call, struct pass *pass, const struct fle
 		if (!ask("Apply what is open?"))
 			return EXIT_CHANGES;
 	}
-	return apply_units(call, pass, fleet);
+	return apply_units(call, pass, input);
+}
+
+/* The plan as text in front, or the results as JSON behind. */
+static int show_and_apply(struct call *call, struct pass *pass, struct input *input)
+{
+	bool is_json = call->settings.output != NULL && strcmp(call->settings.output, "json") == 0;
+	struct text out;
+	text_init(&out, TEXT_NO_LIMIT);
+	if (is_json) {
+		int code = decide_and_apply(call, pass, input);
+		pass_print_outcome(pass, &out);
+		return command_print(&out, code);
+	}
+	pass_print(pass, &out, PLAN_TEXT, call->color);
+	return command_print(&out, EXIT_OK) == EXIT_OK ? decide_and_apply(call, pass, input) : EXIT_ERROR;
+}
+
+static bool has_known_output(const struct call *call)
+{
+	const char *output = call->settings.output;
+	if (output == NULL || strcmp(output, "text") == 0 || strcmp(output, "json") == 0)
+		return true;
+	command_usage_error(call->command, "%s prints text or json, not \"%s\"", call->command->name, output);
+	return false;
 }
 
 static int run_apply(struct call *call)
 {
 	struct input input;
+	if (!has_known_output(call))
+		return EXIT_USAGE;
 	if (!input_read_good(call, &input)) {
 		fputs("omniops: nothing was applied\n", stderr);
 		return EXIT_ERROR;
@@ -112,14 +147,14 @@ static int run_apply(struct call *call)
 	struct pass pass;
 	struct fail fail;
 	pass_init(&pass, call->arena, &call->settings);
-	int code = pass_plan_fleet(&pass, &input.fleet, &fail) ? show_and_apply(call, &pass, &input.fleet)
+	int code = pass_plan_fleet(&pass, &input.fleet, &fail) ? show_and_apply(call, &pass, &input)
 							       : command_error(&fail);
 	pass_done(&pass);
 	return code;
 }
 
 #define APPLY_SETTINGS                                                                                                 \
-	OMNI_SETTINGS, "gate", "approve", "approve-all", "yes", "dry-run", "timeout", "color", "help"
+	OMNI_SETTINGS, "gate", "approve", "approve-all", "yes", "dry-run", "timeout", "output", "color", "help"
 
 static const char *const apply_settings[] = {APPLY_SETTINGS, "prune-unmanaged", "owner", "no-annotations", "rules",
 					     "no-schema", "root", NULL};
@@ -128,7 +163,8 @@ const struct command cmd_apply = {
 	"apply", "[PATH…]", "Make Omni what the declarations say",
 	"Shows the plan, asks on a terminal, and applies what the gate lets through. What is riskier than --gate is held\n"
 	"until it is approved with --approve HASH. Clusters that are not in the input are left alone.\n"
-	"Exit status: 0 done, 3 something is held, 1 error.",
+	"What Omni refuses is shown at its place in the declarations, with a hint.\n"
+	"Exit status: 0 done, 3 something is held, 1 error. Output: text, or json (results and diagnostics, at the end).",
 	"  $ omniops apply --omni dir:/var/lib/omni clusters/\n  $ omniops apply --yes --approve 1a2b3c4d5e6f7a8b clusters/",
 	apply_settings, 0, 1000000, run_apply,
 };
@@ -137,6 +173,8 @@ static int run_delete(struct call *call)
 {
 	struct pass pass;
 	struct fail fail;
+	if (!has_known_output(call))
+		return EXIT_USAGE;
 	pass_init(&pass, call->arena, &call->settings);
 	int code = pass_plan_delete(&pass, span_of(call->words[0]), &fail) ? EXIT_OK : command_error(&fail);
 	if (code == EXIT_OK && plan_is_empty(&pass.units[0]->plan)) {

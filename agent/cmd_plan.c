@@ -19,6 +19,10 @@ static int run_plan(struct call *call)
 	text_init(&out, TEXT_NO_LIMIT);
 	int code = EXIT_ERROR;
 	if (ok) {
+		struct diag_list faults;
+		diag_list_init(&faults, call->arena);
+		pass_faults(&pass, &faults);
+		input_print_faults(&input, &faults);
 		pass_print(&pass, &out, format, call->color);
 		code = command_print(&out, pass_exit_code(&pass));
 	} else {

@@ -46,6 +46,24 @@ static const char *plural(size_t count)
 	return count == 1 ? "" : "s";
 }
 
+static bool has_colour(void)
+{
+	const char *no_color = getenv("NO_COLOR");
+	return isatty(STDERR_FILENO) && (no_color == NULL || *no_color == '\0');
+}
+
+void input_print_faults(struct input *input, const struct diag_list *faults)
+{
+	struct diag_source source = {0};
+	struct text out;
+	if (input != NULL)
+		source = input_source(&input->tree);
+	text_init(&out, TEXT_NO_LIMIT);
+	diag_print(&out, faults, DIAG_TEXT, input == NULL ? NULL : &source, has_colour());
+	fwrite(out.ptr, 1, out.len, stderr);
+	text_done(&out);
+}
+
 void input_print_diags(struct input *input, bool with_notes)
 {
 	struct diag_list *list = &input->fleet.diags;
@@ -54,8 +72,7 @@ void input_print_diags(struct input *input, bool with_notes)
 	struct text out;
 	text_init(&out, TEXT_NO_LIMIT);
 	struct diag_source source = input_source(&input->tree);
-	const char *no_color = getenv("NO_COLOR");
-	diag_print(&out, list, DIAG_TEXT, &source, isatty(STDERR_FILENO) && (no_color == NULL || *no_color == '\0'));
+	diag_print(&out, list, DIAG_TEXT, &source, has_colour());
 	text_addf(&out, "%zu error%s, %zu warning%s\n", list->error_count, plural(list->error_count), list->warning_count,
 		  plural(list->warning_count));
 	fwrite(out.ptr, 1, out.len, stderr);

@@ -18,6 +18,9 @@ bool input_read_with(struct call *call, const struct fleet_options *options, str
 /* Diagnostics as text on standard error with the lines that they are about, and a line that counts them. */
 void input_print_diags(struct input *input, bool with_notes);
 
+/* Other diagnostics about the same declarations, in the same form, without a count. NULL: without the lines. */
+void input_print_faults(struct input *input, const struct diag_list *faults);
+
 /* input_read; prints everything that is wrong; false when there are errors. */
 bool input_read_good(struct call *call, struct input *out);
 bool input_read_good_with(struct call *call, const struct fleet_options *options, struct input *out);

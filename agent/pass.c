@@ -1,6 +1,7 @@
 #include "agent/pass.h"
 
 #include "agent/omni/hide.h"
+#include "agent/plan/foresee.h"
 #include "base/clock.h"
 
 void pass_init(struct pass *pass, struct arena *arena, const struct settings *settings)
@@ -81,8 +82,20 @@ static bool plan_raw_unit(struct pass *pass, struct pass_unit *unit, const struc
 	return true;
 }
 
-static bool plan_cluster_unit(struct pass *pass, struct pass_unit *unit, struct span name, bool is_delete,
-			      struct fail *fail)
+/* The declared raw resources of the connection are applied before its clusters. */
+static void foresee(struct pass *pass, struct pass_unit *unit, const struct fleet *fleet)
+{
+	struct resource_list declared = {0};
+	for (size_t i = 0; fleet != NULL && i < fleet->raw_count; i++)
+		if (span_eq(fleet->raws[i]->connection, unit->target->connection))
+			resource_push(pass->arena, &declared, fleet->raws[i]->resource);
+	struct foresee foresee = {unit->target->store, deadline(pass), &declared};
+	diag_list_init(&unit->faults, pass->arena);
+	plan_foresee(pass->arena, &unit->plan, &foresee, &unit->faults);
+}
+
+static bool plan_cluster_unit(struct pass *pass, struct pass_unit *unit, const struct fleet *fleet, struct span name,
+			      bool is_delete, struct fail *fail)
 {
 	struct plan_actual actual = {0};
 	struct plan_options options = plan_options(pass->settings);
@@ -93,6 +106,7 @@ static bool plan_cluster_unit(struct pass *pass, struct pass_unit *unit, struct 
 		return fail_wrap(fail, "cluster %.*s at %s", SPAN_ARG(name), unit->target->url);
 	plan_cluster(pass->arena, hide_cluster_for(unit->target->store, pass->arena, unit->cluster), name, &actual, &options,
 		     &unit->plan);
+	foresee(pass, unit, fleet);
 	judge(pass, unit);
 	return true;
 }
@@ -102,6 +116,7 @@ static struct pass_unit *add_unit(struct pass *pass, struct target *target, cons
 	struct pass_unit *unit = ARENA_NEW(pass->arena, struct pass_unit);
 	unit->target = target;
 	unit->cluster = cluster;
+	diag_list_init(&unit->faults, pass->arena);
 	ARENA_PUSH(pass->arena, pass->units, pass->count, pass->cap) = unit;
 	return unit;
 }
@@ -129,7 +144,7 @@ bool pass_plan_fleet(struct pass *pass, const struct fleet *fleet, struct fail *
 			continue;
 		if (!targets_find(&pass->targets, fleet, cluster->connection, &target, fail))
 			return false;
-		if (!plan_cluster_unit(pass, add_unit(pass, target, cluster), cluster->name, false, fail))
+		if (!plan_cluster_unit(pass, add_unit(pass, target, cluster), fleet, cluster->name, false, fail))
 			return false;
 	}
 	return true;
@@ -139,7 +154,7 @@ bool pass_plan_delete(struct pass *pass, struct span cluster, struct fail *fail)
 {
 	struct target *target;
 	return targets_find(&pass->targets, NULL, (struct span){"", 0}, &target, fail) &&
-	       plan_cluster_unit(pass, add_unit(pass, target, NULL), cluster, true, fail);
+	       plan_cluster_unit(pass, add_unit(pass, target, NULL), NULL, cluster, true, fail);
 }
 
 bool pass_replan(struct pass *pass, struct pass_unit *unit, const struct fleet *fleet, struct fail *fail)
@@ -147,7 +162,7 @@ bool pass_replan(struct pass *pass, struct pass_unit *unit, const struct fleet *
 	struct span name = unit->plan.cluster;
 	if (name.len == 0)
 		return plan_raw_unit(pass, unit, fleet, fail);
-	return plan_cluster_unit(pass, unit, name, unit->cluster == NULL, fail);
+	return plan_cluster_unit(pass, unit, fleet, name, unit->cluster == NULL, fail);
 }
 
 static struct plan_report *reports_of(const struct pass *pass)
@@ -163,6 +178,12 @@ static struct plan_report *reports_of(const struct pass *pass)
 void pass_print(const struct pass *pass, struct text *out, enum plan_format format, bool color)
 {
 	plan_print(out, reports_of(pass), pass->count, format, color);
+}
+
+void pass_faults(const struct pass *pass, struct diag_list *out)
+{
+	for (size_t i = 0; i < pass->count; i++)
+		diag_append(out, &pass->units[i]->faults);
 }
 
 int pass_exit_code(const struct pass *pass)

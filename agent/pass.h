@@ -8,12 +8,17 @@
 #include "agent/plan/report.h"
 #include "agent/target.h"
 
+enum pass_result { PASS_UNCHANGED, PASS_APPLIED, PASS_HELD, PASS_FAILED };
+
 struct pass_unit {
 	struct target *target;
 	const struct cluster *cluster; /* NULL: the raw resources of the connection, or a deletion by name */
 	struct plan plan;
 	enum gate_verdict verdict;
 	struct span reason;
+	enum pass_result result;
+	struct span failure;	 /* why it is held or failed */
+	struct diag_list faults; /* what Omni would refuse, or has refused, at its place in the declarations */
 };
 
 struct pass {
@@ -38,8 +43,14 @@ bool pass_replan(struct pass *pass, struct pass_unit *unit, const struct fleet *
 
 void pass_print(const struct pass *pass, struct text *out, enum plan_format format, bool color);
 int pass_exit_code(const struct pass *pass);
+/* Results and faults as JSON (agent/outcome.c). */
+void pass_print_outcome(const struct pass *pass, struct text *out);
 
-/* Applies one unit whose verdict is open, to its end or the deadline; progress on standard error. */
+/* Everything that Omni would refuse or has refused, of every unit. */
+void pass_faults(const struct pass *pass, struct diag_list *out);
+
+/* Applies one unit whose verdict is open, to its end or the deadline; progress on standard error. What Omni refuses is in
+ * unit->faults; `fail` is the first failure. */
 bool pass_apply(struct pass *pass, struct pass_unit *unit, const struct fleet *fleet, int64_t deadline_ms,
 		struct fail *fail);
 

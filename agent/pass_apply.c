@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "agent/pass.h"
+#include "agent/plan/refusal.h"
 #include "base/clock.h"
 
 enum { POLL_MS = 100, CALL_TIMEOUT_MS = 30000 };
@@ -17,14 +18,27 @@ static void print_event(void *ctx, const struct apply_event *event)
 		word = event->op->kind == PLAN_CREATE ? "  + created      " : "  ~ updated      ";
 	if (word == NULL)
 		return;
-	fprintf(stderr, "%s %s(%.*s)%s%s\n", word, event->op->type->name, SPAN_ARG(event->op->id),
-		event->fail != NULL ? ": " : "", event->fail != NULL ? event->fail->text : "");
+	fprintf(stderr, "%s %s(%.*s)\n", word, event->op->type->name, SPAN_ARG(event->op->id));
+}
+
+/* What Omni says about the resources, at their places; the rest as it is. */
+static void explain(struct pass_unit *unit, const struct fleet *fleet, const struct apply_result *result)
+{
+	size_t before = unit->faults.count;
+	for (size_t i = 0; i < unit->plan.count; i++) {
+		const struct plan_op *op = &unit->plan.ops[i];
+		const struct fail *fail = result->ops[i].fail;
+		if (fail == NULL || refusal_explain_op(op, unit->cluster, fleet, fail, &unit->faults) || op == result->failed_op)
+			continue;
+		fprintf(stderr, "omniops: error: %s\n", fail->text);
+	}
+	if (unit->faults.count == before && result->failed_op == NULL)
+		refusal_explain_op(NULL, unit->cluster, fleet, &result->fail, &unit->faults);
 }
 
 bool pass_apply(struct pass *pass, struct pass_unit *unit, const struct fleet *fleet, int64_t deadline_ms,
 		struct fail *fail)
 {
-	(void)fleet;
 	struct apply_options options = {.call_timeout_ms = CALL_TIMEOUT_MS,
 					.dry_run = pass->settings->dry_run,
 					.on_event = print_event};
@@ -39,6 +53,7 @@ bool pass_apply(struct pass *pass, struct pass_unit *unit, const struct fleet *f
 		if (result.state == APPLY_DONE)
 			return true;
 		if (result.state == APPLY_FAILED) {
+			explain(unit, fleet, &result);
 			if (fail != NULL)
 				*fail = result.fail;
 			return false;

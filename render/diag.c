@@ -66,6 +66,15 @@ struct diag *diag_add(const struct diag_at *at, enum diag_severity severity, con
 	return diag;
 }
 
+void diag_append(struct diag_list *list, const struct diag_list *from)
+{
+	for (size_t i = 0; i < from->count && list->count < DIAG_MAX; i++) {
+		ARENA_PUSH(list->arena, list->items, list->count, list->cap) = from->items[i];
+		count_severity(list, from->items[i].severity);
+	}
+	list->is_full |= from->is_full;
+}
+
 void diag_hint(const struct diag_at *at, struct diag *diag, const char *format, ...)
 {
 	va_list args;

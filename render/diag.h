@@ -54,6 +54,9 @@ void diag_hint(const struct diag_at *at, struct diag *diag, const char *format, 
 /* Order by file, line, column, then as found; drops exact repetitions. */
 void diag_sort(struct diag_list *list);
 
+/* All of `from`, whose texts stay where they are. */
+void diag_append(struct diag_list *list, const struct diag_list *from);
+
 /* --- printing (render/diag_print.c) ------------------------------------------------------------------------------- */
 
 enum diag_format { DIAG_TEXT, DIAG_JSON, DIAG_SARIF, DIAG_GITHUB };
