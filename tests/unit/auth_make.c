@@ -2,7 +2,9 @@
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/pem.h>
 #include <openssl/rsa.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,6 +64,18 @@ static void put_point(struct text *out, const struct key_plan *plan)
 	}
 	text_add(out, SPAN("\x09\x2b\x06\x01\x04\x01\xda\x47\x0f\x01"));
 	put_mpi(out, point, sizeof point);
+}
+
+EVP_PKEY *auth_rsa(unsigned bits)
+{
+	char path[64];
+	snprintf(path, sizeof path, "tests/golden/auth/rsa%u.pem", bits);
+	FILE *file = fopen(path, "r");
+	EVP_PKEY *key = file == NULL ? NULL : PEM_read_PrivateKey(file, NULL, NULL, NULL);
+	if (key == NULL)
+		abort();
+	fclose(file);
+	return key;
 }
 
 /* --- packets -------------------------------------------------------------------------------------------------------- */

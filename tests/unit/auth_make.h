@@ -33,6 +33,9 @@ struct key_plan {
 	bool only_signature;	 /* one more signature of the user id, nothing else */
 };
 
+/* tests/golden/auth/rsa<bits>.pem: making one takes seconds. */
+EVP_PKEY *auth_rsa(unsigned bits);
+
 void auth_packets(const struct key_plan *plan, struct text *out);
 /* flags: how the armour is written. */
 enum { ARMOR_NO_SUM = 1, ARMOR_CRLF = 2, ARMOR_BLANKS = 4, ARMOR_HEADERS = 8, ARMOR_WRONG_SUM = 16 };

@@ -240,7 +240,7 @@ static void small_and_mixed_up_rsa_keys_are_refused(void **state)
 {
 	(void)state;
 	struct key_plan small = {.algorithm = 1, .flags = 3, .rsa = EVP_RSA_gen(1024)};
-	struct key_plan good = {.algorithm = 1, .flags = 3, .rsa = EVP_RSA_gen(2048)};
+	struct key_plan good = {.algorithm = 1, .flags = 3, .rsa = auth_rsa(2048)};
 	struct text text, packets, armored;
 	text_init(&text, TEXT_NO_LIMIT);
 	text_init(&packets, TEXT_NO_LIMIT);

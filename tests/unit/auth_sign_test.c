@@ -1,6 +1,5 @@
 #include "agent/auth/sign.h"
 
-#include <openssl/rsa.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -350,7 +349,7 @@ static void rsa_keys_sign(void **state)
 	(void)state;
 	static const unsigned sizes[] = {2048, 4096};
 	for (size_t i = 0; i < COUNT_OF(sizes); i++) {
-		struct key_plan plan = {.algorithm = 1, .flags = 3, .rsa = EVP_RSA_gen(sizes[i])};
+		struct key_plan plan = {.algorithm = 1, .flags = 3, .rsa = auth_rsa(sizes[i])};
 		struct service_key *key = read_plan(&plan);
 		struct arena arena;
 		arena_init(&arena, ARENA_NO_LIMIT);
