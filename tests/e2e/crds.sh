@@ -5,32 +5,24 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
+. tests/gobuild.sh
 B=${B:-build}
-GO=${GO:-$(command -v go || true)}
 work=$(mktemp -d "${TMPDIR:-/tmp}/crds.XXXXXX")
 trap 'rm -rf "$work"' EXIT INT TERM
 
-build_server() {
-	(
-		proxy=${GOPROXY:-$("$GO" env GOPROXY)}
-		export GOPROXY="${proxy%,direct}" GOTOOLCHAIN=local
-		cd tests/rig/crds && "$GO" build -buildvcs=false -o "$work/server" .
-	) >"$work/log" 2>&1
-}
-
-if [ -z "$GO" ]; then
-	skip "the API server's validation agrees" "Go is missing"
+if ! go_room crds tests/rig/crds; then
+	skip "the API server's validation agrees" "$(go_reason)"
 	finish
 fi
-if ! build_server; then
-	if grep -qE 'dial tcp|no such host|not available|connection refused|timeout' "$work/log"; then
+if ! go_program server tests/rig/crds go.mod .; then
+	if grep -qE 'dial tcp|no such host|not available|connection refused|timeout' "$go_log"; then
 		skip "the API server's validation agrees" "the Go module proxy cannot be reached"
 	else
 		fail "the test program builds"
-		sed 's/^/# /' "$work/log"
+		sed 's/^/# /' "$go_log"
 	fi
 	finish
 fi
 verdicts=$B/tests/unit/render_kind_corpus_test
 [ -x "$verdicts" ] || make -s B="$B" "$verdicts" >"$work/log" 2>&1 || sed 's/^/# /' "$work/log"
-"$work/server" . "$verdicts"
+"$go_dir/server" . "$verdicts"

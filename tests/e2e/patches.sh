@@ -4,6 +4,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
+. tests/gobuild.sh
 B=${B:-build}
 COUNT=${PATCH_COUNT:-20000}
 SEED=${PATCH_SEED:-1}
@@ -18,18 +19,13 @@ build_ours() {
 }
 
 build_reference() { # name, module file, tags
-	[ -n "${GO:-$(command -v go)}" ] || return 1
-	(
-		case ${GOPROXY:=$("${GO:-go}" env GOPROXY)} in *,direct) GOPROXY=${GOPROXY%,direct} ;; esac
-		export GOPROXY GOTOOLCHAIN=local
-		cd tests/rig/patches && "${GO:-go}" build -buildvcs=false -modfile="$2" -tags "$3" -o "$work/$1" .
-	) >"$work/$1.log" 2>&1
+	go_room patches tests/rig/patches && go_program "$1" tests/rig/patches "$2" . -tags "$3"
 }
 
 compare() { # text, reference program, which check, Talos, rules
 	"$work/ours" make "$4" "$SEED" "$COUNT" >"$work/records" &&
 		"$work/ours" "$4" "$5" <"$work/records" >"$work/verdicts"
-	check "$1" "$work/$2" "$3" "$work/records" "$work/verdicts"
+	check "$1" "$go_dir/$2" "$3" "$work/records" "$work/verdicts"
 	printf '%s\n' "$tap_output" | tail -n 1 | sed 's/^/# /'
 }
 
@@ -42,35 +38,35 @@ compare_golden() {
 		cat "$file" >>"$work/records"
 	done
 	"$work/ours" v1.13.9 loader <"$work/records" >"$work/verdicts"
-	check "hand-made patches, Talos 1.13" "$work/loader-1.13" loader "$work/records" "$work/verdicts"
+	check "hand-made patches, Talos 1.13" "$go_dir/loader-1.13" loader "$work/records" "$work/verdicts"
 }
 
 # Documents that Talos tests itself with, read where the module proxy put them.
 compare_documents() { # text, reference program, module file, Talos
-	dir=$(cd tests/rig/patches && "${GO:-go}" list -modfile="$3" -m -f '{{.Dir}}' github.com/siderolabs/talos/pkg/machinery)
+	dir=$(cd tests/rig/patches && "$go_command" list -modfile="$3" -m -f '{{.Dir}}' github.com/siderolabs/talos/pkg/machinery)
 	: >"$work/records"
 	find "$dir/config" -name '*.yaml' | sort | while read -r file; do
 		wc -c <"$file"
 		cat "$file"
 	done >"$work/records"
 	"$work/ours" "$4" loader <"$work/records" >"$work/verdicts"
-	check "$1" "$work/$2" loader "$work/records" "$work/verdicts"
+	check "$1" "$go_dir/$2" loader "$work/records" "$work/verdicts"
 }
 
 compare_with() { # text, name, module file, tags, which check, Talos, rules
 	if build_reference "$2" "$3" "$4"; then
 		compare "$1" "$2" "$5" "$6" "$7"
 	else
-		skip "$1" "the reference cannot be built: $(tail -n 1 "$work/$2.log" 2>/dev/null)"
+		skip "$1" "the reference cannot be built: $(go_reason)"
 	fi
 }
 
 if check "the program that tells our verdicts builds" build_ours && [ "$tap_failed" = 0 ]; then
 	compare_with "Talos 1.13 agrees" loader-1.13 go.mod "" loader v1.13.9 loader
-	[ ! -x "$work/loader-1.13" ] || compare_golden
-	[ ! -x "$work/loader-1.13" ] || compare_documents "documents of Talos 1.13" loader-1.13 go.mod v1.13.9
+	[ ! -x "${go_dir:-}/loader-1.13" ] || compare_golden
+	[ ! -x "${go_dir:-}/loader-1.13" ] || compare_documents "documents of Talos 1.13" loader-1.13 go.mod v1.13.9
 	compare_with "Talos 1.14 agrees" loader-1.14 talos-1.14.mod "" loader v1.14.1 loader
-	[ ! -x "$work/loader-1.14" ] || compare_documents "documents of Talos 1.14" loader-1.14 talos-1.14.mod v1.14.1
+	[ ! -x "${go_dir:-}/loader-1.14" ] || compare_documents "documents of Talos 1.14" loader-1.14 talos-1.14.mod v1.14.1
 	compare_with "Omni 1.9 agrees" omni-1.9 omni-1.9.mod omni omni v1.13.9 1.9
 fi
 finish
