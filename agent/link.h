@@ -38,8 +38,8 @@ bool link_state_open(struct link_state *state, struct omni_store **out, struct f
 /* Looks at the key file now, and takes up what is new. Loop thread. */
 void link_state_look(struct link_state *state);
 
-/* What a call or a watch came to; NULL: it went well. Any thread, without the lock. */
-void link_state_tell(struct link *link, const struct fail *fail);
+/* What a call or a watch came to; NULL: it went well. True: that is news. Any thread, without the lock. */
+bool link_state_tell(struct link *link, const struct fail *fail);
 
 /* Loop thread, lock held. */
 void link_state_report(const struct link *link, struct omni_report *out);

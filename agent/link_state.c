@@ -40,12 +40,12 @@ static bool note_up(struct link_state *state)
 	return was_down;
 }
 
-void link_state_tell(struct link *link, const struct fail *fail)
+bool link_state_tell(struct link *link, const struct fail *fail)
 {
 	struct link_state *state = link->state;
 	struct agent *agent = link->agent;
 	if (state == NULL || (fail != NULL && !is_about_the_way(fail->code)))
-		return;
+		return false;
 	pthread_mutex_lock(&agent->lock);
 	bool is_news = fail == NULL ? note_up(state) : note_down(state, fail);
 	pthread_mutex_unlock(&agent->lock);
@@ -54,6 +54,7 @@ void link_state_tell(struct link *link, const struct fail *fail)
 	else if (is_news)
 		log_error(agent->log, "omni", "it does not answer, or does not let us in; tried again",
 			  log_string("omni", link->url), log_fail(fail));
+	return is_news;
 }
 
 /* --- who it is ------------------------------------------------------------------------------------------------------ */

@@ -100,13 +100,22 @@ static void tell_end(struct stream *stream, const struct fail *fail)
 	struct log *log = link->agent->log;
 	bool is_everyday = fail->code == FAIL_PRECONDITION ||
 			   (fail->code == FAIL_UNAVAILABLE && stream->delay_ms < PATIENCE_MS);
-	if (is_everyday)
-		log_info(log, "omni", "watch ended; goes on soon", log_string("omni", link->url),
+	link_state_tell(stream->watcher->link, fail);
+	if (is_everyday) /* that the Omni does not answer is told once, not for every type */
+		log_at(log, fail->code == FAIL_UNAVAILABLE ? LEVEL_DEBUG : LEVEL_INFO, "omni", "watch ended; goes on soon", log_string("omni", link->url),
 			 log_string("type", stream->type->name), log_fail(fail));
 	else
-		log_at(log, stream->told == fail->code ? LEVEL_DEBUG : LEVEL_WARN, "omni", "watch broke off; opened again soon",
+		log_at(log, stream->told == fail->code || fail->code == FAIL_UNAVAILABLE || fail->code == FAIL_UNAUTHENTICATED
+				    ? LEVEL_DEBUG : LEVEL_WARN, "omni", "watch broke off; opened again soon",
 		       log_string("omni", link->url), log_string("type", stream->type->name), log_fail(fail));
 	stream->told = is_everyday ? FAIL_NONE : fail->code;
+}
+
+/* Where one gets through, the others need not wait any longer. */
+static void tell_good(const struct stream *stream)
+{
+	if (link_state_tell(stream->watcher->link, NULL))
+		watcher_hurry(stream->watcher);
 }
 
 static void tell_denied(const struct stream *stream, const struct fail *fail)
@@ -137,16 +146,33 @@ static int64_t next_delay(const struct stream *stream, const struct fail *fail)
 	return delay_ms > LAST_REOPEN_MS ? LAST_REOPEN_MS : delay_ms;
 }
 
+/* A server refuses what it does not know as if the key might not see it. Of a type that only newer ones have there is
+ * nothing then; a key that may see nothing is refused the other types, too. */
+static bool is_unknown_there(const struct stream *stream)
+{
+	return stream->is_denied && stream->type == OMNI_INSTALL_DISK;
+}
+
+static void lose(struct stream *stream)
+{
+	struct mirror *mirror = stream->watcher->link->mirror;
+	mirror_lost(mirror, stream->type);
+	if (!is_unknown_there(stream))
+		return;
+	mirror_begin(mirror, stream->type);
+	mirror_end(mirror, stream->type);
+}
+
 static void reopen_later(struct stream *stream, const struct fail *fail)
 {
 	stream->is_denied = fail->code == FAIL_DENIED;
-	if (stream->is_denied)
+	if (stream->is_denied && !is_unknown_there(stream))
 		tell_denied(stream, fail);
-	else
+	else if (!stream->is_denied)
 		tell_end(stream, fail);
 	if (fail->code == FAIL_PRECONDITION)
 		stream->bookmark_len = 0;
-	mirror_lost(stream->watcher->link->mirror, stream->type);
+	lose(stream);
 	close_stream(stream);
 	stream->delay_ms = next_delay(stream, fail);
 	stream->reopen_ms = clock_monotonic_ms() + scatter(stream->delay_ms);
@@ -169,7 +195,7 @@ static void take_bootstrapped(struct stream *stream)
 	struct link *link = stream->watcher->link;
 	mirror_end(link->mirror, stream->type);
 	stream->delay_ms = 0;
-	link_state_tell(link, NULL);
+	tell_good(stream);
 	stream->is_denied = false;
 	stream->told = FAIL_NONE;
 	stream->renew_ms = clock_monotonic_ms() + scatter(RENEW_MS);
@@ -190,6 +216,7 @@ static void take_event(struct stream *stream, const struct omni_event *event)
 		take_bootstrapped(stream);
 	} else if (event->kind == OMNI_RESUMED) {
 		stream->delay_ms = 0;
+		tell_good(stream);
 		mirror_live(link->mirror, stream->type);
 	} else if (event->resource != NULL) {
 		bool is_news = event->kind == OMNI_DESTROYED ? mirror_drop(link->mirror, event->resource, &cluster)
@@ -310,7 +337,8 @@ void watcher_free(struct watcher *watcher)
 void watcher_hurry(struct watcher *watcher)
 {
 	for (size_t i = 0; watcher != NULL && i < watcher->count; i++)
-		watcher->streams[i].reopen_ms = watcher->streams[i].delay_ms = 0;
+		if (watcher->streams[i].watch == NULL && !watcher->streams[i].is_denied)
+			watcher->streams[i].reopen_ms = watcher->streams[i].delay_ms = 0;
 	if (watcher != NULL)
 		set_timer(watcher);
 }
