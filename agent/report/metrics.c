@@ -148,7 +148,20 @@ static const struct {
 	{"omni_agent_omni_retries_total", "counter", "Requests to an Omni that were sent once more.", omni_retries},
 };
 
-static double method_calls(const struct omni_method_count *m) { return (double)m->calls; }
+static void print_requests(struct text *out, const struct agent_report *report)
+{
+	family(out, "omni_agent_omni_requests_total", "counter", "Requests to an Omni by method and how they ended.");
+	for (size_t i = 0; i < report->omni_count; i++)
+		for (size_t m = 0; m < report->omnis[i].counts.count; m++) {
+			const struct omni_method_count *method = &report->omnis[i].counts.items[m];
+			text_adds(out, "omni_agent_omni_requests_total");
+			add_label(out, "omni", report->omnis[i].url, true);
+			add_label(out, "method", method->method, false);
+			add_label(out, "code", method->code, false);
+			text_addf(out, "} %lu\n", (unsigned long)method->calls);
+		}
+}
+
 static double method_seconds(const struct omni_method_count *m) { return (double)m->total_ms / 1000; }
 static double method_sent(const struct omni_method_count *m) { return (double)m->sent_bytes; }
 static double method_received(const struct omni_method_count *m) { return (double)m->received_bytes; }
@@ -157,25 +170,34 @@ static const struct {
 	const char *name, *help;
 	double (*value)(const struct omni_method_count *method);
 } method_families[] = {
-	{"omni_agent_omni_requests_total", "Requests to an Omni by method and how they ended.", method_calls},
 	{"omni_agent_omni_request_seconds_total", "Time spent waiting for an Omni.", method_seconds},
 	{"omni_agent_omni_sent_bytes_total", "Bytes of messages sent to an Omni.", method_sent},
 	{"omni_agent_omni_received_bytes_total", "Bytes of messages received from an Omni.", method_received},
 };
 
+/* The codes of one method stand together. */
+static void print_method_sums(struct text *out, const struct omni_report *omni, size_t f)
+{
+	const struct omni_counts *counts = &omni->counts;
+	for (size_t m = 0; m < counts->count;) {
+		const char *method = counts->items[m].method;
+		double sum = 0;
+		for (; m < counts->count && strcmp(counts->items[m].method, method) == 0; m++)
+			sum += method_families[f].value(&counts->items[m]);
+		text_adds(out, method_families[f].name);
+		add_label(out, "omni", omni->url, true);
+		add_label(out, "method", method, false);
+		text_addf(out, "} %.15g\n", sum);
+	}
+}
+
 static void print_methods(struct text *out, const struct agent_report *report)
 {
+	print_requests(out, report);
 	for (size_t f = 0; f < COUNT_OF(method_families); f++) {
 		family(out, method_families[f].name, "counter", method_families[f].help);
 		for (size_t i = 0; i < report->omni_count; i++)
-			for (size_t m = 0; m < report->omnis[i].counts.count; m++) {
-				const struct omni_method_count *method = &report->omnis[i].counts.items[m];
-				text_adds(out, method_families[f].name);
-				add_label(out, "omni", report->omnis[i].url, true);
-				add_label(out, "method", method->method, false);
-				add_label(out, "code", method->code, false);
-				text_addf(out, "} %.15g\n", method_families[f].value(method));
-			}
+			print_method_sums(out, &report->omnis[i], f);
 	}
 }
 

@@ -38,6 +38,16 @@ static struct bench *sample(void)
 	snprintf(bench->sources[1].error, sizeof bench->sources[1].error, NASTY);
 	snprintf(bench->omnis[0].url, sizeof bench->omnis[0].url, "dir:/x");
 	snprintf(bench->omnis[1].error, sizeof bench->omnis[1].error, NASTY);
+	struct omni_report *remote = &bench->omnis[0];
+	remote->is_up = true;
+	remote->key_expires_s = 1826810335;
+	remote->since_wall_ms = 1795274469508;
+	snprintf(remote->version, sizeof remote->version, "v1.9.3");
+	snprintf(remote->identity, sizeof remote->identity, NASTY);
+	snprintf(remote->instance, sizeof remote->instance, NASTY);
+	snprintf(bench->omnis[1].trouble, sizeof bench->omnis[1].trouble, NASTY);
+	remote->counts.items[remote->counts.count++] = (struct omni_method_count){"Get", "OK", 2, 10, 20, 500};
+	remote->counts.items[remote->counts.count++] = (struct omni_method_count){"Get", "NOT_FOUND", 3, 40, 50, 1000};
 	bench->counters.operations[2] = 5;
 	bench->report = (struct agent_report){.units = bench->units, .unit_count = 3, .sources = bench->sources, .source_count = 2,
 					      .omnis = bench->omnis, .omni_count = 2, .counters = &bench->counters};
@@ -108,6 +118,8 @@ static void metrics_are_well_formed_and_documented(void **state)
 		}
 	}
 	assert_true(span_contains(text_span(&out), "omni_agent_operations_total{op=\"destroy\"} 5\n"));
+	assert_true(span_contains(text_span(&out), "omni_agent_omni_requests_total{omni=\"dir:/x\",method=\"Get\",code=\"NOT_FOUND\"} 3\n"));
+	assert_true(span_contains(text_span(&out), "omni_agent_omni_request_seconds_total{omni=\"dir:/x\",method=\"Get\"} 1.5\n"));
 	assert_true(span_contains(text_span(&out), "omni_agent_clusters{state=\"Held\"} 1\n"));
 	assert_true(span_contains(text_span(&out), "<b>\\\"x\\\\y\\\"&\\n"));
 	/* and the other way round */
@@ -137,7 +149,11 @@ static void json_is_json(void **state)
 	const json_t *first = json_array_get(json_object_get(json, "clusters"), 0);
 	assert_string_equal(json_string_value(json_object_get(first, "message")), NASTY);
 	assert_string_equal(json_string_value(json_object_get(first, "state")), "Held");
+	const json_t *omni = json_array_get(json_object_get(json, "omnis"), 0);
 	assert_int_equal(json_array_size(json_object_get(json, "omnis")), 2);
+	assert_true(json_is_true(json_object_get(omni, "up")));
+	assert_string_equal(json_string_value(json_object_get(omni, "keyExpiresAt")), "2027-11-21T15:18:55Z");
+	assert_string_equal(json_string_value(json_object_get(omni, "identity")), NASTY);
 	json_decref(json);
 	text_reset(&out);
 	report_unit_json(&out, &bench->units[1]);
