@@ -302,6 +302,7 @@ void *channel_drive(void *ctx)
 		next_ms = earlier(next_ms, end_late(channel, &channel->waiting_streams, now_ms));
 		next_ms = earlier(next_ms, end_late(channel, &channel->later, now_ms));
 		next_ms = earlier(next_ms, live_tend(channel, now_ms));
+		next_ms = earlier(next_ms, live_nudge(channel, now_ms));
 		wait_for_work(channel, next_ms);
 	}
 	end_everything(channel);

@@ -6,13 +6,13 @@
 
 void live_heard(struct grpc_channel *channel)
 {
-	channel->quiet_since_ms = clock_monotonic_ms();
+	channel->quiet_since_ms = channel->heard_ms = clock_monotonic_ms();
 	channel->is_unanswered = false;
 }
 
 void live_timed_out(struct grpc_channel *channel, const struct call *call)
 {
-	if (atomic_load(&call->was_sent) && call->response.phase == RESPONSE_NOTHING && channel->quiet_since_ms <= call->started_ms)
+	if (atomic_load(&call->was_sent) && call->response.phase == RESPONSE_NOTHING && channel->heard_ms <= call->started_ms)
 		channel->is_unanswered = true;
 }
 
@@ -78,4 +78,15 @@ int64_t live_tend(struct grpc_channel *channel, int64_t now_ms)
 	int64_t dead_at_ms = channel->quiet_since_ms + dead_after_ms;
 	int64_t again_ms = channel->has_probe || probe_at_ms <= now_ms ? channel->next_probe_ms : probe_at_ms;
 	return channel->is_unanswered && dead_at_ms < again_ms ? dead_at_ms : again_ms;
+}
+
+/* libcurl (7.88 at least) sometimes keeps the end of what it has read from an HTTP/2 connection to itself and waits for
+ * more. Being asked again brings it out: so it is, in growing distances, for a while after the last bytes. */
+int64_t live_nudge(const struct grpc_channel *channel, int64_t now_ms)
+{
+	enum { LONG_ENOUGH_MS = 10000 };
+	int64_t quiet_ms = now_ms - channel->heard_ms;
+	if (channel->active.count == 0 || quiet_ms >= LONG_ENOUGH_MS)
+		return INT64_MAX;
+	return now_ms + quiet_ms / 2 + 1;
 }
