@@ -111,7 +111,7 @@ static void explain_signature(struct remote_store *store, bool may_ask, char *ou
 	int64_t off_ms = clock.ahead_ms < 0 ? -clock.ahead_ms : clock.ahead_ms;
 	if (clock.is_known && off_ms > ALLOWED_MS)
 		snprintf(out, size, "the clock of this machine is %lld minutes %s Omni's, five are allowed: set it right (NTP)",
-			 (long long)(off_ms / MINUTE_MS), clock.ahead_ms < 0 ? "behind" : "ahead of");
+			 (long long)((off_ms + MINUTE_MS / 2) / MINUTE_MS), clock.ahead_ms < 0 ? "behind" : "ahead of");
 	else
 		snprintf(out, size,
 			 "%sthe key is unknown to %s: it belongs to another instance, or the account or the key was removed",

@@ -20,8 +20,8 @@ struct remote_watch {
 	bool is_signalled; /* event_fd: the message has more events */
 	bool is_aggregated, has_begun, has_told, is_over;
 	struct fail end;
-	struct arena arena; /* of the message, and the bookmark at the bottom of it */
-	struct span bookmark; /* where it begins; malloc, empty: with all there is */
+	struct arena arena;   /* of the message */
+	struct span bookmark; /* where it begins; malloc; empty: with all there is */
 	struct cosi_events events;
 	struct arena scratch;
 };
@@ -91,6 +91,7 @@ static void take_end(struct remote_watch *watch, const struct grpc_status *statu
 		end_watch(watch, status);
 		return;
 	}
+	epoll_ctl(watch->poll_fd, EPOLL_CTL_DEL, grpc_stream_fd(watch->stream), NULL); /* it may live on for a moment */
 	grpc_stream_close(watch->stream);
 	watch->stream = NULL;
 	watch->is_aggregated = false;

@@ -46,7 +46,8 @@ static size_t take(char *bytes, size_t size, size_t count, void *ctx)
 	return size * count;
 }
 
-static void talk(const char *what, bool is_order, struct text *out)
+/* body NULL: a question. */
+static void talk(const char *what, const char *body, struct text *out)
 {
 	char url[2048];
 	long status = 0;
@@ -56,8 +57,8 @@ static void talk(const char *what, bool is_order, struct text *out)
 	curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, out);
-	if (is_order)
-		curl_easy_setopt(curl, CURLOPT_COPYPOSTFIELDS, "");
+	if (body != NULL)
+		curl_easy_setopt(curl, CURLOPT_COPYPOSTFIELDS, body);
 	CURLcode code = curl_easy_perform(curl);
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_cleanup(curl);
@@ -74,14 +75,22 @@ void rig_order(const char *order, ...)
 	vsnprintf(line, sizeof line, order, args);
 	va_end(args);
 	text_init(&answer, TEXT_NO_LIMIT);
-	talk(line, true, &answer);
+	talk(line, "", &answer);
+	text_done(&answer);
+}
+
+void rig_put(const char *yaml)
+{
+	struct text answer;
+	text_init(&answer, TEXT_NO_LIMIT);
+	talk("put", yaml, &answer);
 	text_done(&answer);
 }
 
 void rig_ask(struct text *out, const char *question)
 {
 	text_reset(out);
-	talk(question, false, out);
+	talk(question, NULL, out);
 }
 
 unsigned rig_count(const char *method)
@@ -107,12 +116,7 @@ static void clear_type(struct omni_store *store, const struct omni_type *type)
 		fail_msg("%s", fail.text);
 	for (size_t i = 0; i < list.count; i++) {
 		char *id = curl_easy_escape(NULL, list.items[i]->id.ptr, (int)list.items[i]->id.len);
-		struct text answer;
-		char line[8192];
-		text_init(&answer, TEXT_NO_LIMIT);
-		snprintf(line, sizeof line, "destroy?type=%s&id=%s", type->name, id);
-		rig_order("%s", line);
-		text_done(&answer);
+		rig_order("destroy?type=%s&id=%s", type->name, id);
 		curl_free(id);
 	}
 	arena_done(&arena);

@@ -12,6 +12,8 @@ bool rig_try_open(const char *endpoint, const char *key_file, struct omni_store 
 
 /* One of its orders: rig_order("fault?method=Get&code=14"). Fails the test when it is refused. */
 void rig_order(const char *order, ...) __attribute__((format(printf, 1, 2)));
+/* YAML documents as a controller would write them. */
+void rig_put(const char *yaml);
 /* What it says: rig_ask(&text, "counts"). */
 void rig_ask(struct text *out, const char *question);
 /* Calls of a method since the last reset. */

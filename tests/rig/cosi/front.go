@@ -118,8 +118,9 @@ func (f *front) track(c net.Conn, state http.ConnState) {
 
 // ServeHTTP hands gRPC to the gRPC server; everything else gets the answers of Omni's page server.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// The gRPC server takes it off its own answers, and leaves it on the plain ones that it gives to broken requests.
+	w.Header().Set("Date", time.Now().Add(f.clock).UTC().Format(http.TimeFormat))
 	if r.ProtoMajor != 2 || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
-		w.Header().Set("Date", time.Now().Add(f.clock).UTC().Format(http.TimeFormat))
 		if r.Method != http.MethodGet {
 			http.Error(w, "read-only", http.StatusMethodNotAllowed)
 			return
@@ -128,7 +129,6 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte("<!doctype html><title>Omni</title>\n"))
 		return
 	}
-	w.Header()["Date"] = nil // Omni's gRPC answers carry none
 	call := &request{}
 	call.conn, _ = r.Context().Value(connKey{}).(net.Conn)
 	f.grpc.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, call)))
