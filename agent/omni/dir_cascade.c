@@ -40,11 +40,11 @@ static struct dir_table *table_named(struct dir_store *store, const char *type)
 	return table;
 }
 
-static bool is_child(const struct dir_slot *slot, const char *label, struct span parent)
+static bool is_child(const struct dir_table *table, size_t slot, const char *label, struct span parent)
 {
-	const struct label *found =
-		slot->entry->resource == NULL ? NULL : labels_get(&slot->entry->resource->labels, label);
-	return found != NULL && span_eq(found->value, parent);
+	const struct dir_kept *kept = table->slots[slot].entry->kept;
+	struct span found;
+	return kept != NULL && dir_kept_label(table, kept, label, &found) && span_eq(found, parent);
 }
 
 /* IDs, copied: whatever is written next may move what the tables hold. */
@@ -55,8 +55,8 @@ static void collect(struct arena *arena, const struct dir_table *table, const ch
 	*out = NULL;
 	*out_count = 0;
 	for (size_t i = 0; i < table->count; i++)
-		if (is_child(&table->slots[i], label, parent))
-			ARENA_PUSH(arena, *out, *out_count, cap) = arena_copy(arena, table->slots[i].entry->resource->id);
+		if (is_child(table, i, label, parent))
+			ARENA_PUSH(arena, *out, *out_count, cap) = arena_copy(arena, dir_kept_id(table->slots[i].entry->kept));
 }
 
 static bool has_children(struct dir_store *store, const struct resource *resource)
@@ -67,7 +67,7 @@ static bool has_children(struct dir_store *store, const struct resource *resourc
 			continue;
 		table = table_named(store, children[i].type);
 		for (size_t j = 0; (table->type->flags & OMNI_USER) != 0 && j < table->count; j++)
-			if (is_child(&table->slots[j], children[i].label, resource->id))
+			if (is_child(table, j, children[i].label, resource->id))
 				return true;
 	}
 	return false;
@@ -81,9 +81,9 @@ bool dir_is_held(struct dir_store *store, const struct resource *resource)
 static bool mark(struct dir_store *store, struct dir_table *table, struct arena *arena, struct span id, struct fail *fail)
 {
 	const struct dir_entry *entry = dir_find(table, id);
-	if (entry == NULL || entry->resource == NULL || entry->resource->phase == RESOURCE_TEARING_DOWN)
+	if (entry == NULL || entry->kept == NULL || dir_kept_is_tearing(entry->kept))
 		return true;
-	struct resource *torn = resource_copy(arena, entry->resource);
+	struct resource *torn = dir_open(table, entry->kept, arena);
 	torn->phase = RESOURCE_TEARING_DOWN;
 	torn->version++;
 	return dir_put(store, table, torn, fail);
@@ -102,9 +102,9 @@ static bool settle_children(struct dir_store *store, struct arena *arena, const 
 	collect(arena, table, child->label, parent, &ids, &count);
 	for (size_t i = 0; i < count; i++) {
 		const struct dir_entry *entry = dir_find(table, ids[i]);
-		if (entry == NULL || entry->resource == NULL)
+		if (entry == NULL || entry->kept == NULL)
 			continue;
-		bool is_free = entry->resource->finalizer_count == 0;
+		bool is_free = dir_kept_is_free(entry->kept);
 		if (!is_free && !mark(store, table, arena, ids[i], fail))
 			return false;
 		if (is_free && !settle_one(store, table, arena, ids[i], depth + 1, fail))
@@ -129,9 +129,9 @@ static bool settle_one(struct dir_store *store, struct dir_table *table, struct 
 {
 	enum { LEVELS = 3 };
 	const struct dir_entry *entry = dir_find(table, id);
-	if (entry == NULL || entry->resource == NULL || depth >= LEVELS)
+	if (entry == NULL || entry->kept == NULL || depth >= LEVELS)
 		return true;
-	const struct resource *resource = resource_copy(arena, entry->resource);
+	const struct resource *resource = dir_open(table, entry->kept, arena);
 	for (size_t i = 0; i < COUNT_OF(children); i++)
 		if (span_is(resource->type_name, children[i].parent) &&
 		    !settle_children(store, arena, &children[i], resource->id, depth, fail))
@@ -157,9 +157,9 @@ bool dir_settle(struct dir_store *store, struct fail *fail)
 		struct span *ids = NULL;
 		size_t count = 0, cap = 0;
 		for (size_t j = 0; is_destroyed_by_server(table->type) && table->tearing_count > 0 && j < table->count; j++) {
-			const struct resource *resource = table->slots[j].entry->resource;
-			if (resource != NULL && resource->phase == RESOURCE_TEARING_DOWN && resource->finalizer_count == 0)
-				ARENA_PUSH(&arena, ids, count, cap) = arena_copy(&arena, resource->id);
+			const struct dir_kept *kept = table->slots[j].entry->kept;
+			if (kept != NULL && dir_kept_is_tearing(kept) && dir_kept_is_free(kept))
+				ARENA_PUSH(&arena, ids, count, cap) = arena_copy(&arena, dir_kept_id(kept));
 		}
 		for (size_t j = 0; ok && j < count; j++)
 			ok = settle_one(store, table, &arena, ids[j], 0, fail);

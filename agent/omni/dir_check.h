@@ -17,7 +17,7 @@ struct check {
 
 void refuse(struct check *check, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The good content of another resource; NULL: there is none. Valid until the next lookup in the same table. */
+/* The good content of another resource; NULL: there is none. */
 const struct resource *check_find(struct check *check, const struct omni_type *type, struct span id);
 struct span check_label(const struct resource *resource, const char *key); /* empty: absent */
 bool check_is_locked(const struct resource *cluster);

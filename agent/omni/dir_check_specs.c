@@ -187,9 +187,10 @@ static void check_in_use(struct check *check)
 	text_init(&users, TEXT_NO_LIMIT);
 	dir_refresh(check->store, sets);
 	for (size_t i = 0; i < sets->count; i++) {
-		const struct resource *set = sets->slots[i].entry->resource;
-		if (set == NULL)
+		const struct dir_kept *kept = sets->slots[i].entry->kept;
+		if (kept == NULL)
 			continue;
+		const struct resource *set = dir_open(sets, kept, &check->arena);
 		if (span_eq(node_text_at(&set->spec, "machineallocation.name"), check->old->id) ||
 		    span_eq(node_text_at(&set->spec, "machineclass.name"), check->old->id))
 			text_addf(&users, "%s%.*s", users.len > 0 ? ", " : "", SPAN_ARG(set->id));

@@ -20,7 +20,7 @@
 #include "agent/omni/store.h"
 #include "base/map.h"
 
-enum { DIR_NAME_SIZE = 256, DIR_TYPES_MAX = 64, DIR_LOG_MAX = 8192, DIR_FILE_MAX = 16 << 20 };
+enum { DIR_NAME_SIZE = 256, DIR_TYPES_MAX = 64, DIR_LOG_MAX = 8192, DIR_LOG_KEPT = 256, DIR_FILE_MAX = 16 << 20 };
 
 /* By which a file is known to be the same as before. */
 struct dir_stamp {
@@ -28,13 +28,15 @@ struct dir_stamp {
 	struct timespec modified, changed;
 };
 
+/* A resource, packed; counted references, under store->lock. */
+struct dir_kept;
+
 struct dir_entry {
-	struct span name;	   /* of the file */
-	struct resource *resource; /* last good content; NULL: none yet */
-	struct span fault;	   /* why the file cannot be used; empty: it is good */
-	struct dir_stamp stamp;
-	size_t bytes; /* of the arena */
-	bool is_seen; /* by the running scan */
+	struct dir_kept *kept; /* last good content; NULL: none yet */
+	char *fault;	       /* why the file cannot be used; NULL: it is good */
+	uint64_t stamp;	       /* hash of the file's dir_stamp */
+	bool is_seen;	       /* by the running scan */
+	char name[];	       /* of the file */
 };
 
 struct dir_slot {
@@ -44,17 +46,18 @@ struct dir_slot {
 
 struct dir_event {
 	enum omni_event_kind kind; /* ERRORED: `fault` */
-	struct resource *resource;
-	struct span fault;
+	struct dir_kept *kept;
+	char *fault;
 };
 
 /* All resources of one type. */
 struct dir_table {
 	const struct omni_type *type;
-	struct arena arena, text_arena;
-	struct map texts; /* shared by the resources; see dir_keep */
-	size_t garbage_bytes;
-	struct dir_slot *slots; /* malloc; sorted by file name */
+	struct arena text_arena;
+	struct map texts; /* numbers of the texts that the resources share; see dir_keep.c */
+	struct span *shared;
+	size_t shared_count, shared_cap;
+	struct dir_slot *slots; /* malloc, as the entries; sorted by file name */
 	size_t count, cap;
 	size_t fault_count, tearing_count;
 	int dir_fd, watch_id; /* -1: the directory is not there (yet) */
@@ -63,7 +66,7 @@ struct dir_table {
 
 	/* What happened, from the first watch on. */
 	bool is_logged;
-	struct dir_event *log; /* DIR_LOG_MAX, a ring; event n is at n % DIR_LOG_MAX */
+	struct dir_event *log; /* DIR_LOG_MAX, a ring; event n is at n % DIR_LOG_MAX; what is not in it is zero */
 	uint64_t log_first, log_end;
 };
 
@@ -98,10 +101,20 @@ bool dir_need(const struct dir_store *store, const struct dir_table *table, stru
 	      struct fail *fail);
 bool dir_check_faults(const struct dir_store *store, const struct dir_table *table, struct fail *fail);
 uint64_t dir_hash(struct span text);
+/* Events before `end` are forgotten. */
+void dir_log_forget(struct dir_table *table, uint64_t end);
 void dir_table_done(struct dir_table *table);
 
 /* --- dir_keep.c */
-struct resource *dir_keep(struct dir_table *table, const struct resource *from);
+struct dir_kept *dir_keep(struct dir_table *table, const struct resource *from); /* with one reference */
+struct dir_kept *dir_kept_ref(struct dir_kept *kept); /* NULL is fine, here and below */
+void dir_kept_unref(struct dir_kept *kept);
+struct resource *dir_open(const struct dir_table *table, const struct dir_kept *kept, struct arena *arena);
+/* Without opening it; texts live as long as the table and `kept`. */
+struct span dir_kept_id(const struct dir_kept *kept);
+bool dir_kept_label(const struct dir_table *table, const struct dir_kept *kept, const char *key, struct span *out);
+bool dir_kept_is_tearing(const struct dir_kept *kept);
+bool dir_kept_is_free(const struct dir_kept *kept); /* no finalizers */
 
 /* --- dir_load.c */
 /* The resource in a file, or why not (in out_fault; both in `arena`); false: there is no such file. */

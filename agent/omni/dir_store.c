@@ -57,8 +57,11 @@ static void select_resources(const struct dir_table *table, const struct omni_qu
 		const struct dir_slot *slot = &table->slots[i];
 		if (cluster != 0 && slot->cluster != cluster)
 			continue;
-		if (query == NULL || omni_query_match(query, &slot->entry->resource->labels))
-			resource_push(arena, out, resource_copy(arena, slot->entry->resource));
+		if (slot->entry->kept == NULL)
+			continue;
+		struct resource *resource = dir_open(table, slot->entry->kept, arena);
+		if (query == NULL || omni_query_match(query, &resource->labels))
+			resource_push(arena, out, resource);
 	}
 	if (out->count > 1)
 		qsort(out->items, out->count, sizeof *out->items, by_id);
@@ -97,7 +100,7 @@ static bool get(struct omni_store *base, struct arena *arena, const struct omni_
 	dir_refresh(store, table);
 	bool ok = dir_need(store, table, id, &entry, fail);
 	if (ok)
-		*out = resource_copy(arena, entry->resource);
+		*out = dir_open(table, entry->kept, arena);
 	pthread_mutex_unlock(&store->lock);
 	return ok;
 }
@@ -151,7 +154,7 @@ static bool finish(struct dir_store *store, struct dir_table *table, struct aren
 		return false;
 	entry = dir_find(table, written->id);
 	if (out_new != NULL)
-		*out_new = resource_copy(arena, entry == NULL || entry->resource == NULL ? written : entry->resource);
+		*out_new = entry == NULL || entry->kept == NULL ? resource_copy(arena, written) : dir_open(table, entry->kept, arena);
 	if (store->needs_settling)
 		dir_settle(store, NULL); /* the write itself is done; the rest is tried again at the next call */
 	return true;
@@ -216,7 +219,7 @@ static bool take(struct dir_store *store, struct dir_table *table, struct arena 
 	dir_refresh(store, table);
 	if (!dir_need(store, table, id, &entry, fail))
 		return false;
-	*out = resource_copy(arena, entry->resource);
+	*out = dir_open(table, entry->kept, arena);
 	return true;
 }
 
@@ -344,7 +347,6 @@ static void init_tables(struct dir_store *store)
 	for (const struct omni_type *type; (type = omni_type_at(store->table_count)) != NULL;) {
 		struct dir_table *table = &store->tables[store->table_count++];
 		*table = (struct dir_table){.type = type, .dir_fd = -1, .watch_id = -1, .needs_scan = true};
-		arena_init(&table->arena, ARENA_NO_LIMIT);
 		arena_init(&table->text_arena, ARENA_NO_LIMIT);
 		map_init(&table->texts, &table->text_arena);
 	}

@@ -9,8 +9,6 @@
 #include "base/cleanup.h"
 #include "base/files.h"
 
-enum { GARBAGE_MIN = 4 << 20 };
-
 struct dir_table *dir_table_of(struct dir_store *store, const struct omni_type *type)
 {
 	return &store->tables[type - omni_type_at(0)];
@@ -24,6 +22,36 @@ uint64_t dir_hash(struct span text)
 	return hash;
 }
 
+static char *copy_of(const char *text)
+{
+	char *copy = strdup(text);
+	if (copy == NULL)
+		abort();
+	return copy;
+}
+
+static uint64_t hash_of(const struct dir_stamp *stamp)
+{
+	return dir_hash((struct span){(const char *)stamp, sizeof *stamp});
+}
+
+static struct dir_entry *new_entry(const char *name)
+{
+	size_t size = strlen(name) + 1;
+	struct dir_entry *entry = calloc(1, sizeof *entry + size);
+	if (entry == NULL)
+		abort();
+	memcpy(entry->name, name, size);
+	return entry;
+}
+
+static void free_entry(struct dir_entry *entry)
+{
+	dir_kept_unref(entry->kept);
+	free(entry->fault);
+	free(entry);
+}
+
 /* --- the sorted slots ------------------------------------------------------------------------------------------------ */
 
 static size_t place_of(const struct dir_table *table, struct span name)
@@ -31,7 +59,7 @@ static size_t place_of(const struct dir_table *table, struct span name)
 	size_t low = 0, high = table->count;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (span_cmp(table->slots[middle].entry->name, name) < 0)
+		if (span_cmp(span_of(table->slots[middle].entry->name), name) < 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -42,7 +70,7 @@ static size_t place_of(const struct dir_table *table, struct span name)
 static struct dir_entry *find_name(const struct dir_table *table, struct span name)
 {
 	size_t place = place_of(table, name);
-	if (place < table->count && span_eq(table->slots[place].entry->name, name))
+	if (place < table->count && span_is(name, table->slots[place].entry->name))
 		return table->slots[place].entry;
 	return NULL;
 }
@@ -62,7 +90,7 @@ static void insert(struct dir_table *table, struct dir_entry *entry)
 		if (table->slots == NULL)
 			abort();
 	}
-	size_t place = place_of(table, entry->name);
+	size_t place = place_of(table, span_of(entry->name));
 	memmove(&table->slots[place + 1], &table->slots[place], (table->count - place) * sizeof *table->slots);
 	table->slots[place] = (struct dir_slot){entry, 0};
 	table->count++;
@@ -70,15 +98,25 @@ static void insert(struct dir_table *table, struct dir_entry *entry)
 
 /* --- what happened --------------------------------------------------------------------------------------------------- */
 
-static void append_event(struct dir_store *store, struct dir_table *table, enum omni_event_kind kind,
-			 struct resource *resource, struct span fault)
+void dir_log_forget(struct dir_table *table, uint64_t end)
+{
+	for (; table->log_first < end; table->log_first++) {
+		struct dir_event *event = &table->log[table->log_first % DIR_LOG_MAX];
+		dir_kept_unref(event->kept);
+		free(event->fault);
+		*event = (struct dir_event){0};
+	}
+}
+
+static void append_event(struct dir_store *store, struct dir_table *table, enum omni_event_kind kind, struct dir_kept *kept,
+			 const char *fault)
 {
 	if (!table->is_logged)
 		return;
-	table->log[table->log_end % DIR_LOG_MAX] = (struct dir_event){kind, resource, fault};
+	if (table->log_end - table->log_first == DIR_LOG_MAX)
+		dir_log_forget(table, table->log_first + 1);
+	table->log[table->log_end % DIR_LOG_MAX] = (struct dir_event){kind, dir_kept_ref(kept), fault == NULL ? NULL : copy_of(fault)};
 	table->log_end++;
-	if (table->log_end - table->log_first > DIR_LOG_MAX)
-		table->log_first++;
 	dir_watch_signal(store, table);
 }
 
@@ -93,32 +131,36 @@ static bool is_same(const struct resource *a, const struct resource *b)
 }
 
 /* A person who edits a file does not count the version up; others must notice all the same. */
-static void append_change(struct dir_store *store, struct dir_table *table, struct resource *old, struct resource *new)
+static struct dir_kept *append_change(struct dir_store *store, struct dir_table *table, struct dir_kept *before,
+				      struct resource *new, struct arena *scratch)
 {
-	static const struct span none = {0};
-	if (old == NULL) {
-		append_event(store, table, OMNI_CREATED, new, none);
-		return;
+	if (before == NULL) {
+		struct dir_kept *first = dir_keep(table, new);
+		append_event(store, table, OMNI_CREATED, first, NULL);
+		return first;
 	}
+	const struct resource *old = dir_open(table, before, scratch);
 	bool is_other = old->created.len > 0 && new->created.len > 0 && !span_eq(old->created, new->created) &&
 			new->version <= old->version;
 	bool same = is_same(old, new);
 	if (!is_other && new->version <= old->version)
 		new->version = same ? old->version : old->version + 1;
+	struct dir_kept *kept = dir_keep(table, new);
 	if (is_other) {
-		append_event(store, table, OMNI_DESTROYED, old, none);
-		append_event(store, table, OMNI_CREATED, new, none);
+		append_event(store, table, OMNI_DESTROYED, before, NULL);
+		append_event(store, table, OMNI_CREATED, kept, NULL);
 	} else if (!same || new->version != old->version) {
-		append_event(store, table, OMNI_UPDATED, new, none);
+		append_event(store, table, OMNI_UPDATED, kept, NULL);
 	}
+	return kept;
 }
 
 /* --- one file --------------------------------------------------------------------------------------------------------- */
 
 static void count(struct dir_table *table, const struct dir_entry *entry, int by)
 {
-	bool is_tearing = entry->resource != NULL && entry->resource->phase == RESOURCE_TEARING_DOWN;
-	table->fault_count += (size_t)(entry->fault.len > 0 ? by : 0);
+	bool is_tearing = entry->kept != NULL && dir_kept_is_tearing(entry->kept);
+	table->fault_count += (size_t)(entry->fault != NULL ? by : 0);
 	table->tearing_count += (size_t)(is_tearing ? by : 0);
 }
 
@@ -132,24 +174,47 @@ static void note_loss(struct dir_store *store)
 static void forget(struct dir_store *store, struct dir_table *table, struct span name)
 {
 	size_t place = place_of(table, name);
-	if (place == table->count || !span_eq(table->slots[place].entry->name, name))
+	if (place == table->count || !span_is(name, table->slots[place].entry->name))
 		return;
 	struct dir_entry *entry = table->slots[place].entry;
 	count(table, entry, -1);
-	table->garbage_bytes += entry->bytes;
 	table->count--;
 	memmove(&table->slots[place], &table->slots[place + 1], (table->count - place) * sizeof *table->slots);
-	if (entry->resource != NULL)
-		append_event(store, table, OMNI_DESTROYED, entry->resource, (struct span){0});
-	if (entry->fault.len > 0)
+	if (entry->kept != NULL)
+		append_event(store, table, OMNI_DESTROYED, entry->kept, NULL);
+	if (entry->fault != NULL)
 		dir_watch_signal(store, table);
+	free_entry(entry);
 	note_loss(store);
 }
 
 static void set_cluster(struct dir_table *table, const struct dir_entry *entry)
 {
-	const struct label *label = labels_get(&entry->resource->labels, OMNI_LABEL_CLUSTER);
-	table->slots[place_of(table, entry->name)].cluster = label == NULL ? 0 : dir_hash(label->value);
+	struct span cluster;
+	bool has = dir_kept_label(table, entry->kept, OMNI_LABEL_CLUSTER, &cluster);
+	table->slots[place_of(table, span_of(entry->name))].cluster = has ? dir_hash(cluster) : 0;
+}
+
+static void take_file(struct dir_store *store, struct dir_table *table, struct dir_entry *entry, struct resource *new,
+		      struct span fault, struct arena *scratch)
+{
+	bool was_broken = entry->fault != NULL;
+	count(table, entry, -1);
+	free(entry->fault);
+	entry->fault = NULL;
+	if (new != NULL) {
+		struct dir_kept *before = entry->kept;
+		entry->kept = append_change(store, table, before, new, scratch);
+		dir_kept_unref(before);
+		set_cluster(table, entry);
+		store->needs_settling |= new->phase == RESOURCE_TEARING_DOWN;
+	} else {
+		entry->fault = copy_of(arena_string(scratch, fault));
+		append_event(store, table, OMNI_ERRORED, NULL, entry->fault);
+	}
+	count(table, entry, 1);
+	if (was_broken)
+		dir_watch_signal(store, table); /* some may have waited for it */
 }
 
 static void reload(struct dir_store *store, struct dir_table *table, const char *name)
@@ -164,48 +229,23 @@ static void reload(struct dir_store *store, struct dir_table *table, const char 
 		arena_done(&scratch);
 		return;
 	}
-	size_t before = table->arena.used_bytes;
 	struct dir_entry *entry = find_name(table, span_of(name));
 	if (entry == NULL) {
-		entry = ARENA_NEW(&table->arena, struct dir_entry);
-		entry->name = arena_copy(&table->arena, span_of(name));
+		entry = new_entry(name);
 		insert(table, entry);
 	}
-	count(table, entry, -1);
-	bool was_broken = entry->fault.len > 0;
-	entry->fault = (struct span){0};
-	if (new != NULL) {
-		new = dir_keep(table, new);
-		append_change(store, table, entry->resource, new);
-		entry->resource = new;
-		set_cluster(table, entry);
-		store->needs_settling |= new->phase == RESOURCE_TEARING_DOWN;
-	} else {
-		entry->fault = arena_copy(&table->arena, fault);
-		append_event(store, table, OMNI_ERRORED, NULL, entry->fault);
-	}
-	count(table, entry, 1);
-	if (was_broken)
-		dir_watch_signal(store, table); /* some may have waited for it */
-	table->garbage_bytes += entry->bytes;
-	entry->bytes = table->arena.used_bytes - before;
-	entry->stamp = stamp;
+	take_file(store, table, entry, new, fault, &scratch);
+	entry->stamp = hash_of(&stamp);
 	entry->is_seen = true;
 	arena_done(&scratch);
 }
 
 /* --- a whole directory ------------------------------------------------------------------------------------------------ */
 
-static bool is_same_time(struct timespec a, struct timespec b)
-{
-	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-}
-
 static bool is_unchanged(const struct dir_entry *entry, const struct stat *info)
 {
-	struct dir_stamp then = entry->stamp, now = dir_stamp_of(info);
-	return entry->fault.len == 0 && then.inode == now.inode && then.size == now.size &&
-	       is_same_time(then.modified, now.modified) && is_same_time(then.changed, now.changed);
+	struct dir_stamp now = dir_stamp_of(info);
+	return entry->fault == NULL && entry->stamp == hash_of(&now);
 }
 
 static void close_dir(struct dir_store *store, struct dir_table *table)
@@ -238,7 +278,7 @@ static void forget_unseen(struct dir_store *store, struct dir_table *table)
 {
 	for (size_t i = table->count; i > 0; i--)
 		if (!table->slots[i - 1].entry->is_seen)
-			forget(store, table, table->slots[i - 1].entry->name);
+			forget(store, table, span_of(table->slots[i - 1].entry->name));
 }
 
 static DIR *list_dir(struct dir_store *store, struct dir_table *table)
@@ -343,40 +383,12 @@ static void drain(struct dir_store *store)
 	}
 }
 
-/* Moves what is alive to a new arena. */
-static void compact(struct dir_table *table)
-{
-	struct arena old = table->arena;
-	arena_init(&table->arena, ARENA_NO_LIMIT);
-	for (size_t i = 0; i < table->count; i++) {
-		size_t before = table->arena.used_bytes;
-		struct dir_entry *entry = ARENA_NEW(&table->arena, struct dir_entry);
-		*entry = *table->slots[i].entry;
-		entry->name = arena_copy(&table->arena, entry->name);
-		entry->fault = entry->fault.len == 0 ? (struct span){0} : arena_copy(&table->arena, entry->fault);
-		if (entry->resource != NULL)
-			entry->resource = dir_keep(table, entry->resource);
-		entry->bytes = table->arena.used_bytes - before;
-		table->slots[i].entry = entry;
-	}
-	for (uint64_t i = table->log_first; i < table->log_end; i++) {
-		struct dir_event *event = &table->log[i % DIR_LOG_MAX];
-		if (event->resource != NULL)
-			event->resource = dir_keep(table, event->resource);
-		event->fault = arena_copy(&table->arena, event->fault);
-	}
-	table->garbage_bytes = 0;
-	arena_done(&old);
-}
-
 void dir_refresh(struct dir_store *store, struct dir_table *table)
 {
 	if (store->inotify_fd >= 0)
 		drain(store);
 	if (table->needs_scan || table->dir_fd < 0 || table->watch_id < 0)
 		scan(store, table);
-	if (table->garbage_bytes > GARBAGE_MIN && table->garbage_bytes > table->arena.used_bytes / 2)
-		compact(table);
 }
 
 /* --- reading ----------------------------------------------------------------------------------------------------------- */
@@ -389,8 +401,8 @@ static bool check_directory(const struct dir_store *store, const struct dir_tabl
 
 static bool broken_file(const struct dir_table *table, const struct dir_entry *entry, struct fail *fail)
 {
-	fail_set(fail, FAIL_IO, "%.*s: repair the file, or remove it to give the resource up; until then there is no telling "
-		 "what %s there are", SPAN_ARG(entry->fault), table->type->name);
+	fail_set(fail, FAIL_IO, "%s: repair the file, or remove it to give the resource up; until then there is no telling "
+		 "what %s there are", entry->fault, table->type->name);
 	if (table->fault_count > 1)
 		fail_wrap(fail, "%zu files are broken; the first", table->fault_count);
 	return false;
@@ -401,7 +413,7 @@ bool dir_check_faults(const struct dir_store *store, const struct dir_table *tab
 	if (!check_directory(store, table, fail))
 		return false;
 	for (size_t i = 0; table->fault_count > 0 && i < table->count; i++)
-		if (table->slots[i].entry->fault.len > 0)
+		if (table->slots[i].entry->fault != NULL)
 			return broken_file(table, table->slots[i].entry, fail);
 	return true;
 }
@@ -415,7 +427,7 @@ bool dir_need(const struct dir_store *store, const struct dir_table *table, stru
 	if (entry == NULL)
 		return fail_set(fail, FAIL_NOT_FOUND, "%s(%.*s) does not exist in %s", table->type->name, SPAN_ARG(id),
 				store->path);
-	if (entry->fault.len > 0)
+	if (entry->fault != NULL)
 		return broken_file(table, entry, fail);
 	*out = entry;
 	return true;
@@ -425,8 +437,10 @@ void dir_table_done(struct dir_table *table)
 {
 	if (table->dir_fd >= 0)
 		close(table->dir_fd);
+	for (size_t i = 0; i < table->count; i++)
+		free_entry(table->slots[i].entry);
+	dir_log_forget(table, table->log_end);
 	free(table->slots);
 	free(table->log);
-	arena_done(&table->arena);
 	arena_done(&table->text_arena);
 }

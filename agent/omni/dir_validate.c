@@ -19,7 +19,7 @@ const struct resource *check_find(struct check *check, const struct omni_type *t
 	struct dir_table *table = dir_table_of(check->store, type);
 	dir_refresh(check->store, table);
 	const struct dir_entry *entry = dir_find(table, id);
-	return entry == NULL ? NULL : entry->resource;
+	return entry == NULL || entry->kept == NULL ? NULL : dir_open(table, entry->kept, &check->arena);
 }
 
 bool check_any(struct check *check, const struct omni_type *type, const char *label, struct span value)
@@ -27,9 +27,9 @@ bool check_any(struct check *check, const struct omni_type *type, const char *la
 	struct dir_table *table = dir_table_of(check->store, type);
 	dir_refresh(check->store, table);
 	for (size_t i = 0; i < table->count; i++) {
-		const struct resource *resource = table->slots[i].entry->resource;
-		const struct label *found = resource == NULL ? NULL : labels_get(&resource->labels, label);
-		if (found != NULL && span_eq(found->value, value))
+		const struct dir_kept *kept = table->slots[i].entry->kept;
+		struct span found;
+		if (kept != NULL && dir_kept_label(table, kept, label, &found) && span_eq(found, value))
 			return true;
 	}
 	return false;

@@ -19,9 +19,8 @@ struct dir_watch {
 	int poll_fd, event_fd, timer_fd;
 	bool is_signalled, is_bootstrapped, is_resumed;
 	uint64_t at; /* the next event of the log */
-	struct arena arena; /* what there was when the watch began */
-	struct resource_list first;
-	size_t first_at;
+	struct dir_kept **first; /* what there was when the watch began */
+	size_t first_count, first_at;
 };
 
 struct bookmark {
@@ -99,15 +98,18 @@ static bool next_first(struct dir_watch *watch, struct arena *arena, struct omni
 	if (watch->is_bootstrapped)
 		return false;
 	*out = (struct omni_event){.kind = OMNI_BOOTSTRAPPED};
-	if (watch->first_at < watch->first.count) {
+	if (watch->first_at < watch->first_count) {
+		struct dir_kept *kept = watch->first[watch->first_at++];
 		out->kind = OMNI_CREATED;
-		out->resource = resource_copy(arena, watch->first.items[watch->first_at++]);
+		out->resource = dir_open(watch->table, kept, arena);
+		dir_kept_unref(kept);
 		return true;
 	}
 	if (watch->table->fault_count > 0)
 		return false; /* not all was told: what a broken file holds comes when it is repaired */
 	watch->is_bootstrapped = true;
-	arena_reset(&watch->arena);
+	free(watch->first);
+	watch->first = NULL;
 	set_bookmark(watch, arena, out);
 	return true;
 }
@@ -119,6 +121,16 @@ static void skip_repaired(struct dir_watch *watch)
 	while (table->fault_count == 0 && watch->at >= table->log_first && watch->at < table->log_end &&
 	       table->log[watch->at % DIR_LOG_MAX].kind == OMNI_ERRORED)
 		watch->at++;
+}
+
+/* What every watch has read is kept for bookmarks only for a while: the log must not hold all that ever was. */
+static void forget_read(const struct dir_store *store, struct dir_table *table)
+{
+	uint64_t end = table->log_end > DIR_LOG_KEPT ? table->log_end - DIR_LOG_KEPT : 0;
+	for (const struct dir_watch *watch = store->watches; watch != NULL; watch = watch->next)
+		if (watch->table == table && watch->at < end)
+			end = watch->at;
+	dir_log_forget(table, end);
 }
 
 static bool next_logged(struct dir_watch *watch, struct arena *arena, struct omni_event *out)
@@ -136,10 +148,11 @@ static bool next_logged(struct dir_watch *watch, struct arena *arena, struct omn
 	const struct dir_event *event = &table->log[watch->at++ % DIR_LOG_MAX];
 	out->kind = event->kind;
 	if (event->kind == OMNI_ERRORED) {
-		fail_set(&out->fail, FAIL_IO, "%.*s", SPAN_ARG(event->fault));
+		fail_set(&out->fail, FAIL_IO, "%s", event->fault);
 		return true;
 	}
-	out->resource = resource_copy(arena, event->resource);
+	out->resource = dir_open(table, event->kept, arena);
+	forget_read(watch->store, watch->table);
 	set_bookmark(watch, arena, out);
 	return true;
 }
@@ -149,7 +162,7 @@ static bool next(struct omni_watch *base, struct arena *arena, struct omni_event
 	struct dir_watch *watch = of(base);
 	struct dir_store *store = watch->store;
 	pthread_mutex_lock(&store->lock);
-	if (watch->is_bootstrapped || watch->first_at == watch->first.count)
+	if (watch->is_bootstrapped || watch->first_at == watch->first_count)
 		dir_refresh(store, watch->table);
 	bool has = next_first(watch, arena, out) || next_logged(watch, arena, out);
 	bool ok = watch->table->scan_errno == 0 || dir_check_faults(store, watch->table, fail);
@@ -167,13 +180,19 @@ static int poll_fd_of(struct omni_watch *base)
 	return of(base)->poll_fd;
 }
 
+static void drop_first(struct dir_watch *watch)
+{
+	for (; watch->first_at < watch->first_count; watch->first_at++)
+		dir_kept_unref(watch->first[watch->first_at]);
+	free(watch->first);
+}
+
 static void free_watch(struct dir_watch *watch)
 {
 	const int fds[] = {watch->poll_fd, watch->event_fd, watch->timer_fd};
 	for (size_t i = 0; i < COUNT_OF(fds); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
-	arena_done(&watch->arena);
 	free(watch);
 }
 
@@ -185,6 +204,7 @@ static void close_watch(struct omni_watch *base)
 	while (*link != watch)
 		link = &(*link)->next;
 	*link = watch->next;
+	drop_first(watch);
 	pthread_mutex_unlock(&watch->store->lock);
 	free_watch(watch);
 }
@@ -209,18 +229,21 @@ static bool resume(struct dir_watch *watch, struct span text, struct fail *fail)
 
 static int by_id(const void *a, const void *b)
 {
-	return span_cmp((*(struct resource *const *)a)->id, (*(struct resource *const *)b)->id);
+	return span_cmp(dir_kept_id(*(struct dir_kept *const *)a), dir_kept_id(*(struct dir_kept *const *)b));
 }
 
 static void take_first(struct dir_watch *watch)
 {
 	const struct dir_table *table = watch->table;
 	watch->at = table->log_end;
+	watch->first = calloc(table->count + 1, sizeof(struct dir_kept *));
+	if (watch->first == NULL)
+		abort();
 	for (size_t i = 0; i < table->count; i++)
-		if (table->slots[i].entry->resource != NULL)
-			resource_push(&watch->arena, &watch->first, resource_copy(&watch->arena, table->slots[i].entry->resource));
-	if (watch->first.count > 1)
-		qsort(watch->first.items, watch->first.count, sizeof *watch->first.items, by_id);
+		if (table->slots[i].entry->kept != NULL)
+			watch->first[watch->first_count++] = dir_kept_ref(table->slots[i].entry->kept);
+	if (watch->first_count > 1)
+		qsort(watch->first, watch->first_count, sizeof(struct dir_kept *), by_id);
 }
 
 static void start_log(struct dir_table *table)
@@ -243,7 +266,6 @@ bool dir_watch_open(struct omni_store *base, const struct omni_type *type, struc
 		abort();
 	*watch = (struct dir_watch){.base = {&ops}, .store = store, .table = dir_table_of(store, type),
 				    .poll_fd = -1, .event_fd = -1, .timer_fd = -1};
-	arena_init(&watch->arena, ARENA_NO_LIMIT);
 	bool dir_made = true;
 	base->read_calls++;
 	pthread_mutex_lock(&store->lock);

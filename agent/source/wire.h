@@ -27,8 +27,8 @@ void wire_put_node(struct text *out, const struct node *node); /* NULL: absent; 
 void wire_put_diags(struct text *out, const struct diag_list *list);
 void wire_put_fail(struct text *out, const struct fail *fail);
 
-/* Takes the resources of one cluster after the other, in the order of fleet->clusters: they are gone when `take` returns,
- * the cluster in the fleet has none. `packed`, which is gone as well, holds them for wire_resources. */
+/* Takes what one cluster after the other comes to, in the order of fleet->clusters: its resources and its template_text
+ * are gone when `take` returns, the cluster in the fleet has none. `packed`, which is gone as well, holds them for wire_resources. */
 struct fleet_taker {
 	void (*take)(void *ctx, const struct cluster *cluster, struct span packed);
 	void *ctx;

@@ -125,13 +125,20 @@ static void pass_on(struct wire *wire, const struct cluster *cluster, struct wir
 	arena_done(&scratch);
 }
 
-static void get_packed(struct wire *wire, struct cluster *cluster)
+/* Only as long as the message is there. */
+static struct span get_borrowed(struct wire *wire)
 {
 	bool copies = wire->copies;
-	struct wire inner;
 	wire->copies = false;
-	struct span packed = wire_span(wire);
+	struct span text = wire_span(wire);
 	wire->copies = copies;
+	return text;
+}
+
+static void get_packed(struct wire *wire, struct cluster *cluster)
+{
+	struct wire inner;
+	struct span packed = get_borrowed(wire);
 	wire_init(&inner, wire->arena, packed, wire->budget);
 	if (wire->taker == NULL)
 		get_resources(&inner, &cluster->resources);
@@ -186,9 +193,11 @@ static void get_cluster(struct wire *wire, const struct fleet *fleet, struct clu
 	cluster->destroy_machines = wire_bool(wire);
 	cluster->approve = wire_span(wire);
 	cluster->allow_destroy = wire_span(wire);
-	cluster->template_text = wire_span(wire);
+	cluster->template_text = get_borrowed(wire);
 	get_hash(wire, cluster->template_hash);
 	get_packed(wire, cluster);
+	if (wire->copies)
+		cluster->template_text = (struct span){NULL, 0};
 }
 
 static void get_raw(struct wire *wire, const struct fleet *fleet, struct raw_resource *raw)

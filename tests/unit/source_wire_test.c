@@ -181,6 +181,7 @@ static void take(void *ctx, const struct cluster *cluster, struct span packed)
 	struct fail fail;
 	const struct cluster *wanted = taken->fleet->clusters[taken->count++];
 	assert_true(span_eq(cluster->name, wanted->name));
+	assert_true(span_eq(cluster->template_text, wanted->template_text));
 	assert_int_equal(cluster->resources.count, wanted->resources.count);
 	wire_init(&wire, &taken->arena, packed, 1 << 20);
 	assert_true(wire_resources(&wire, &again, &fail));
@@ -222,7 +223,9 @@ static void resources_can_be_taken_away(void **state)
 	assert_int_equal(taken.count, fleet.cluster_count);
 	for (size_t i = 0; i < copy->cluster_count; i++) {
 		assert_int_equal(copy->clusters[i]->resources.count, 0);
+		assert_null(copy->clusters[i]->template_text.ptr);
 		copy->clusters[i]->resources = fleet.clusters[i]->resources;
+		copy->clusters[i]->template_text = fleet.clusters[i]->template_text;
 	}
 	text_reset(&message);
 	wire_put_fleet(&message, &fleet);
