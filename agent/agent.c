@@ -195,6 +195,8 @@ static void finish(struct agent *agent)
 		snapshot_unref(agent->units[i]->good.snapshot);
 		run_free(agent->units[i]->ongoing);
 		free(agent->units[i]->name);
+		free(agent->units[i]->errors);
+		free(agent->units[i]->new_errors);
 		free(agent->units[i]);
 	}
 	for (size_t i = 0; i < agent->link_count; i++)

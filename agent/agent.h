@@ -73,6 +73,7 @@ struct unit {
 	int64_t absent_since_ms; /* 0: it is declared */
 	uint64_t seen;		 /* number of the update that found it declared */
 	struct unit_state state;
+	char *errors, *new_errors; /* what Omni refused last: JSON for the reports; NULL: nothing. New: from the next told() on */
 	/* only the worker that has it */
 	struct settled settled;
 	char applied_content[DIGEST_HEX_SIZE], told_hash[DIGEST_HEX_SIZE];

@@ -89,6 +89,8 @@ static void report_take(struct agent *agent, struct agent_report *report)
 
 static void report_free(struct agent_report *report)
 {
+	for (size_t i = 0; i < report->unit_count; i++)
+		told_copy_done(&report->units[i]);
 	free(report->units);
 	free(report->sources);
 	free(report->omnis);

@@ -103,11 +103,7 @@ static void on_event(void *ctx, const struct apply_event *event)
 	struct agent *agent = run->agent;
 	if (event->what == APPLY_WRITTEN || event->what == APPLY_DESTROYED)
 		agent->counters.operations[event->op->kind]++;
-	if (event->what == APPLY_OP_FAILED)
-		log_error(agent->log, "apply", "operation failed", log_string("cluster", run->unit->name),
-			  log_string("op", plan_op_name(event->op->kind)), log_string("type", event->op->type->name),
-			  log_span("id", event->op->id), log_fail(event->fail));
-	else if (event->what != APPLY_STARTED)
+	if (event->what != APPLY_STARTED && event->what != APPLY_OP_FAILED) /* failures: refused.c */
 		log_info(agent->log, "apply", words[event->what], log_string("cluster", run->unit->name),
 			 log_string("op", plan_op_name(event->op->kind)), log_string("type", event->op->type->name),
 			 log_span("id", event->op->id));
@@ -159,10 +155,11 @@ enum queue_result run_apply(struct run *run)
 	apply_step(unit->link->store, &scratch, &run->plan, &options, &result);
 	run->agent->counters.apply_ms_total += (uint64_t)(clock_monotonic_ms() - begin);
 	run->agent->counters.applies++;
-	arena_done(&scratch);
 	run->is_kept = result.state == APPLY_WAITING || (result.state == APPLY_FAILED && is_passing(result.fail.code));
+	enum queue_result failed = result.state == APPLY_FAILED ? run_refused(run, &result) : QUEUE_DONE;
+	arena_done(&scratch);
 	if (result.state == APPLY_FAILED)
-		return told_failure(unit, &result.fail);
+		return failed;
 	if (result.state == APPLY_WAITING) {
 		told(unit, UNIT_PROGRESSING, &run->plan, "%zu operations done, %zu wait for Omni", result.done, result.waiting);
 		return QUEUE_AGAIN;
@@ -201,7 +198,7 @@ enum queue_result run_act(struct run *run)
 		return QUEUE_AGAIN;
 	}
 	if (run->verdict == GATE_BLOCKED)
-		return told_blocked(unit, &run->plan, run->reason);
+		return run_blocked(run);
 	if (run->verdict == GATE_EMPTY && (is_drift(run) || is_raws(run))) {
 		finish(run);
 		return QUEUE_DONE;
@@ -286,6 +283,7 @@ static enum queue_result reconcile_cluster(struct run *run)
 		return release(run);
 	struct plan_options options = plan_options(run);
 	plan_cluster(&run->arena, cluster, span_of(unit->name), &run->actual, &options, &run->plan);
+	run_foresee(run);
 	run_judge(run, run->cluster);
 	return run_act(run);
 }

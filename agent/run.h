@@ -36,6 +36,7 @@ struct run {
 	struct plan plan;
 	enum gate_verdict verdict;
 	struct span reason;
+	struct diag_list faults; /* what Omni would refuse, found when the plan was made */
 	bool is_kept; /* the plan goes on in the next run */
 };
 
@@ -50,6 +51,11 @@ enum queue_result run_apply(struct run *run);
 /* All is as it should be, or waits for somebody: not looked at again before something changes. */
 void run_settle(struct run *run);
 void run_free(struct run *run); /* NULL is fine */
+
+/* refused.c: what Omni would refuse, and what it has refused */
+void run_foresee(struct run *run);
+enum queue_result run_blocked(struct run *run);
+enum queue_result run_refused(struct run *run, const struct apply_result *result);
 
 /* reconcile_raws.c */
 enum queue_result reconcile_raws(struct run *run);

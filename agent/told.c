@@ -1,9 +1,11 @@
 #include "agent/told.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/link.h"
+#include "agent/plan/refusal.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/files.h"
@@ -16,9 +18,15 @@ void told_copy(struct unit *unit, struct unit_report *out)
 	snprintf(out->url, sizeof out->url, "%s", unit->link->url);
 	out->is_raws = unit->link->raws == unit;
 	out->state = unit->state;
+	out->errors = unit->errors == NULL ? NULL : strdup(unit->errors);
 	out->source_name[0] = '\0';
 	if (unit->state.is_declared && unit->state.source < agent->feed_count)
 		snprintf(out->source_name, sizeof out->source_name, "%s", agent->feeds[unit->state.source].state.name);
+}
+
+void told_copy_done(struct unit_report *report)
+{
+	free(report->errors);
 }
 
 /* STATUS_DIR/<connection or "default">.<cluster>.json; names come from outside, so nothing in them may lead elsewhere. */
@@ -52,6 +60,7 @@ static void write_status_file(struct unit *unit)
 	if (!ok)
 		log_warn(agent->log, "report", "status file cannot be written", log_string("path", path), log_fail(&fail));
 	text_done(&json);
+	told_copy_done(&report);
 }
 
 void told_gone(struct unit *unit)
@@ -82,6 +91,9 @@ static bool change(struct unit *unit, enum unit_phase phase, const struct plan *
 	snprintf(state->message, sizeof state->message, "%s", message);
 	if (plan != NULL)
 		take_plan(state, plan);
+	free(unit->errors);
+	unit->errors = unit->new_errors;
+	unit->new_errors = NULL;
 	return is_news;
 }
 
@@ -147,6 +159,54 @@ enum queue_result told_failure(struct unit *unit, const struct fail *fail)
 	pthread_mutex_unlock(&unit->agent->lock);
 	link_state_tell(unit->link, fail);
 	told(unit, UNIT_FAILED, NULL, "%s: %s", fail_name(fail->code), fail->text);
+	return QUEUE_RETRY;
+}
+
+/* One line: strings have no raw line breaks in JSON. */
+static char *errors_json(const struct diag_list *faults)
+{
+	struct text json;
+	text_init(&json, TEXT_NO_LIMIT);
+	diag_print(&json, faults, DIAG_JSON, NULL, false);
+	while (json.len > 0 && json.ptr[json.len - 1] == '\n')
+		json.ptr[--json.len] = '\0';
+	for (size_t i = 0; i < json.len; i++)
+		if (json.ptr[i] == '\n')
+			json.ptr[i] = ' ';
+	return text_take(&json);
+}
+
+static void log_faults(const struct unit *unit, const struct diag_list *faults)
+{
+	for (size_t i = 0; i < faults->count; i++) {
+		const struct diag *fault = &faults->items[i];
+		log_at(unit->agent->log, fault->severity == DIAG_ERROR ? LEVEL_ERROR : LEVEL_WARN, "apply", "refused",
+		       log_string("cluster", unit->name), log_span("file", fault->file), log_int("line", fault->line),
+		       log_int("column", fault->column), log_span("object", fault->object), log_span("path", fault->path),
+		       log_string("code", fault->code), log_span("message", fault->message), log_span("hint", fault->hint));
+	}
+}
+
+enum queue_result told_refused(struct run *run, const struct fail *fail, const struct diag_list *faults)
+{
+	struct unit *unit = run->unit;
+	struct text brief;
+	text_init(&brief, TEXT_NO_LIMIT);
+	refusal_brief(&brief, faults);
+	char *errors = errors_json(faults);
+	pthread_mutex_lock(&unit->agent->lock);
+	free(unit->new_errors);
+	unit->new_errors = errors;
+	unit->state.failures++;
+	unit->state.is_final = !fail_is_retryable(fail->code);
+	bool is_news = unit->errors == NULL || strcmp(unit->errors, errors) != 0;
+	pthread_mutex_unlock(&unit->agent->lock);
+	link_state_tell(unit->link, fail);
+	if (is_news)
+		log_faults(unit, faults);
+	told(unit, UNIT_FAILED, run->verdict == GATE_BLOCKED ? &run->plan : NULL, "%s: %s",
+	     run->verdict == GATE_BLOCKED ? "cannot be applied" : fail_name(fail->code), brief.ptr);
+	text_done(&brief);
 	return QUEUE_RETRY;
 }
 

@@ -8,6 +8,8 @@
 void told(struct unit *unit, enum unit_phase phase, const struct plan *plan, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 enum queue_result told_failure(struct unit *unit, const struct fail *fail);
+/* The same for what Omni refuses, or would refuse: every fault goes to the log, and to the state. */
+enum queue_result told_refused(struct run *run, const struct fail *fail, const struct diag_list *faults);
 /* No approval helps. */
 enum queue_result told_blocked(struct unit *unit, const struct plan *plan, struct span reason);
 /* The message is given back: it also stands in Omni. */
@@ -18,7 +20,8 @@ void told_gone(struct unit *unit);
 /* What Omni says about the cluster, when it is news. */
 void told_omni_status(struct unit *unit);
 
-/* The report of one unit, copied under the lock. */
+/* The report of one unit, copied under the lock; free with told_copy_done. */
 void told_copy(struct unit *unit, struct unit_report *out);
+void told_copy_done(struct unit_report *report);
 
 #endif

@@ -42,6 +42,8 @@ static void unit_object(struct text *out, const struct unit_report *unit)
 	member(out, "omni", unit->url, &is_first);
 	member(out, "source", unit->source_name, &is_first);
 	member(out, "state", unit_phase_name(state->phase), &is_first);
+	if (unit->errors != NULL)
+		text_addf(out, ", \"errors\": %s", unit->errors);
 	member(out, "message", state->message, &is_first);
 	member(out, "revision", state->revision, &is_first);
 	member(out, "templateHash", state->template_hash, &is_first);

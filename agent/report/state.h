@@ -68,6 +68,7 @@ struct unit_report {
 	bool is_raws;
 	struct unit_state state;
 	char source_name[256];
+	char *errors; /* what Omni refused, and where: a JSON array of diagnostics; NULL: nothing. Of the heap */
 };
 
 /* A copy of everything, for the status page, the API and the metrics. Free with report_done. */
