@@ -150,9 +150,12 @@ static void read_framing(struct call *call, struct grpc_status *status)
 	status->is_permanent = true;
 }
 
+/* Servers without HTTP/2 on a cleartext port do that with its first bytes. */
 static void read_lost(struct call *call, struct grpc_status *status)
 {
-	outcome_local(call, status, GRPC_UNAVAILABLE, "%s: the connection was lost: %s", place(call), curl_says(call, CURLE_RECV_ERROR));
+	bool is_hint = !call->channel->options.endpoint.is_tls && call->response.phase == RESPONSE_NOTHING;
+	outcome_local(call, status, GRPC_UNAVAILABLE, "%s: the connection was lost: %s%s", place(call), curl_says(call, CURLE_RECV_ERROR),
+		      is_hint ? "; if it always is, the server does not speak HTTP/2 without TLS: write https://, or another port" : "");
 }
 
 static void read_proxy(struct call *call, struct grpc_status *status)
@@ -169,14 +172,6 @@ static void read_broken(struct call *call, struct grpc_status *status)
 		read_proxy(call, status);
 	else
 		read_lost(call, status);
-}
-
-/* What servers without HTTP/2 on a cleartext port do with its first bytes. */
-static void read_nothing(struct call *call, struct grpc_status *status)
-{
-	bool is_tls = call->channel->options.endpoint.is_tls;
-	outcome_local(call, status, GRPC_UNAVAILABLE, "%s: the server closed the connection without an answer%s", place(call),
-		      is_tls ? "" : "; if it always does, it does not speak HTTP/2 without TLS: write https://, or another port");
 }
 
 static void read_no_name(struct call *call, struct grpc_status *status)
@@ -223,7 +218,7 @@ static const struct {
 	{CURLE_PROXY, read_proxy},
 	{CURLE_OPERATION_TIMEDOUT, read_timeout},
 	{CURLE_PARTIAL_FILE, read_lost},
-	{CURLE_GOT_NOTHING, read_nothing},
+	{CURLE_GOT_NOTHING, read_lost},
 	{CURLE_SEND_ERROR, read_lost},
 	{CURLE_RECV_ERROR, read_broken},
 	{CURLE_ABORTED_BY_CALLBACK, read_lost},
