@@ -1,8 +1,11 @@
 /* omniops get: look at resources. */
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "agent/command.h"
+#include "agent/omni/records.h"
 #include "agent/target.h"
 #include "base/clock.h"
 
@@ -158,6 +161,125 @@ static int show(struct call *call, struct omni_store *store, const struct omni_t
 	return command_print(&out, ok ? EXIT_OK : EXIT_ERROR);
 }
 
+/* --- following ---------------------------------------------------------------------------------------------------------- */
+
+struct follower {
+	struct call *call;
+	struct omni_store *store;
+	const struct omni_type *type;
+	struct omni_query query;
+	size_t form;
+	char bookmark[64];
+	size_t bookmark_len;
+};
+
+static bool is_wanted(const struct follower *f, const struct resource *resource)
+{
+	bool is_named = f->call->word_count == 1;
+	for (size_t i = 1; i < f->call->word_count; i++)
+		is_named = is_named || span_is(resource->id, f->call->words[i]);
+	return is_named && omni_query_match(&f->query, &resource->labels);
+}
+
+/* "+ created", then the resource in its form; flushed, since somebody is waiting for it. */
+static bool print_event(const struct follower *f, struct omni_event *event)
+{
+	static const char *const signs[] = {[OMNI_CREATED] = "+", [OMNI_UPDATED] = "~", [OMNI_DESTROYED] = "-"};
+	struct resource_list one = {&event->resource, 1, 1};
+	struct text out;
+	if (event->resource == NULL || event->kind > OMNI_DESTROYED || !is_wanted(f, event->resource))
+		return true;
+	text_init(&out, TEXT_NO_LIMIT);
+	if (strcmp(forms[f->form].name, "table") == 0)
+		text_addf(&out, "%s %.*s   %.*s   %.*s   %llu%s\n", signs[event->kind], SPAN_ARG(event->resource->ns),
+			  SPAN_ARG(event->resource->type_name), SPAN_ARG(event->resource->id),
+			  (unsigned long long)event->resource->version,
+			  event->resource->phase == RESOURCE_TEARING_DOWN ? " (tearing down)" : "");
+	else {
+		if (strcmp(forms[f->form].name, "yaml") == 0)
+			text_addf(&out, "--- # %s\n", signs[event->kind]);
+		forms[f->form].print(&out, &one);
+	}
+	return command_print(&out, EXIT_OK) == EXIT_OK;
+}
+
+static bool wait_for(struct omni_watch *watch)
+{
+	struct pollfd fd = {.fd = watch->ops->fd(watch), .events = POLLIN};
+	return poll(&fd, 1, -1) >= 0 || errno == EINTR;
+}
+
+/* Until the watch ends; false: nobody reads any more. */
+static bool take_events(struct follower *f, struct omni_watch *watch, struct fail *fail)
+{
+	struct arena arena;
+	bool goes_on = true;
+	arena_init(&arena, ARENA_NO_LIMIT);
+	for (;;) {
+		struct omni_event event = {0};
+		bool has = false;
+		if (!watch->ops->next(watch, &arena, &event, &has, fail))
+			break;
+		if (has && event.kind == OMNI_ERRORED) {
+			*fail = event.fail;
+			break;
+		}
+		if (!has && !wait_for(watch))
+			break;
+		if (event.bookmark.len > 0 && event.bookmark.len <= sizeof f->bookmark) {
+			memcpy(f->bookmark, event.bookmark.ptr, event.bookmark.len);
+			f->bookmark_len = event.bookmark.len;
+		}
+		goes_on = !has || print_event(f, &event);
+		if (!goes_on)
+			break;
+		arena_reset(&arena);
+	}
+	arena_done(&arena);
+	return goes_on;
+}
+
+/* What breaks off goes on where it was, as long as there is hope. */
+static int follow(struct follower *f)
+{
+	enum { AGAIN_MS = 1000 };
+	for (;;) {
+		struct omni_watch *watch;
+		struct fail fail = {0};
+		if (f->store->ops->watch(f->store, f->type, (struct span){f->bookmark, f->bookmark_len}, &watch, &fail)) {
+			bool goes_on = take_events(f, watch, &fail);
+			watch->ops->close(watch);
+			if (!goes_on)
+				return EXIT_ERROR;
+		}
+		if (fail.code == FAIL_PRECONDITION && f->bookmark_len > 0)
+			f->bookmark_len = 0; /* too old: from the beginning */
+		else if (!fail_is_retryable(fail.code))
+			return command_error(&fail);
+		else
+			fprintf(stderr, "omniops: %s; going on\n", fail.text);
+		clock_sleep_ms(AGAIN_MS);
+	}
+}
+
+static int watch_type(struct call *call, struct omni_store *store, const struct omni_type *type, size_t form)
+{
+	struct follower f = {.call = call, .store = store, .type = type, .form = form};
+	struct fail fail;
+	if (call->settings.selector != NULL && !omni_query_parse(call->arena, span_of(call->settings.selector), &f.query, &fail)) {
+		fail_wrap(&fail, "--selector");
+		return command_error(&fail);
+	}
+	return follow(&f);
+}
+
+/* As it is in Omni, without the marks that are kept beside it. */
+static int show_target(struct call *call, const struct target *target, const struct omni_type *type, size_t form)
+{
+	struct omni_store *store = records_inner(target->store);
+	return call->settings.watch ? watch_type(call, store, type, form) : show(call, store, type, form);
+}
+
 static int run_get(struct call *call)
 {
 	const char *output = call->settings.output == NULL ? "table" : call->settings.output;
@@ -175,18 +297,19 @@ static int run_get(struct call *call)
 	struct target *target;
 	struct fail fail;
 	targets_init(&targets, call->arena, &call->settings);
-	int code = targets_find(&targets, NULL, (struct span){"", 0}, &target, &fail) ? show(call, target->store, type, form)
+	int code = targets_find(&targets, NULL, (struct span){"", 0}, &target, &fail) ? show_target(call, target, type, form)
 										       : command_error(&fail);
 	targets_done(&targets);
 	return code;
 }
 
-static const char *const get_settings[] = {OMNI_SETTINGS, "selector", "output", "help", NULL};
+static const char *const get_settings[] = {OMNI_SETTINGS, "selector", "watch", "output", "help", NULL};
 
 const struct command cmd_get = {
 	"get", "TYPE [ID…]", "Show resources of an Omni",
 	"TYPE may be short: machineclasses, mc, cluster. Output: table, yaml or json (as omnictl get prints them; several JSON\n"
-	"objects follow each other). Exit status: 1 when an ID does not exist, or on any other error.",
+	"objects follow each other). With --watch what there is, then every change: + created, ~ updated, - destroyed.\n"
+	"Exit status: 1 when an ID does not exist, or on any other error.",
 	"  $ omniops get machineclasses\n  $ omniops get clusters prod staging -o json\n"
 	"  $ omniops get configpatches -l 'omni.sidero.dev/cluster = prod' -o yaml",
 	get_settings, 1, 1000000, run_get,

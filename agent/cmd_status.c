@@ -23,17 +23,31 @@ static bool open_target(struct call *call, struct targets *targets, struct targe
 	return targets_find(targets, NULL, (struct span){"", 0}, out, fail);
 }
 
+/* A directory is not asked; a server that does not say it is no reason to show nothing. */
+static bool ask_server(struct call *call, struct omni_store *store, struct omni_about *about)
+{
+	struct fail fail;
+	if (call->word_count > 0 || store->ops->about == NULL)
+		return false;
+	bool ok = store->ops->about(store, call->arena, clock_monotonic_ms() + CALL_MS, about, &fail);
+	return ok && about->version.len > 0;
+}
+
 static bool print_status(struct call *call, struct omni_store *store, bool json, struct text *out, struct fail *fail)
 {
 	int64_t deadline_ms = clock_monotonic_ms() + CALL_MS;
 	struct cluster_view view, *views = &view;
 	size_t count = 1;
 	bool is_one = call->word_count == 1;
+	struct omni_about about = {0};
 	if (is_one ? !view_cluster(store, call->arena, span_of(call->words[0]), deadline_ms, &view, fail)
 		   : !view_fleet(store, call->arena, deadline_ms, &views, &count, fail))
 		return false;
+	bool has_about = ask_server(call, store, &about);
+	if (has_about && !json)
+		view_print_server(out, store->name, &about, clock_wall_ms() / 1000);
 	if (json)
-		view_print_json(out, views, count);
+		view_print_json(out, store->name, has_about ? &about : NULL, views, count);
 	else if (is_one)
 		view_print_tree(out, &view, call->color);
 	else if (count == 0)
@@ -66,7 +80,8 @@ static const char *const status_settings[] = {OMNI_SETTINGS, "output", "color", 
 
 const struct command cmd_status = {
 	"status", "[CLUSTER]", "Show the clusters of an Omni, or one with its machine sets and machines",
-	"Output: text or json.", "  $ omniops status\n  $ omniops status talos-prod-01", status_settings, 0, 1, run_status,
+	"Without CLUSTER also what answers there, who we are to it, and until when the key is good. Output: text or json.",
+	"  $ omniops status\n  $ omniops status talos-prod-01", status_settings, 0, 1, run_status,
 };
 
 /* --- health --------------------------------------------------------------------------------------------------------- */
@@ -116,7 +131,7 @@ static int run_health(struct call *call)
 		  wait_healthy(call, target->store, clock_monotonic_ms() + call->settings.timeout_ms, &view, &fail);
 	int code = ok ? view.is_healthy ? EXIT_OK : EXIT_ERROR : command_error(&fail);
 	if (ok && json)
-		view_print_json(&out, &view, 1);
+		view_print_json(&out, NULL, NULL, &view, 1);
 	else if (ok)
 		view_print_tree(&out, &view, call->color);
 	targets_done(&targets);

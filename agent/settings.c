@@ -65,6 +65,7 @@ static const struct setting settings_table[] = {
 	{"dry-run", 'n', SETTING_FLAG, AT(dry_run), NULL, VALUE_ANY, NULL, NULL, NULL, "Say what would be done, do nothing."},
 	{"wait", 'w', SETTING_FLAG, AT(wait), NULL, VALUE_ANY, NULL, NULL, NULL,
 	 "Follow until it is done, at most --timeout."},
+	{"watch", 'w', SETTING_FLAG, AT(watch), NULL, VALUE_ANY, NULL, NULL, NULL, "Go on showing what changes."},
 	{"selector", 'l', SETTING_STRING, AT(selector), "SELECTOR", VALUE_ANY, NULL, NULL, NULL,
 	 "Only resources with these labels, as in: omni.sidero.dev/cluster = prod."},
 	{"keep-secrets", 0, SETTING_FLAG, AT(keep_secrets), NULL, VALUE_ANY, NULL, NULL, NULL,

@@ -1,4 +1,6 @@
 #include "agent/report/fleet_view.h"
+
+#include "base/timestamp.h"
 #include "base/cleanup.h"
 
 #define GREEN "\033[32m"
@@ -143,9 +145,45 @@ static void node_json(struct text *out, const struct view_node *node)
 	text_addc(out, '}');
 }
 
-void view_print_json(struct text *out, const struct cluster_view *views, size_t count)
+static void print_server(struct text *out, const char *url, const struct omni_about *about)
 {
-	text_adds(out, "{\"apiVersion\": \"omniops/status/v1\", \"clusters\": [");
+	char time[TIMESTAMP_SIZE];
+	text_adds(out, ", \"omni\": {\"url\": ");
+	text_add_json(out, span_of(url));
+	member(out, "version", about->version);
+	member(out, "instance", about->instance);
+	member(out, "identity", about->identity);
+	member(out, "fingerprint", about->fingerprint);
+	timestamp_format(about->key_expires_s * 1000, TIMESTAMP_SECONDS, time);
+	if (about->key_expires_s > 0)
+		member(out, "keyExpiresAt", span_of(time));
+	text_addc(out, '}');
+}
+
+void view_print_server(struct text *out, const char *url, const struct omni_about *about, int64_t now_s)
+{
+	char time[TIMESTAMP_SIZE];
+	int64_t left_s = about->key_expires_s - now_s;
+	text_addf(out, "Omni %.*s", SPAN_ARG(about->version));
+	if (about->instance.len > 0)
+		text_addf(out, " \"%.*s\"", SPAN_ARG(about->instance));
+	text_addf(out, " at %s", url);
+	if (about->identity.len > 0)
+		text_addf(out, ", as %.*s", SPAN_ARG(about->identity));
+	timestamp_format(about->key_expires_s * 1000, TIMESTAMP_SECONDS, time);
+	if (about->key_expires_s > 0)
+		text_addf(out, ", key good until %.10s (%lld days)%s", time, (long long)(left_s / 86400),
+			  left_s < 30 * 86400 ? ": renew it soon with omnictl serviceaccount renew" : "");
+	text_addc(out, '\n');
+}
+
+void view_print_json(struct text *out, const char *url, const struct omni_about *about, const struct cluster_view *views,
+		     size_t count)
+{
+	text_adds(out, "{\"apiVersion\": \"omniops/status/v1\"");
+	if (about != NULL)
+		print_server(out, url, about);
+	text_adds(out, ", \"clusters\": [");
 	for (size_t i = 0; i < count; i++) {
 		const struct cluster_view *view = &views[i];
 		text_adds(out, i == 0 ? "\n  {\"name\": " : ",\n  {\"name\": ");

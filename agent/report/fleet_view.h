@@ -38,6 +38,10 @@ bool view_fleet(struct omni_store *store, struct arena *arena, int64_t deadline_
 
 void view_print_table(struct text *out, const struct cluster_view *views, size_t count, bool color);
 void view_print_tree(struct text *out, const struct cluster_view *view, bool color);
-void view_print_json(struct text *out, const struct cluster_view *views, size_t count);
+/* `about` may be NULL. */
+void view_print_json(struct text *out, const char *url, const struct omni_about *about, const struct cluster_view *views,
+		     size_t count);
+/* One line: what answers there, who we are to it, until when. */
+void view_print_server(struct text *out, const char *url, const struct omni_about *about, int64_t now_s);
 
 #endif
