@@ -135,7 +135,7 @@ void *arena_alloc(struct arena *arena, size_t size)
 }
 
 /* Text needs no alignment: pack it from the end of the block. */
-static char *alloc_bytes(struct arena *arena, size_t size)
+char *arena_bytes(struct arena *arena, size_t size)
 {
 	if ((size_t)(arena->end - arena->at) <= size)
 		return arena_alloc(arena, size);
@@ -146,7 +146,7 @@ static char *alloc_bytes(struct arena *arena, size_t size)
 
 char *arena_string(struct arena *arena, struct span s)
 {
-	char *copy = alloc_bytes(arena, s.len + 1);
+	char *copy = arena_bytes(arena, s.len + 1);
 	if (s.len > 0)
 		memcpy(copy, s.ptr, s.len);
 	copy[s.len] = '\0';
@@ -166,7 +166,7 @@ struct span arena_spanf(struct arena *arena, const char *format, ...)
 	int need = vsnprintf(NULL, 0, format, args);
 	va_end(args);
 	size_t len = need < 0 ? 0 : (size_t)need;
-	char *copy = alloc_bytes(arena, len + 1);
+	char *copy = arena_bytes(arena, len + 1);
 	vsnprintf(copy, len + 1, format, again);
 	va_end(again);
 	return (struct span){copy, len};

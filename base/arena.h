@@ -33,6 +33,9 @@ void *arena_try_alloc(struct arena *arena, size_t size) __attribute__((alloc_siz
 #define ARENA_NEW(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
 #define ARENA_ARRAY(arena, type, count) ((type *)arena_alloc((arena), sizeof(type) * (count)))
 
+/* Memory for a text, neither aligned nor zeroed. */
+char *arena_bytes(struct arena *arena, size_t size) __attribute__((alloc_size(2), returns_nonnull));
+
 /* Copies, with a NUL behind. */
 struct span arena_copy(struct arena *arena, struct span s);
 char *arena_string(struct arena *arena, struct span s);

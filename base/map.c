@@ -10,9 +10,9 @@ static uint64_t mix(uint64_t hash, uint64_t piece)
 	return (hash ^ hash >> 32) * 0xd6e8feb86659fd93u;
 }
 
-static uint64_t hash_of(const struct map *map, struct span key)
+uint64_t map_hash(uint64_t start, struct span key)
 {
-	uint64_t hash = mix((uint64_t)(uintptr_t)map->arena, key.len), piece;
+	uint64_t hash = mix(start, key.len), piece;
 	size_t i = 0;
 	for (; i + sizeof piece <= key.len; i += sizeof piece) {
 		memcpy(&piece, key.ptr + i, sizeof piece);
@@ -24,6 +24,11 @@ static uint64_t hash_of(const struct map *map, struct span key)
 		hash = mix(hash ^ hash >> 29, piece);
 	}
 	return hash ^ hash >> 32;
+}
+
+static uint64_t hash_of(const struct map *map, struct span key)
+{
+	return map_hash((uint64_t)(uintptr_t)map->arena, key);
 }
 
 void map_init(struct map *map, struct arena *arena)

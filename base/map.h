@@ -21,6 +21,9 @@ struct map {
 	size_t slot_count;
 };
 
+/* The hash of the tables, for those of another shape; `start` is something that nobody outside knows, or a hash. */
+uint64_t map_hash(uint64_t start, struct span key);
+
 void map_init(struct map *map, struct arena *arena);
 void map_reserve(struct map *map, size_t count); /* of an empty map: memory for so many is taken at once */
 void *map_get(const struct map *map, struct span key); /* NULL: absent */

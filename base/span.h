@@ -27,9 +27,10 @@ static inline bool span_eq(struct span a, struct span b)
 	return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
+/* Most names differ in their first letter: so those are looked at before anything is called. */
 static inline bool span_is(struct span a, const char *string)
 {
-	return span_eq(a, span_of(string));
+	return (a.len == 0 || *a.ptr == *string) && span_eq(a, span_of(string));
 }
 
 int span_cmp(struct span a, struct span b); /* bytewise, a prefix first */

@@ -40,12 +40,28 @@ static inline bool text_reserve(struct text *text, size_t more)
 	return more < text->cap - text->len && !text->failed ? true : text_grow(text, more);
 }
 
+/* As memcpy; most pieces of a text are shorter than a call is worth. */
+static inline void text_copy(char *to, const char *from, size_t len)
+{
+	if (len > 16) {
+		memcpy(to, from, len);
+	} else if (len >= 8) {
+		memcpy(to, from, 8);
+		memcpy(to + len - 8, from + len - 8, 8);
+	} else if (len >= 4) {
+		memcpy(to, from, 4);
+		memcpy(to + len - 4, from + len - 4, 4);
+	} else {
+		for (size_t i = 0; i < len; i++)
+			to[i] = from[i];
+	}
+}
+
 static inline void text_add(struct text *text, struct span part)
 {
 	if (!text_reserve(text, part.len))
 		return;
-	if (part.len > 0)
-		memcpy(text->ptr + text->len, part.ptr, part.len);
+	text_copy(text->ptr + text->len, part.ptr, part.len);
 	text->len += part.len;
 	text->ptr[text->len] = '\0';
 }

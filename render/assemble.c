@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "crds/kinds.h"
+
 #include "render/template_schema.h"
 
 enum { RANK_CLUSTER, RANK_CONTROL_PLANE, RANK_WORKERS, RANK_MACHINE, RANK_NONE };
@@ -27,7 +29,7 @@ void build_mark_incomplete(struct build *build, struct span file)
 
 static struct span object_key(struct build *build, struct span ns, struct span name)
 {
-	char *key = arena_alloc(&build->joins, ns.len + name.len + 1);
+	char *key = arena_bytes(&build->joins, ns.len + name.len + 1);
 	if (ns.len > 0)
 		memcpy(key, ns.ptr, ns.len);
 	key[ns.len] = '/';
@@ -36,31 +38,57 @@ static struct span object_key(struct build *build, struct span ns, struct span n
 	return (struct span){key, ns.len + name.len + 1};
 }
 
-static struct span full_name(struct build *build, const struct document *document)
+/* The cluster of an OmniCluster's namespace and name; NULL: none. */
+static struct unit *find_unit(struct build *build, struct span ns, struct span name)
 {
-	struct span kind = span_of(document->kind->name), ns = document->ns, name = document->name;
-	char *key = arena_alloc(&build->joins, kind.len + ns.len + name.len + 2), *at = key;
-	memcpy(at, kind.ptr, kind.len);
-	at += kind.len;
-	*at++ = '/';
-	if (ns.len > 0)
-		memcpy(at, ns.ptr, ns.len);
-	at += ns.len;
-	*at++ = '/';
-	if (name.len > 0)
-		memcpy(at, name.ptr, name.len);
-	return (struct span){key, kind.len + ns.len + name.len + 2};
+	if (build->last_found != NULL && span_eq(build->last_name, name) && span_eq(build->last_ns, ns))
+		return build->last_found;
+	text_reset(&build->scratch);
+	text_add(&build->scratch, ns);
+	text_addc(&build->scratch, '/');
+	text_add(&build->scratch, name);
+	build->last_found = map_get(&build->units, text_span(&build->scratch));
+	build->last_ns = ns;
+	build->last_name = name;
+	return build->last_found;
+}
+
+/* --- objects ------------------------------------------------------------------------------------------------------ */
+
+static void open_objects(struct build *build)
+{
+	for (build->object_slots = 16; build->object_slots < build->fleet->document_count * 2;)
+		build->object_slots *= 2;
+	build->objects = ARENA_ARRAY(&build->joins, uint64_t, build->object_slots);
+}
+
+static bool is_same_object(const struct document *a, const struct document *b)
+{
+	return a->kind == b->kind && span_eq(a->ns, b->ns) && span_eq(a->name, b->name);
+}
+
+/* Takes the place of an object, or returns who has it. */
+static struct document *claim_object(struct build *build, const struct document *document, size_t index)
+{
+	size_t mask = build->object_slots - 1;
+	for (size_t i = document->hash & mask;; i = (i + 1) & mask) {
+		uint64_t *slot = &build->objects[i];
+		if (*slot == 0) {
+			*slot = (document->hash >> 32 << 32) | (index + 1);
+			return NULL;
+		}
+		struct document *first = build->fleet->documents[(uint32_t)*slot - 1];
+		if (*slot >> 32 == document->hash >> 32 && is_same_object(first, document))
+			return first;
+	}
 }
 
 /* The same kind, namespace and name twice: only one of them could ever be applied. */
-static bool index_object(struct build *build, struct document *document)
+static bool index_object(struct build *build, struct document *document, size_t index)
 {
-	void **place = map_at(&build->objects, full_name(build, document));
-	if (*place == NULL) {
-		*place = document;
+	struct document *first = claim_object(build, document, index);
+	if (first == NULL)
 		return true;
-	}
-	struct document *first = *place;
 	struct diag_at at = build_at(build, document);
 	first->has_errors = document->has_errors = true;
 	document->is_repeated = true;
@@ -81,22 +109,21 @@ static struct unit *new_unit(struct build *build, const struct document *head, b
 	return unit;
 }
 
-static void add_part(struct build *build, struct unit *unit, const struct document *document, int rank,
-		     const struct node *name_node)
+static int rank_of(const struct kind *kind)
 {
-	struct part *part = ARENA_NEW(&build->unit_arena, struct part);
-	*part = (struct part){.document = document, .rank = rank, .name_node = name_node};
-	*unit->last = part;
-	unit->last = &part->next;
-	unit->part_count++;
-	unit->cluster->has_errors |= document->has_errors;
+	static const struct kind *const kinds[RANK_NONE] = {&KIND_CLUSTER, &KIND_CONTROL_PLANE, &KIND_WORKERS, &KIND_MACHINE};
+	int rank = RANK_CLUSTER;
+	while (rank < RANK_NONE && kinds[rank] != kind)
+		rank++;
+	return rank;
 }
 
-/* spec.<field>, or metadata.name where that is empty. */
-static const struct node *effective_name(const struct document *document, const char *field)
+static void add_part(struct unit *unit, struct document *document)
 {
-	const struct node *node = node_get(node_get(&document->root, "spec"), field);
-	return node_text(node).len > 0 ? node : node_path(&document->root, "metadata.name");
+	*unit->last = document;
+	unit->last = &document->next_part;
+	unit->part_count++;
+	unit->cluster->has_errors |= document->has_errors;
 }
 
 static struct span annotation(const struct node *annotations, const char *key)
@@ -122,16 +149,15 @@ static void add_cluster(struct build *build, struct document *document)
 	const struct node *root = &document->root, *spec = node_get(root, "spec");
 	struct unit *unit = new_unit(build, document, false);
 	struct cluster *cluster = unit->cluster;
-	const struct node *name = effective_name(document, "clusterName");
 	cluster->head = document;
-	cluster->name = node_text(name);
+	cluster->name = node_text(document->name_node);
 	cluster->object = document->object;
 	cluster->connection = node_text_at(spec, "connectionRef.name");
 	cluster->suspend = is_true(node_get(spec, "suspend"));
 	cluster->orphan = is_true(node_path(spec, "deletePolicy.orphan"));
 	cluster->destroy_machines = is_true(node_path(spec, "deletePolicy.destroyMachines"));
 	read_annotations(cluster, node_path(root, "metadata.annotations"));
-	add_part(build, unit, document, RANK_CLUSTER, name);
+	add_part(unit, document);
 	void **place = map_at(&build->units, object_key(build, document->ns, document->name));
 	if (*place == NULL)
 		*place = unit;
@@ -186,55 +212,45 @@ static void unknown_cluster(struct build *build, struct document *document, stru
 		diag_hint(&at, diag, "add the OmniCluster, or remove this object");
 }
 
-static int rank_of(const struct kind *kind)
-{
-	static const int ranks[] = {RANK_CLUSTER, RANK_CONTROL_PLANE, RANK_WORKERS, RANK_MACHINE, RANK_NONE};
-	return kind->template_kind == NULL ? RANK_NONE : ranks[template_kind_find(span_of(kind->template_kind))];
-}
-
 static void add_child(struct build *build, struct document *document)
 {
 	int rank = rank_of(document->kind);
-	const struct node *ref = node_path(&document->root, "spec.clusterRef.name");
+	const struct node *ref = document->cluster_ref;
 	if (node_text(ref).len == 0) { /* reported with the kind */
 		if (rank != RANK_NONE)
 			taint_namespace(build, document->ns);
 		return;
 	}
-	struct unit *unit = map_get(&build->units, object_key(build, document->ns, node_text(ref)));
+	struct unit *unit = find_unit(build, document->ns, node_text(ref));
 	if (unit == NULL && rank == RANK_NONE && map_get(&build->template_names, node_text(ref)) != NULL)
 		return; /* the cluster of a plain template serves as well */
 	if (unit == NULL) {
 		unknown_cluster(build, document, node_text(ref), rank == RANK_NONE);
 		return;
 	}
-	static const char *const fields[] = {[RANK_WORKERS] = "workerSetName", [RANK_MACHINE] = "machineID"};
-	if (rank == RANK_NONE)
-		return;
-	bool is_named = rank == RANK_WORKERS || rank == RANK_MACHINE;
-	add_part(build, unit, document, rank, is_named ? effective_name(document, fields[rank]) : NULL);
+	if (rank != RANK_NONE)
+		add_part(unit, document);
 }
 
 /* Broken documents of our group still say which cluster they were meant for. */
 static void taint_unusable(struct build *build, const struct document *document)
 {
 	const struct node *ref = node_path(&document->root, "spec.clusterRef.name");
-	struct unit *unit = map_get(&build->units, object_key(build, document->ns, node_text(ref)));
+	struct unit *unit = find_unit(build, document->ns, node_text(ref));
 	if (unit != NULL)
 		unit->cluster->has_errors = true;
 	else if (node_text(ref).len > 0 || node_path(&document->root, "spec") != NULL)
 		taint_namespace(build, document->ns);
 }
 
-static void add_template(struct build *build, const struct document *document, struct unit **unit)
+static void add_template(struct build *build, struct document *document, struct unit **unit)
 {
-	static const int ranks[] = {RANK_CLUSTER, RANK_CONTROL_PLANE, RANK_WORKERS, RANK_MACHINE};
 	const struct node *root = &document->root;
 	enum template_kind kind = template_kind_find(node_text_at(root, "kind"));
-	if (*unit == NULL || !span_eq((*unit)->first->document->file, document->file))
+	if (*unit == NULL || !span_eq((*unit)->first->file, document->file))
 		*unit = new_unit(build, document, true);
 	struct cluster *cluster = (*unit)->cluster;
-	add_part(build, *unit, document, ranks[kind], node_get(root, "name"));
+	add_part(*unit, document);
 	if (kind != TEMPLATE_CLUSTER || cluster->head != NULL)
 		return;
 	cluster->head = document;
@@ -249,7 +265,7 @@ static int compare_parts(const void *a, const void *b)
 	const struct part *x = a, *y = b;
 	int order = x->rank - y->rank;
 	if (order == 0 && x->rank >= RANK_WORKERS)
-		order = span_cmp(node_text(x->name_node), node_text(y->name_node));
+		order = span_cmp(node_text(x->document->name_node), node_text(y->document->name_node));
 	if (order == 0)
 		order = span_cmp(x->document->name, y->document->name);
 	if (order == 0)
@@ -257,13 +273,22 @@ static int compare_parts(const void *a, const void *b)
 	return order;
 }
 
+/* Most people write them in order. */
+static bool are_in_order(const struct unit *unit)
+{
+	for (size_t i = 1; i < unit->part_count; i++)
+		if (compare_parts(&unit->parts[i - 1], &unit->parts[i]) > 0)
+			return false;
+	return true;
+}
+
 static void sort_parts(struct build *build, struct unit *unit)
 {
 	size_t count = 0;
 	unit->parts = ARENA_ARRAY(&build->unit_arena, struct part, unit->part_count);
-	for (const struct part *part = unit->first; part != NULL; part = part->next)
-		unit->parts[count++] = *part;
-	if (!unit->cluster->is_template)
+	for (const struct document *document = unit->first; document != NULL; document = document->next_part)
+		unit->parts[count++] = (struct part){document, rank_of(document->kind)};
+	if (!unit->cluster->is_template && !are_in_order(unit))
 		qsort(unit->parts, unit->part_count, sizeof *unit->parts, compare_parts);
 }
 
@@ -279,10 +304,11 @@ void assemble_finish(struct build *build, struct unit *unit)
 	assemble_template(build, unit);
 }
 
-static void add_kind(struct build *build, struct document *document, int pass)
+static void add_kind(struct build *build, size_t index, int pass)
 {
-	bool is_cluster = span_is(span_of(document->kind->name), "OmniCluster");
-	if (pass == 0 && document->name.len > 0 && !index_object(build, document))
+	struct document *document = build->fleet->documents[index];
+	bool is_cluster = document->kind == &KIND_CLUSTER;
+	if (pass == 0 && document->name.len > 0 && !index_object(build, document, index))
 		return;
 	if (pass == 0 && is_cluster)
 		add_cluster(build, document);
@@ -297,14 +323,14 @@ static void add_kind(struct build *build, struct document *document, int pass)
 void assemble(struct build *build)
 {
 	struct fleet *fleet = build->fleet;
-	map_reserve(&build->objects, fleet->document_count);
+	open_objects(build);
 	map_reserve(&build->machines, fleet->document_count); /* a guess: most documents are machines */
 	for (int pass = 0; pass < 2; pass++) {
 		struct unit *template = NULL;
 		for (size_t i = 0; i < fleet->document_count; i++) {
 			struct document *document = fleet->documents[i];
 			if (document->class == DOCUMENT_KIND)
-				add_kind(build, document, pass);
+				add_kind(build, i, pass);
 			else if (pass == 0 && document->class == DOCUMENT_TEMPLATE)
 				add_template(build, document, &template);
 			else if (pass == 1 && document->has_errors)

@@ -45,14 +45,6 @@ void build_taint(const struct claim *claim)
 		claim->raw->has_errors = true;
 }
 
-static const struct node *cluster_name_node(const struct unit *unit)
-{
-	const struct part *part = unit->first;
-	while (part != NULL && part->document != unit->cluster->head)
-		part = part->next;
-	return part == NULL ? NULL : part->name_node;
-}
-
 static void check_name(struct build *build, struct unit *unit)
 {
 	struct cluster *cluster = unit->cluster;
@@ -64,7 +56,7 @@ static void check_name(struct build *build, struct unit *unit)
 	if (first == NULL)
 		return;
 	struct diag_at at = build_at(build, head);
-	const struct node *node = cluster_name_node(unit);
+	const struct node *node = head->name_node;
 	bool is_own = node == node_path(&head->root, "metadata.name");
 	struct diag *diag = diag_error(&at, "DuplicateCluster", node,
 				       cluster->is_template ? "name" : is_own ? "metadata.name" : "spec.clusterName",
@@ -76,11 +68,22 @@ static void check_name(struct build *build, struct unit *unit)
 	build_taint(&wanted);
 }
 
+/* Who lists a machine first: the ID of a machine is the same in every Omni. */
+struct machine_claim {
+	struct cluster *cluster;
+	const struct document *document;
+	const struct node *node;
+};
+
 static void claim_machine(struct build *build, struct unit *unit, const struct document *document,
 			  const struct node *node, uint32_t index)
 {
-	struct claim wanted = {.cluster = unit->cluster, .document = document, .node = node};
-	const struct claim *first = build_claim(build, &build->machines, node_source_text(node), &wanted);
+	void **place = map_at(&build->machines, node_source_text(node));
+	const struct machine_claim *first = *place;
+	if (first == NULL) {
+		struct machine_claim claim = {unit->cluster, document, node};
+		*place = arena_dup(&build->joins, &claim, sizeof claim);
+	}
 	if (first == NULL || first->cluster == unit->cluster)
 		return;
 	struct diag_at at = build_at(build, document);
@@ -90,18 +93,16 @@ static void claim_machine(struct build *build, struct unit *unit, const struct d
 				       SPAN_ARG(node_source_text(node)));
 	diag_hint(&at, diag, "a machine belongs to one cluster; it is also in %.*s (%.*s:%u)",
 		  SPAN_ARG(first->cluster->object), SPAN_ARG(first->document->file), first->node->line);
-	build_taint(first);
-	build_taint(&wanted);
+	first->cluster->has_errors = unit->cluster->has_errors = true;
 }
 
 static void claim_machines(struct build *build, struct unit *unit)
 {
-	for (const struct part *part = unit->first; part != NULL; part = part->next) {
-		const struct node *root = &part->document->root;
-		const struct node *machines = node_get(unit->cluster->is_template ? root : node_get(root, "spec"), "machines");
+	for (const struct document *document = unit->first; document != NULL; document = document->next_part) {
+		const struct node *machines = document->machines;
 		for (uint32_t j = 0; node_is(machines, NODE_SEQ) && j < machines->len; j++)
 			if (node_is_scalar(&machines->items[j]))
-				claim_machine(build, unit, part->document, &machines->items[j], j);
+				claim_machine(build, unit, document, &machines->items[j], j);
 	}
 }
 

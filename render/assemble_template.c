@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "render/template_schema.h"
+#include "render/kind_check.h"
 
 static struct node convert_object(struct arena *arena, const struct node *node, const struct schema *schema,
 				  size_t extra);
@@ -109,21 +109,34 @@ static struct node empty_value(struct arena *arena, const struct field *field)
 /* With a file, the content of a manifest comes from there and its list is not printed. */
 static bool is_shadowed(const struct field *field, const struct node *node)
 {
-	return field->type == FIELD_LIST && span_is(span_of(field->name), "inline") &&
+	return field->type == FIELD_LIST && strcmp(field->name, "inline") == 0 &&
 	       node_text(node_get(node, "file")).len > 0;
 }
 
-/* Does the field appear, and with which value? NULL: an empty one. */
-static bool is_printed(const struct field *field, const struct node *object, const struct node **out_value)
+/* Does the field appear, and with which value? `value` NULL: it is not there; *out_value NULL: an empty one. */
+static bool is_printed(const struct field *field, const struct node *object, const struct node *value,
+		       const struct node **out_value)
 {
 	*out_value = NULL;
 	if ((field->flags & FIELD_IN_TEMPLATE) == 0 || is_shadowed(field, object))
 		return false;
-	const struct node *value = node_get(object, field->name);
 	bool is_always = (field->flags & FIELD_ALWAYS) != 0;
 	if (node_is_set(value) && has_right_type(value, field->type) && (is_always || !is_empty(value, field->type)))
 		*out_value = value;
 	return is_always || *out_value != NULL;
+}
+
+/* The values of an object by the rows of its table; NULL: not there. */
+static void find_values(const struct node *object, const struct schema *schema, const struct node **values)
+{
+	size_t cursor = 0;
+	memset(values, 0, schema->count * sizeof *values);
+	for (uint32_t i = 0; i < object->len; i++) {
+		const struct pair *pair = &object->pairs[i];
+		const struct field *field = kind_next_field(schema, (struct span){pair->key.text, pair->key.len}, &cursor);
+		if (field != NULL)
+			values[field - schema->fields] = &pair->value;
+	}
 }
 
 static struct node convert_object(struct arena *arena, const struct node *node, const struct schema *schema,
@@ -135,8 +148,9 @@ static struct node convert_object(struct arena *arena, const struct node *node, 
 	size_t count = extra;
 	if (schema->count > FIELDS_MAX)
 		abort();
+	find_values(node, schema, values);
 	for (size_t i = 0; i < schema->count; i++)
-		if (is_printed(&schema->fields[i], node, &values[i]))
+		if (is_printed(&schema->fields[i], node, values[i], &values[i]))
 			count++;
 		else
 			values[i] = &absent;
@@ -158,7 +172,8 @@ static struct node convert_document(struct arena *arena, const struct part *part
 	const struct node *spec = node_get(&part->document->root, "spec");
 	struct node empty = {.kind = NODE_MAP};
 	struct node map = convert_object(arena, node_is(spec, NODE_MAP) ? spec : &empty, kind->spec, KIND_AND_NAME);
-	bool has_name = part->name_node != NULL;
+	const struct node *name_node = part->document->name_node;
+	bool has_name = name_node != NULL;
 	size_t extra = has_name ? 2 : 1;
 	/* Only these two have another name, or none, in the custom resource: they go in front. */
 	memmove(map.pairs + extra, map.pairs, map.len * sizeof *map.pairs);
@@ -166,7 +181,7 @@ static struct node convert_document(struct arena *arena, const struct part *part
 	map.len = 0;
 	node_put(&map, "kind", node_string(span_of(kind->template_kind)));
 	if (has_name) {
-		struct node name = *part->name_node;
+		struct node name = *name_node;
 		name.has_source = 0;
 		node_put(&map, "name", name);
 	}

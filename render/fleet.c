@@ -20,7 +20,7 @@ static void open_build(struct build *build, struct fleet *fleet, struct tree *tr
 	arena_init(&build->temporary, ARENA_NO_LIMIT);
 	build->results = fleet->options.stream ? &build->temporary : build->arena;
 	text_init(&build->scratch, TEXT_NO_LIMIT);
-	struct map *maps[] = {&build->objects,	      &build->units, &build->units_by_ns, &build->connections,
+	struct map *maps[] = {&build->units, &build->units_by_ns, &build->connections,
 			      &build->connection_ns,  &build->names, &build->machines,	  &build->ids,
 			      &build->files,	      &build->patches_done, &build->broken, &build->tainted, &build->disks, &build->template_names};
 	for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
@@ -30,6 +30,7 @@ static void open_build(struct build *build, struct fleet *fleet, struct tree *tr
 static void close_build(void *ptr)
 {
 	struct build *build = ptr;
+	load_shared_done(&build->load);
 	arena_done(&build->joins);
 	arena_done(&build->unit_arena);
 	arena_done(&build->temporary);
@@ -51,7 +52,7 @@ static void finish_unit(struct build *build, struct unit *unit)
 	const struct fleet_options *options = &build->fleet->options;
 	struct cluster *cluster = unit->cluster;
 	struct template template;
-	if (cluster->is_template && map_get(&build->broken, unit->first->document->file) != NULL)
+	if (cluster->is_template && map_get(&build->broken, unit->first->file) != NULL)
 		cluster->has_errors = true; /* the part that is missing may be a set of machines */
 	arena_rewind(&build->temporary);
 	assemble_finish(build, unit);
@@ -84,7 +85,7 @@ static void keep_cluster(struct build *build, struct unit *unit)
 	if (cluster->has_errors)
 		cluster->resources = (struct resource_list){0};
 	if (!is_kept(cluster)) {
-		build_mark_incomplete(build, unit->first->document->file);
+		build_mark_incomplete(build, unit->first->file);
 		return;
 	}
 	ARENA_PUSH(fleet->arena, fleet->clusters, fleet->cluster_count, fleet->cluster_cap) = cluster;

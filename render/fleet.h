@@ -53,11 +53,17 @@ struct document {
 	struct node root;
 	size_t begin, end; /* its bytes in the file */
 	enum document_class class;
+	bool has_errors;
+	bool is_repeated;	 /* not the first of its kind, namespace and name */
 	const struct kind *kind; /* crds/schema.h; DOCUMENT_KIND only */
 	struct span ns, name;	 /* metadata; of a template document: its name */
 	struct span object;	 /* "OmniCluster/prod", for diagnostics; may be empty */
-	bool has_errors;
-	bool is_repeated; /* not the first of its kind, namespace and name */
+	/* For the joins; NULL where it is not there. */
+	const struct node *cluster_ref; /* spec.clusterRef.name of a custom resource */
+	const struct node *name_node;	/* its name in Omni: a field of the spec, or its own name */
+	const struct node *machines;	/* the list of a set */
+	struct document *next_part;	/* of the same cluster, as found */
+	uint64_t hash;			/* of kind, namespace and name */
 };
 
 /* One Omni cluster: from custom resources, or from a plain template. */

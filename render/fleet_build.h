@@ -11,14 +11,16 @@ struct build {
 	struct arena *arena;
 	struct tree *tree;
 	struct text scratch;	      /* for emitting, before the result goes to the arena */
-	struct map objects;	      /* "Kind/ns/name" → struct document */
+	struct load_shared load;      /* while files are read */
+	uint64_t *objects;	      /* documents by kind, namespace and name: half of the hash, index + 1; 0 is empty */
+	size_t object_slots;
 	struct map units;	      /* "ns/name" of an OmniCluster → struct unit */
 	struct map units_by_ns;	      /* ns → struct unit, chained by next_in_ns */
 	struct map template_names;    /* clusters of plain templates, by name */
 	struct map connections;	      /* "ns/name" → struct connection */
 	struct map connection_ns;     /* namespaces that declare connections */
 	struct map names;	      /* name of a cluster in Omni → struct claim */
-	struct map machines;	      /* machine ID → struct claim */
+	struct map machines;	      /* machine ID → struct machine_claim */
 	struct map ids;		      /* type of resource → struct map of ID → struct claim */
 	struct map tainted;	      /* namespaces in which every cluster has errors */
 	struct map broken;	      /* files of which something is missing */
@@ -32,6 +34,8 @@ struct build {
 	struct arena *results;	      /* what a cluster comes to: the fleet's arena, or the temporary one of a stream */
 	struct unit **order;	      /* as found */
 	size_t order_count, order_cap;
+	struct unit *last_found;      /* of the children of a cluster, most stand together */
+	struct span last_ns, last_name;
 	struct unit **sorted;	      /* those of fleet->clusters, for fleet_each */
 };
 
@@ -40,12 +44,11 @@ struct unit {
 	struct cluster *cluster;
 	struct span omni; /* build_omni of its connection */
 	struct unit *next_in_ns;
+	struct document *first, **last; /* as found, chained by next_part */
 	struct part {
-		struct part *next; /* as found, until the parts are an array */
 		const struct document *document;
-		const struct node *name_node; /* where the effective name is written; NULL: it has none */
-		int rank;		      /* cluster, control plane, workers, machines */
-	} *first, **last, *parts;
+		int rank; /* cluster, control plane, workers, machines */
+	} *parts;
 	size_t part_count;
 };
 

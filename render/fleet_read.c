@@ -1,6 +1,7 @@
 /* Files to documents: read, parse, expand lists, classify, check against the kind. */
 #include "render/fleet_build.h"
 
+#include "crds/kinds.h"
 #include "render/kind_check.h"
 #include "render/template_schema.h"
 
@@ -16,23 +17,25 @@ struct reading {
 /* "OmniCluster/prod", "Cluster/prod", "MachineClasses.omni.sidero.dev/big" */
 static struct span object_name(struct arena *arena, const struct node *root, enum document_class class, struct span name)
 {
-	struct span kind = node_text_at(root, "kind");
+	struct span kind = node_text(node_get(root, "kind"));
 	if (class == DOCUMENT_RESOURCE) {
 		kind = node_text_at(root, "metadata.type");
 		name = node_text_at(root, "metadata.id");
 	}
 	if (kind.len == 0 || name.len == 0)
 		return kind;
-	char *text = arena_alloc(arena, kind.len + name.len + 2);
+	char *text = arena_bytes(arena, kind.len + name.len + 2);
 	memcpy(text, kind.ptr, kind.len);
 	text[kind.len] = '/';
 	memcpy(text + kind.len + 1, name.ptr, name.len);
+	text[kind.len + 1 + name.len] = '\0';
 	return (struct span){text, kind.len + name.len + 1};
 }
 
 static struct document *add_document(struct reading *reading, const struct node *root, enum document_class class)
 {
 	struct fleet *fleet = reading->build->fleet;
+	const struct node *metadata = node_get(root, "metadata");
 	struct document *document = ARENA_NEW(fleet->arena, struct document);
 	*document = (struct document){
 		.file = reading->file,
@@ -40,11 +43,11 @@ static struct document *add_document(struct reading *reading, const struct node 
 		.begin = reading->begin,
 		.end = reading->end,
 		.class = class,
-		.name = node_text_at(root, "metadata.name"),
-		.ns = node_text_at(root, "metadata.namespace"),
+		.name = node_text(node_get(metadata, "name")),
+		.ns = node_text(node_get(metadata, "namespace")),
 	};
 	if (document->name.len == 0)
-		document->name = node_text_at(root, "name");
+		document->name = node_text(node_get(root, "name"));
 	document->object = object_name(fleet->arena, root, class, document->name);
 	ARENA_PUSH(fleet->arena, fleet->documents, fleet->document_count, fleet->document_cap) = document;
 	return document;
@@ -56,6 +59,30 @@ static struct diag *document_error(struct build *build, struct document *documen
 	struct diag_at at = build_at(build, document);
 	document->has_errors = true;
 	return diag_error(&at, code, node, path, "%.*s", SPAN_ARG(message));
+}
+
+/* The field that says what Omni calls it, or metadata.name where that is empty; a control plane has no name there. */
+static const struct node *name_node(const struct document *document, const struct node *spec)
+{
+	const char *field = document->kind == &KIND_CLUSTER   ? "clusterName"
+			    : document->kind == &KIND_WORKERS ? "workerSetName"
+			    : document->kind == &KIND_MACHINE ? "machineID"
+							      : NULL;
+	if (field == NULL)
+		return NULL;
+	const struct node *name = node_get(spec, field);
+	return node_text(name).len > 0 ? name : node_get(node_get(&document->root, "metadata"), "name");
+}
+
+/* While the document is at hand: later all of them are gone through, and most of their memory is far away then. */
+static void prepare_joins(struct build *build, struct document *document)
+{
+	uint64_t start = (uint64_t)(uintptr_t)build ^ (uint64_t)(uintptr_t)document->kind;
+	document->hash = map_hash(map_hash(start, document->ns), document->name);
+	const struct node *spec = node_get(&document->root, "spec");
+	document->cluster_ref = node_get(node_get(spec, "clusterRef"), "name");
+	document->name_node = name_node(document, spec);
+	document->machines = node_get(spec, "machines");
 }
 
 static void read_kind(struct reading *reading, const struct node *root, const struct node *kind_node)
@@ -70,6 +97,7 @@ static void read_kind(struct reading *reading, const struct node *root, const st
 		document->kind = kind;
 		if (document->ns.len == 0)
 			document->ns = build->fleet->options.default_ns;
+		prepare_joins(build, document);
 		size_t before = build->fleet->diags.error_count;
 		kind_check(&at, &document->root, kind);
 		document->has_errors = build->fleet->diags.error_count > before;
@@ -156,7 +184,9 @@ static void read_unversioned(struct reading *reading, const struct node *root, c
 	const char *near;
 	if (template_kind_find(kind) != TEMPLATE_KINDS) {
 		document->class = DOCUMENT_TEMPLATE;
-		document->name = node_source_text(node_get(root, "name"));
+		document->name_node = node_get(root, "name");
+		document->machines = node_get(root, "machines");
+		document->name = node_source_text(document->name_node);
 		reading->has_template = true;
 	} else if (kind_find(kind) != NULL) {
 		struct diag *diag = document_error(build, document, "MissingApiVersion", root, "apiVersion",
@@ -240,7 +270,8 @@ static void read_file(struct build *build, struct tree_file *file)
 		build_mark_incomplete(build, file->path);
 		return;
 	}
-	if (!load_yaml(build->arena, file->bytes, LOAD_AUTO, &fleet->options.load_limits, &at, &documents, &count))
+	if (!load_yaml_shared(&build->load, build->arena, file->bytes, LOAD_AUTO, &fleet->options.load_limits, &at, &documents,
+			      &count))
 		build_mark_incomplete(build, file->path);
 	for (size_t i = 0; i < count; i++) {
 		reading.begin = documents[i].begin;
@@ -260,5 +291,6 @@ bool fleet_read(struct build *build, struct fail *fail)
 			return fail_set(fail, FAIL_TOO_BIG, "more than %zu documents", fleet->options.load_limits.max_documents);
 	}
 	fleet->is_incomplete |= build->tree->is_incomplete;
+	load_shared_done(&build->load);
 	return true;
 }

@@ -225,8 +225,7 @@ static bool check_value(const struct kind_walk *walk, const struct field_path *p
 	return true;
 }
 
-/* Rows are tried from the one behind the last hit: people write fields in nearly the order of the table. */
-static const struct field *next_field(const struct schema *schema, struct span name, size_t *cursor)
+const struct field *kind_next_field(const struct schema *schema, struct span name, size_t *cursor)
 {
 	for (size_t n = 0; n < schema->count; n++) {
 		const struct field *field = &schema->fields[*cursor];
@@ -258,7 +257,7 @@ void kind_check_object(const struct kind_walk *walk, const struct field_path *pa
 	size_t cursor = 0;
 	for (size_t i = 0; i < node->len; i++) {
 		const struct pair *pair = &node->pairs[i];
-		const struct field *field = next_field(schema, node_text(&pair->key), &cursor);
+		const struct field *field = kind_next_field(schema, node_text(&pair->key), &cursor);
 		if (field == NULL) {
 			kind_unknown_field(walk, path, schema, &pair->key);
 			continue;

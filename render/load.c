@@ -171,42 +171,58 @@ static struct load_limits effective_limits(const struct load_limits *limits)
 	return out;
 }
 
-static void append_documents(struct loader *loader, struct load_document **out_documents, size_t *out_count)
+static void give_documents(struct loader *loader, struct load_document **out_documents, size_t *out_count)
 {
-	size_t before = *out_count, count = loader->document_count;
-	if (count == 0)
-		return;
-	struct load_document *all = ARENA_ARRAY(loader->arena, struct load_document, before + count);
-	if (before > 0)
-		memcpy(all, *out_documents, before * sizeof *all);
-	memcpy(all + before, loader->documents, count * sizeof *all);
-	for (size_t i = before; i < before + count; i++) {
-		all[i].begin += loader->input.bom;
-		all[i].end += loader->input.bom;
+	for (size_t i = 0; i < loader->document_count; i++) {
+		loader->documents[i].begin += loader->input.bom;
+		loader->documents[i].end += loader->input.bom;
 	}
-	*out_documents = all;
-	*out_count = before + count;
+	*out_documents = loader->documents;
+	*out_count = loader->document_count;
 }
 
-static void done(struct loader *loader)
-{
-	free(loader->stack);
-	arena_done(&loader->scratch);
-}
-
-bool load_yaml(struct arena *arena, struct span bytes, enum load_dialect dialect, const struct load_limits *limits,
-	       const struct diag_at *at, struct load_document **out_documents, size_t *out_count)
+bool load_yaml_shared(struct load_shared *shared, struct arena *arena, struct span bytes, enum load_dialect dialect,
+		      const struct load_limits *limits, const struct diag_at *at, struct load_document **out_documents,
+		      size_t *out_count)
 {
 	struct loader loader = {.arena = arena, .at = *at, .asked = dialect, .limits = effective_limits(limits)};
-	arena_init(&loader.scratch, ARENA_NO_LIMIT);
+	shared->scratch.limit_bytes = ARENA_NO_LIMIT;
+	arena_rewind(&shared->scratch);
+	loader.scratch = shared->scratch;
+	loader.texts = shared->texts;
 	map_init(&loader.anchors, &loader.scratch);
 	input_open(&loader.input, &loader.scratch, bytes);
 	loader.levels = ARENA_ARRAY(&loader.scratch, struct level, loader.limits.max_depth + 1);
 	bool is_whole = read_stream(&loader);
 	if (loader.input.is_cut)
 		is_whole = fault_input(&loader);
-	append_documents(&loader, out_documents, out_count);
-	done(&loader);
+	give_documents(&loader, out_documents, out_count);
+	free(loader.stack);
+	shared->scratch = loader.scratch;
+	return is_whole;
+}
+
+void load_shared_done(struct load_shared *shared)
+{
+	arena_done(&shared->scratch);
+}
+
+bool load_yaml(struct arena *arena, struct span bytes, enum load_dialect dialect, const struct load_limits *limits,
+	       const struct diag_at *at, struct load_document **out_documents, size_t *out_count)
+{
+	struct load_shared shared = {0};
+	struct load_document *read;
+	size_t before = *out_count, count;
+	bool is_whole = load_yaml_shared(&shared, arena, bytes, dialect, limits, at, &read, &count);
+	if (count > 0) {
+		struct load_document *all = ARENA_ARRAY(arena, struct load_document, before + count);
+		if (before > 0)
+			memcpy(all, *out_documents, before * sizeof *all);
+		memcpy(all + before, read, count * sizeof *all);
+		*out_documents = all;
+		*out_count = before + count;
+	}
+	load_shared_done(&shared);
 	return is_whole;
 }
 

@@ -37,6 +37,20 @@ struct load_document {
 bool load_yaml(struct arena *arena, struct span bytes, enum load_dialect dialect, const struct load_limits *limits,
 	       const struct diag_at *at, struct load_document **out_documents, size_t *out_count);
 
+/* What streams that are read one after the other into one arena have in common: their texts, of which many come again
+ * in every file, and the memory of the work. Begins zeroed. */
+enum { LOAD_TEXTS = 512 };
+struct load_shared {
+	struct arena scratch;
+	struct span texts[LOAD_TEXTS];
+};
+
+/* As load_yaml, for one stream of many: *out_documents are its documents alone, until the next call. */
+bool load_yaml_shared(struct load_shared *shared, struct arena *arena, struct span bytes, enum load_dialect dialect,
+		      const struct load_limits *limits, const struct diag_at *at, struct load_document **out_documents,
+		      size_t *out_count);
+void load_shared_done(struct load_shared *shared);
+
 /* One document of plain content (a patch body); false on any fault, with its place in the text of `fail`. Nothing at
  * all is NODE_NULL, several documents are a fault. */
 bool load_one(struct arena *arena, struct span bytes, enum load_dialect dialect, struct node *out_root,

@@ -48,21 +48,22 @@ static struct span keep(struct loader *loader, struct span text)
 
 static size_t intern_slot(struct span text)
 {
-	uint64_t head = 0, tail = 0;
+	uint64_t head = 0, tail = 0, middle = 0;
 	if (text.len >= 8) {
 		memcpy(&head, text.ptr, 8);
 		memcpy(&tail, text.ptr + text.len - 8, 8);
+		memcpy(&middle, text.ptr + (text.len - 8) / 2, 8);
 	} else {
 		memcpy(&head, text.ptr, text.len);
 	}
-	uint64_t hash = (head ^ (tail * 0x9E3779B97F4A7C15u) ^ text.len) * 0xD6E8FEB86659FD93u;
-	return hash >> 40 & (INTERN_SLOTS - 1);
+	uint64_t hash = (head ^ ((tail + middle * 31) * 0x9E3779B97F4A7C15u) ^ text.len) * 0xD6E8FEB86659FD93u;
+	return hash >> 40 & (LOAD_TEXTS - 1);
 }
 
-/* Texts that come again and again (keys above all) are kept once per stream, as far as the slots allow. */
+/* Texts that come again and again (keys above all) are kept once, as far as the slots allow. */
 struct span build_intern(struct loader *loader, struct span text)
 {
-	struct span *slot = &loader->intern[intern_slot(text)];
+	struct span *slot = &loader->texts[intern_slot(text)];
 	if (slot->ptr != NULL && span_eq(*slot, text))
 		return *slot;
 	*slot = keep(loader, text);
@@ -73,7 +74,7 @@ struct span build_intern(struct loader *loader, struct span text)
 
 static void set_text(struct loader *loader, struct node *node, struct span text)
 {
-	enum { SHORT = 16 };
+	enum { SHORT = 36 }; /* a UUID: in the list of a set and in the machine itself */
 	struct span kept = text.len <= SHORT ? build_intern(loader, text) : keep(loader, text);
 	node->text = kept.ptr;
 	node->len = NODE_LEN(kept.len);

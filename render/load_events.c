@@ -68,7 +68,6 @@ static bool collection_end(struct events *events, struct event *out, enum event_
 
 static bool scalar(struct events *events, struct event *out)
 {
-	pop_state(events);
 	const yaml_token_t *token = &events->tokens.token;
 	out->style = token->data.scalar.style;
 	out->value = (struct span){(const char *)token->data.scalar.value, token->data.scalar.length};
@@ -98,7 +97,7 @@ static bool no_content(struct events *events, struct event *out, enum node_form 
 static bool content(struct events *events, struct event *out, enum node_form form, const struct properties *properties)
 {
 	switch (events->tokens.token.type) {
-	case YAML_SCALAR_TOKEN: return scalar(events, out);
+	case YAML_SCALAR_TOKEN: pop_state(events); return scalar(events, out);
 	case YAML_FLOW_SEQUENCE_START_TOKEN: return collection(events, out, EVENT_SEQ_START, STATE_FLOW_SEQ_FIRST);
 	case YAML_FLOW_MAPPING_START_TOKEN: return collection(events, out, EVENT_MAP_START, STATE_FLOW_MAP_FIRST);
 	case YAML_BLOCK_SEQUENCE_START_TOKEN:
@@ -181,6 +180,10 @@ static bool fill(struct events *events, struct event *out, const struct slot *sl
 	if (is_in(type, slot->nothing)) {
 		events->state = (uint8_t)slot->next;
 		return empty_scalar(out, slot->form == FORM_FLOW ? events->tokens.token.start_mark : behind);
+	}
+	if (type == YAML_SCALAR_TOKEN) { /* what most nodes are, without the way through the stack */
+		events->state = (uint8_t)slot->next;
+		return scalar(events, out);
 	}
 	push_state(events, slot->next);
 	return node(events, out, slot->form);

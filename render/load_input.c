@@ -218,9 +218,10 @@ static size_t count_chars(struct span s)
 static void pad(struct input *input, struct arena *scratch)
 {
 	struct span s = input->yaml;
-	char *copy = arena_alloc(scratch, s.len + TOKENS_PADDING);
+	char *copy = arena_bytes(scratch, s.len + TOKENS_PADDING);
 	if (s.len > 0)
 		memcpy(copy, s.ptr, s.len);
+	memset(copy + s.len, 0, TOKENS_PADDING);
 	input->yaml.ptr = copy;
 	input->chars = input->is_simple ? s.len : count_chars(s);
 }

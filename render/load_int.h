@@ -79,11 +79,9 @@ struct anchor {
 	bool is_open; /* its value has not ended yet */
 };
 
-enum { INTERN_SLOTS = 512 };
-
 struct loader {
 	struct arena *arena;
-	struct arena scratch; /* dies with the stream */
+	struct arena scratch; /* of load_shared: the next stream uses it again */
 	struct diag_at at;
 	struct load_limits limits;
 	enum load_dialect asked, dialect;
@@ -103,7 +101,7 @@ struct loader {
 	size_t nodes, bytes; /* of the document, aliases expanded */
 	struct node root;
 
-	struct span intern[INTERN_SLOTS];
+	struct span *texts; /* of load_shared */
 	struct load_document *documents;
 	size_t document_count, document_cap;
 	size_t first_diag; /* of the document */

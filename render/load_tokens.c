@@ -37,12 +37,30 @@ void tokens_open(struct tokens *tokens, struct span text, size_t chars)
 	}
 }
 
+/* libyaml scans ahead, because a colon may still make a key of what stands in front of it; so most tokens are in its
+ * queue already. This takes the next as yaml_parser_scan does, unless it may become a key; false: ask libyaml. */
+static bool take_queued(struct tokens *tokens)
+{
+	yaml_parser_t *yaml = &tokens->yaml;
+	if (tokens->buffer == NULL || yaml->tokens.head == yaml->tokens.tail || yaml->error != YAML_NO_ERROR ||
+	    yaml->stream_end_produced)
+		return false;
+	for (const yaml_simple_key_t *key = yaml->simple_keys.start; key != yaml->simple_keys.top; key++)
+		if (key->possible && key->token_number == yaml->tokens_parsed)
+			return false;
+	tokens->token = *yaml->tokens.head++;
+	yaml->tokens_parsed++;
+	yaml->token_available = 0;
+	yaml->stream_end_produced = tokens->token.type == YAML_STREAM_END_TOKEN;
+	return true;
+}
+
 yaml_token_type_t tokens_scan(struct tokens *tokens)
 {
 	if (tokens->owns_value)
 		yaml_token_delete(&tokens->token);
 	tokens->owns_value = false;
-	if (!yaml_parser_scan(&tokens->yaml, &tokens->token))
+	if (!take_queued(tokens) && !yaml_parser_scan(&tokens->yaml, &tokens->token))
 		return YAML_NO_TOKEN;
 	tokens->has_token = true;
 	return tokens->token.type;

@@ -14,7 +14,7 @@ struct tokens {
 	yaml_token_t token;
 	bool has_token;			  /* `token` is the next one */
 	bool owns_value;		  /* `token` is a scalar whose text is in use */
-	yaml_char_t *buffer, *buffer_end; /* libyaml's own, while it reads ours */
+	yaml_char_t *buffer, *buffer_end; /* libyaml's own, while it reads ours: only of a known version */
 };
 
 /* The text must be UTF-8 that YAML allows, checked before, `chars` characters, and have that many NUL bytes behind it. */

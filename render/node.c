@@ -5,23 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct node *node_get_span(const struct node *map, struct span key)
-{
-	if (!node_is(map, NODE_MAP))
-		return NULL;
-	for (size_t i = 0; i < map->len; i++) {
-		const struct node *at = &map->pairs[i].key;
-		if (at->len == key.len && memcmp(at->text, key.ptr, key.len) == 0)
-			return &map->pairs[i].value;
-	}
-	return NULL;
-}
-
-const struct node *node_get(const struct node *map, const char *key)
-{
-	return node_get_span(map, span_of(key));
-}
-
 const struct node *node_path(const struct node *map, const char *dotted_path)
 {
 	struct span rest = span_of(dotted_path), step;

@@ -96,8 +96,23 @@ static inline struct span node_source_text(const struct node *node)
 }
 
 /* The value of a key of a map; NULL when the node is no map or lacks the key. `path` may be dotted: "spec.talos.version". */
-const struct node *node_get(const struct node *map, const char *key);
-const struct node *node_get_span(const struct node *map, struct span key);
+static inline const struct node *node_get_span(const struct node *map, struct span key)
+{
+	if (!node_is(map, NODE_MAP))
+		return NULL;
+	for (size_t i = 0; i < map->len; i++) {
+		const struct node *at = &map->pairs[i].key;
+		if (at->len == key.len && (key.len == 0 || (at->text[0] == key.ptr[0] && memcmp(at->text, key.ptr, key.len) == 0)))
+			return &map->pairs[i].value;
+	}
+	return NULL;
+}
+
+static inline const struct node *node_get(const struct node *map, const char *key)
+{
+	return node_get_span(map, span_of(key));
+}
+
 const struct node *node_path(const struct node *map, const char *dotted_path);
 /* The text at a dotted path; the empty span when it is not a scalar. */
 struct span node_text_at(const struct node *map, const char *dotted_path);

@@ -19,6 +19,8 @@ static bool is_spelling(struct span s, const char *lower)
 {
 	if (strlen(lower) != s.len)
 		return false;
+	if ((s.ptr[0] | 0x20) != lower[0])
+		return false;
 	bool is_lower = true, is_upper = true, is_tail_lower = true;
 	for (size_t i = 0; i < s.len; i++) {
 		bool low = s.ptr[i] == lower[i];
@@ -53,11 +55,11 @@ static bool resolve_word(enum resolve_rules rules, struct span raw, struct resol
 {
 	if (raw.len > RESOLVE_LONGEST_WORD)
 		return false;
-	if (is_spelling(raw, "true"))
+	if (raw.len == 4 && is_spelling(raw, "true"))
 		return set(out, NODE_BOOL, SPAN("true"));
-	if (is_spelling(raw, "false"))
+	if (raw.len == 5 && is_spelling(raw, "false"))
 		return set(out, NODE_BOOL, SPAN("false"));
-	if (is_spelling(raw, "null") || span_is(raw, "~"))
+	if ((raw.len == 4 && is_spelling(raw, "null")) || span_is(raw, "~"))
 		return set(out, NODE_NULL, SPAN("null"));
 	int old = rules == RESOLVE_KUBERNETES ? resolve_old_boolean(raw) : -1;
 	if (old < 0)
