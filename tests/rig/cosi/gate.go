@@ -7,7 +7,9 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/cosi-project/runtime/pkg/resource/meta"
 	"github.com/siderolabs/go-api-signature/pkg/message"
+	"github.com/siderolabs/omni/client/pkg/omni/resources/omni"
 	"github.com/siderolabs/omni/client/pkg/omni/resources/system"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -81,11 +83,17 @@ var writing = map[string]string{
 	"Create": "create", "Update": "update", "Destroy": "destroy", "Teardown": "destroy", "TeardownAndDestroy": "destroy",
 }
 
+// What everybody may read who has a key.
+var readableByAll = map[string]bool{
+	system.SysVersionType: true, omni.TalosVersionType: true, omni.FeaturesConfigType: true, omni.NotificationType: true,
+	meta.ResourceDefinitionType: true,
+}
+
 func authorize(who account, method string, c call) error {
 	need := roleReader
 	if writing[method] != "" {
 		need = roleOperator
-	} else if c.kind == system.SysVersionType {
+	} else if readableByAll[c.kind] {
 		need = roleNone
 	}
 	if who.role >= need {

@@ -110,6 +110,8 @@ func TestRolesAreEnforced(t *testing.T) {
 	p.code(p.state("reader").Create(ctx, omni.NewMachineClass("b")), codes.PermissionDenied)
 	_, err := get(p.state("none"), "a")
 	p.code(err, codes.PermissionDenied)
+	_, err = safe.StateListAll[*omni.TalosVersion](ctx, p.state("none"))
+	p.good(err)
 }
 
 func TestAnotherServersKeyIsRefused(t *testing.T) {
