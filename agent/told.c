@@ -19,9 +19,12 @@ void told_copy(struct unit *unit, struct unit_report *out)
 	out->is_raws = unit->link->raws == unit;
 	out->state = unit->state;
 	out->errors = unit->errors == NULL ? NULL : strdup(unit->errors);
-	out->source_name[0] = '\0';
-	if (unit->state.is_declared && unit->state.source < agent->feed_count)
-		snprintf(out->source_name, sizeof out->source_name, "%s", agent->feeds[unit->state.source].state.name);
+	out->source_name[0] = out->source_error[0] = '\0';
+	if (!unit->state.is_declared || unit->state.source >= agent->feed_count)
+		return;
+	const struct source_state *source = &agent->feeds[unit->state.source].state;
+	snprintf(out->source_name, sizeof out->source_name, "%s", source->name);
+	snprintf(out->source_error, sizeof out->source_error, "%s", source->error);
 }
 
 void told_copy_done(struct unit_report *report)

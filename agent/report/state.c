@@ -41,6 +41,7 @@ static void unit_object(struct text *out, const struct unit_report *unit)
 	member(out, "connection", unit->connection, &is_first);
 	member(out, "omni", unit->url, &is_first);
 	member(out, "source", unit->source_name, &is_first);
+	member(out, "sourceError", unit->source_error, &is_first);
 	member(out, "state", unit_phase_name(state->phase), &is_first);
 	if (unit->errors != NULL)
 		text_addf(out, ", \"errors\": %s", unit->errors);

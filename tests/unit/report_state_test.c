@@ -33,6 +33,7 @@ static struct bench *sample(void)
 	bench->units[1] = *unit;
 	snprintf(bench->units[1].name, sizeof unit->name, NASTY);
 	bench->units[1].state.phase = UNIT_IN_SYNC;
+	snprintf(bench->units[1].source_error, sizeof unit->source_error, NASTY);
 	bench->units[2].is_raws = true;
 	snprintf(bench->sources[0].name, sizeof bench->sources[0].name, "https://git.example.com/" NASTY);
 	snprintf(bench->sources[1].error, sizeof bench->sources[1].error, NASTY);
@@ -149,6 +150,7 @@ static void json_is_json(void **state)
 	const json_t *first = json_array_get(json_object_get(json, "clusters"), 0);
 	assert_string_equal(json_string_value(json_object_get(first, "message")), NASTY);
 	assert_string_equal(json_string_value(json_object_get(first, "state")), "Held");
+	assert_null(json_object_get(first, "sourceError"));
 	const json_t *omni = json_array_get(json_object_get(json, "omnis"), 0);
 	assert_int_equal(json_array_size(json_object_get(json, "omnis")), 2);
 	assert_true(json_is_true(json_object_get(omni, "up")));
@@ -159,6 +161,7 @@ static void json_is_json(void **state)
 	report_unit_json(&out, &bench->units[1]);
 	json = json_loadb(out.ptr, out.len, JSON_REJECT_DUPLICATES, &error);
 	assert_non_null(json);
+	assert_string_equal(json_string_value(json_object_get(json, "sourceError")), NASTY);
 	json_decref(json);
 	text_done(&out);
 	test_free(bench);
@@ -175,6 +178,7 @@ static void the_page_escapes_everything(void **state)
 	assert_false(span_contains(text_span(&out), "<script"));
 	assert_true(span_contains(text_span(&out), "&lt;b&gt;"));
 	assert_true(span_contains(text_span(&out), "main@sha1:0123456789ab"));
+	assert_true(span_contains(text_span(&out), "its source cannot be read now"));
 	assert_true(span_ends(text_span(&out), "</html>\n"));
 	text_done(&out);
 	test_free(bench);
