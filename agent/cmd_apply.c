@@ -7,6 +7,7 @@
 #include "agent/command.h"
 #include "agent/input.h"
 #include "agent/pass.h"
+#include "agent/plan/refusal.h"
 #include "base/clock.h"
 
 static bool ask(const char *question)
@@ -61,11 +62,17 @@ static void note_failure(struct pass *pass, struct pass_unit *unit, struct input
 	if (unit->verdict == GATE_BLOCKED)
 		fail_set(fail, FAIL_CONFLICT, "%.*s: %.*s", SPAN_ARG(unit->plan.cluster), SPAN_ARG(unit->reason));
 	unit->result = PASS_FAILED;
-	unit->failure = arena_copy(pass->arena, span_of(fail->text));
-	if (unit->faults.error_count > 0)
-		input_print_faults(input, &unit->faults);
-	else
+	if (unit->faults.error_count == 0) {
+		unit->failure = arena_copy(pass->arena, span_of(fail->text));
 		command_error(fail);
+		return;
+	}
+	struct text brief;
+	text_init(&brief, TEXT_NO_LIMIT);
+	refusal_brief(&brief, &unit->faults);
+	unit->failure = arena_copy(pass->arena, text_span(&brief));
+	text_done(&brief);
+	input_print_faults(input, &unit->faults);
 }
 
 static const struct fleet *fleet_of(const struct input *input)

@@ -139,8 +139,27 @@ static void add(struct diag_list *out, const struct refusal_place *place, const 
 		diag->hint = hint;
 }
 
+/* YAML faults repeat the value: "cannot construct !!str `s3cr3t` into …". What people put into patches stays there. */
+static struct span without_values(struct arena *arena, struct span text)
+{
+	char *out = arena_alloc(arena, text.len + 1);
+	size_t len = 0;
+	bool is_value = false;
+	for (size_t i = 0; i < text.len; i++) {
+		bool is_quote = text.ptr[i] == '`';
+		if (is_quote && !is_value)
+			out[len++] = '*';
+		is_value ^= is_quote;
+		if (!is_value && !is_quote)
+			out[len++] = text.ptr[i];
+	}
+	return (struct span){out, len};
+}
+
 static struct span said_by_omni(struct arena *arena, const struct refusal *refusal, const char *code, struct span text)
 {
+	if (plan_content_key(refusal->type) != NULL)
+		text = without_values(arena, text);
 	if (strcmp(code, "ChangedMeanwhile") == 0)
 		return arena_spanf(arena, "cannot %s %s(%.*s): %.*s", refusal->action, refusal->type->name, SPAN_ARG(refusal->id),
 				   SPAN_ARG(text));

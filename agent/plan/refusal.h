@@ -1,7 +1,7 @@
 /* What Omni's server refused, as diagnostics: one for each error of its list, at the object, the field and the line that
  * caused it. A pure function of the refused operation and the text of the failure. The whole text is told: what is known
- * gets a code, a place and a hint, what is not known stands at the object as it was said. Only the values behind unknown
- * keys of patches are left out, because they may be secrets.
+ * gets a code, a place and a hint, what is not known stands at the object as it was said. Only values
+ * of patches, manifests and jobs are left out, because they may be secrets.
  *
  * Places come from the expected resource: its own, and those of the values in its spec (node_placed). */
 #ifndef AGENT_PLAN_REFUSAL_H

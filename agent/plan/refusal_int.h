@@ -14,7 +14,7 @@ struct refusal_items {
 };
 
 /* "failed to validate: 2 errors occurred:\n\t* a\n\t* b: 1 error occurred:\n\t* c\n\n\n\n" is "a" and "b: c". A text that
- * is no list is one item, or one per line when `is_known` takes every line. */
+ * is no list is one item. An item whose lines, or parts between "; ", are all taken by `is_known` is one for each. */
 void refusal_split(struct arena *arena, struct span text, bool (*is_known)(struct span line), struct refusal_items *out);
 
 /* --- refusal_table.c: what the texts mean ---------------------------------------------------------------------------- */

@@ -61,20 +61,43 @@ static size_t lists_ended(struct span raw)
 	return breaks / 2;
 }
 
+/* The list begins behind these words; in front of them may stand what a client found out. */
 static struct span without_prefix(struct span text)
 {
-	static const char prefix[] = "failed to validate: ";
-	size_t skip = span_starts(text, prefix) ? sizeof prefix - 1 : 0;
-	return (struct span){text.ptr + skip, text.len - skip};
+	static const char words[] = "failed to validate: ";
+	const char *at = find_text(text, words);
+	if (at == NULL)
+		return text;
+	at += sizeof words - 1;
+	return (struct span){at, (size_t)(text.ptr + text.len - at)};
 }
 
-static bool all_known(struct span text, bool (*is_known)(struct span line))
+/* Cut the next line, or the next part of one, off the front: "- config value ".a": is required; config value ".b": …". */
+static bool next_part(struct span *rest, struct span *out)
 {
-	struct span line;
-	while (text.len > 0 && span_next(&text, '\n', &line))
-		if (span_trim(line).len > 0 && !is_known(line))
-			return false;
+	if (rest->len == 0)
+		return false;
+	size_t len = 0;
+	while (len < rest->len && rest->ptr[len] != '\n' && !(rest->ptr[len] == ';' && len + 1 < rest->len && rest->ptr[len + 1] == ' '))
+		len++;
+	*out = span_trim((struct span){rest->ptr, len});
+	if (span_starts(*out, "- "))
+		*out = (struct span){out->ptr + 2, out->len - 2};
+	size_t used = len < rest->len ? len + 1 : len;
+	*rest = (struct span){rest->ptr + used, rest->len - used};
 	return true;
+}
+
+static size_t count_known(struct span text, bool (*is_known)(struct span line))
+{
+	struct span part;
+	size_t count = 0;
+	while (next_part(&text, &part)) {
+		if (part.len > 0 && !is_known(part))
+			return 0;
+		count += part.len > 0;
+	}
+	return count;
 }
 
 static void add_one(struct refusal_items *out, struct span item)
@@ -83,19 +106,17 @@ static void add_one(struct refusal_items *out, struct span item)
 		out->items[out->count++] = item;
 }
 
-/* An error of several lines, unless every line is one that is known. */
+/* One error, unless every line and every part of a line is one that is known. */
 static void add(struct refusal_items *out, struct span item, bool (*is_known)(struct span line))
 {
-	struct span line;
-	size_t lines = 1;
-	for (size_t i = 0; i < item.len; i++)
-		lines += item.ptr[i] == '\n';
-	if (lines == 1 || lines > REFUSAL_ITEMS_MAX - out->count || !all_known(item, is_known)) {
+	struct span part;
+	size_t parts = count_known(item, is_known);
+	if (parts < 2 || parts > REFUSAL_ITEMS_MAX - out->count) {
 		add_one(out, item);
 		return;
 	}
-	while (item.len > 0 && span_next(&item, '\n', &line))
-		add_one(out, span_trim(line));
+	while (next_part(&item, &part))
+		add_one(out, part);
 }
 
 static void split_list(struct arena *arena, struct span rest, struct nest *nest, bool (*is_known)(struct span line),

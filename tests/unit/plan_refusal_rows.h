@@ -197,6 +197,9 @@
 	MADE("\".cores\": must be of type integer, but got string\n\".storage.selector\": must be one of a, b",
 		"ProviderData classes.yaml:13:14 spec.autoProvision.providerData.cores; "
 		"ProviderData classes.yaml:16:19 spec.autoProvision.providerData.storage.selector"),
+	MADE("- config value \".cores\": is required; config value \".memory\": must be at least 2048",
+		"ProviderData classes.yaml:13:14 spec.autoProvision.providerData.cores; "
+		"ProviderData classes.yaml:14:15 spec.autoProvision.providerData.memory"),
 	MADE("\".storage_selector\": is required",
 		"ProviderData classes.yaml:13:7 spec.autoProvision.providerData.storage_selector"),
 	MADE("auto provision kernel args[0] is too long: 300 bytes (max 256)",

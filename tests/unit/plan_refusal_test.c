@@ -168,6 +168,8 @@ static void texts_are_complete(void **state)
 {
 	const struct world *world = *state;
 	static const struct row unknown = INLINE("unknown keys found during decoding:\nmachine:\n    tokenn: s3cr3t\n", "");
+	static const struct row wrong = INLINE("error decoding document /v1alpha1/ (line 1): yaml: construct errors:\n"
+					       "  line 2: cannot construct !!str `s3cr3t` into v1alpha1.KubeletConfig", "");
 	static const struct row odd = CLUSTER("some new rule: with\nseveral lines", "");
 	struct arena arena;
 	struct diag_list list;
@@ -180,6 +182,9 @@ static void texts_are_complete(void **state)
 	assert_int_equal(list.count, 2);
 	assert_true(span_contains(list.items[1].message, "machine.tokenn"));
 	assert_false(span_contains(list.items[1].message, "s3cr3t"));
+	explain(world, &wrong, &list);
+	assert_int_equal(list.count, 3);
+	assert_true(span_contains(list.items[2].message, "cannot construct !!str * into v1alpha1.KubeletConfig"));
 	arena_done(&arena);
 }
 
@@ -233,6 +238,10 @@ static void lists_are_taken_apart(void **state)
 		     "<bad Talos version: needed> <x>");
 	expect_items("p: 2 errors occurred:\n\t* q: 1 error occurred:\n\t* r: 1 error occurred:\n\t* s\n\n\n\n\n\t* t\n\n",
 		     "<p: q: r: s> <p: t>");
+	expect_items("known a; known b", "<known a> <known b>");
+	expect_items("- known a; known b\n- known c", "<known a> <known b> <known c>");
+	expect_items("known a; b", "<known a; b>");
+	expect_items("your role is too low: failed to validate: 1 error occurred:\n\t* a\n\n", "<a>");
 	expect_items("failed to validate: 1 error occurred:\n", "<1 error occurred:>");
 	expect_items("failed to validate: errors occurred:\n\t* a", "<errors occurred:\n\t* a>");
 	expect_items("failed to validate: 9 errors occurred:\n\t* \n\t* a", "<a>");
