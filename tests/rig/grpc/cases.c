@@ -568,6 +568,54 @@ static void cases_limits(void)
 	grpc_close(channel);
 }
 
+/* --- signatures, options, logs ---------------------------------------------------------------------------------------------- */
+
+static bool sign(void *ctx, struct arena *arena, struct span method, const struct grpc_header *headers, size_t header_count,
+		 struct grpc_header *out_headers, size_t *out_count, struct fail *fail)
+{
+	int *signatures = ctx;
+	(void)method, (void)headers, (void)header_count;
+	if (*signatures < 0)
+		return fail_set(fail, FAIL_UNAUTHENTICATED, "the key has expired");
+	out_headers[0] = (struct grpc_header){SPAN("x-signature"), arena_spanf(arena, "hunter%d", ++*signatures)};
+	*out_count = 1;
+	return true;
+}
+
+static void cases_signatures(void)
+{
+	int signatures = 0;
+	char path[4096], text[8192] = "";
+	struct log log;
+	snprintf(path, sizeof path, "%s/log", rig_dir);
+	FILE *file = fopen(path, "w+");
+	log_init(&log, fileno(file), LEVEL_DEBUG, FORMAT_TEXT);
+	struct grpc_options options = {.signer = {sign, &signatures}, .log = &log};
+	struct grpc_channel *channel = open_channel("plain", false, options);
+	expect(call(channel, "Headers/x-signature"), GRPC_OK, "hunter1", "a call is signed");
+	expect(call(channel, "RefuseTimes/signed/1"), GRPC_OK, "", "so is one that is refused");
+	expect(call(channel, "Headers/x-signature"), GRPC_OK, "hunter4", "every attempt has a signature of its own");
+	signatures = -1;
+	struct result result = call(channel, "Echo");
+	expect(result, GRPC_UNAUTHENTICATED, "the key has expired", "what cannot be signed is not sent");
+	tell(!result.was_sent && result.is_permanent, "and told so", result.text);
+	grpc_close(channel);
+	rewind(file);
+	size_t len = fread(text, 1, sizeof text - 1, file);
+	text[len] = '\0';
+	fclose(file);
+	log_done(&log);
+	tell(strstr(text, "not encrypted") != NULL && strstr(text, "/rig.Rig/Headers/x-signature") != NULL, "a cleartext endpoint is warned about, calls are traced", text);
+	tell(strstr(text, "hunter") == NULL && strstr(text, "hello") == NULL, "without headers and messages", text);
+	struct fail fail;
+	options = (struct grpc_options){.endpoint = {"https://localhost:1", "localhost", 1, true}, .ca_file = "/nonexistent"};
+	bool is_open = grpc_open(&options, &channel, &fail);
+	tell(!is_open && strstr(fail.text, "/nonexistent") != NULL, "a file of certificates that is not there", is_open ? "opened" : fail.text);
+	options.ca_file = path; /* the log */
+	is_open = grpc_open(&options, &channel, &fail);
+	tell(!is_open && strstr(fail.text, "PEM") != NULL, "a file of certificates that has none", is_open ? "opened" : fail.text);
+}
+
 /* --- a peer that is silent -------------------------------------------------------------------------------------------------- */
 
 static void freeze(struct grpc_channel *control, bool is_frozen)
@@ -658,7 +706,7 @@ int main(int argc, char **argv)
 		void (*run)(void);
 	} groups[] = {
 		{"answers", cases_answers}, {"resets", cases_resets}, {"proxies", cases_proxies}, {"tls", cases_tls},
-		{"streams", cases_streams}, {"limits", cases_limits}, {"dead", cases_dead},	  {"threads", cases_threads},
+		{"streams", cases_streams}, {"limits", cases_limits}, {"dead", cases_dead},	  {"threads", cases_threads}, {"signatures", cases_signatures},
 	};
 	for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
 		if (strstr(groups[i].name, only) != NULL)
