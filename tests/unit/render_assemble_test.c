@@ -179,6 +179,39 @@ static void child_without_a_cluster_taints_its_namespace(void **state)
 	arena_done(&fixture.arena);
 }
 
+#define IN(ns, kind, name, spec) HEAD(kind) "metadata: {name: " name ", namespace: " ns "}\n" spec "---\n"
+#define CHILD "spec:\n  clusterRef: {name: prod}\n  machineClass: {name: cp, size: 1}\n"
+
+/* Documents of two clusters that are called the same, mixed: each goes to that of its namespace. */
+static void names_hold_within_their_namespace(void **state)
+{
+	(void)state;
+	struct fixture fixture;
+	const char *text = IN("a", "OmniWorkers", "w1", CHILD) IN("b", "OmniWorkers", "w1", CHILD)
+		IN("a", "OmniCluster", "prod", SPEC "  clusterName: prod-a\n") IN("b", "OmniCluster", "prod", SPEC)
+		IN("b", "OmniControlPlane", "cp", CHILD) IN("a", "OmniControlPlane", "cp", CHILD)
+		IN("a", "OmniWorkers", "w0", CHILD);
+	load(&fixture, &FLEET_OPTIONS_DEFAULT, &text, 1);
+	const struct cluster *a = fleet_find(&fixture.fleet, SPAN("prod-a")), *b = fleet_find(&fixture.fleet, SPAN("prod"));
+	assert_int_equal(fixture.fleet.diags.error_count, 0);
+	assert_span(a->ns, "a");
+	assert_int_equal(a->document_count, 4);
+	assert_span(a->documents[2]->name, "w0");
+	assert_span(a->documents[3]->name, "w1");
+	assert_span(b->ns, "b");
+	assert_int_equal(b->document_count, 3);
+	arena_done(&fixture.arena);
+
+	const char *twice[] = {text, IN("b", "OmniWorkers", "w1", CHILD)};
+	load(&fixture, &FLEET_OPTIONS_DEFAULT, twice, 2);
+	assert_int_equal(fixture.fleet.diags.error_count, 1);
+	assert_string_equal(fixture.fleet.diags.items[0].code, "DuplicateObject");
+	assert_span(fixture.fleet.diags.items[0].file, "1.yaml");
+	assert_true(fleet_find(&fixture.fleet, SPAN("prod"))->has_errors);
+	assert_false(fleet_find(&fixture.fleet, SPAN("prod-a"))->has_errors);
+	arena_done(&fixture.arena);
+}
+
 static void merges_any_number_of_labels(void **state)
 {
 	(void)state;
@@ -221,6 +254,7 @@ int main(void)
 		cmocka_unit_test(computes_only_what_is_asked),
 		cmocka_unit_test(unreadable_file_makes_the_fleet_incomplete),
 		cmocka_unit_test(child_without_a_cluster_taints_its_namespace),
+		cmocka_unit_test(names_hold_within_their_namespace),
 		cmocka_unit_test(merges_any_number_of_labels),
 		cmocka_unit_test(paths_are_written_for_people),
 	};

@@ -426,6 +426,35 @@ static void one_document(void **state)
 	arena_done(&arena);
 }
 
+/* Nodes of one stream stay when the next is read; texts that both have are kept once. */
+static void streams_share_their_texts(void **state)
+{
+	(void)state;
+	struct load_shared shared = {0};
+	struct arena arena;
+	struct diag_list diags;
+	struct load_document *documents;
+	size_t count;
+	arena_init(&arena, ARENA_NO_LIMIT);
+	diag_list_init(&diags, &arena);
+	struct diag_at at = {.list = &diags};
+	const char *id = "11111111-2222-4333-8444-555555555555";
+	struct span first = arena_spanf(&arena, "id: %s\n---\nb: 1\n", id), second = arena_spanf(&arena, "id: %s\n", id);
+	assert_true(load_yaml_shared(&shared, &arena, first, LOAD_OMNI, NULL, &at, &documents, &count));
+	assert_int_equal(count, 2);
+	struct node before = documents[0].root;
+	assert_true(load_yaml_shared(&shared, &arena, second, LOAD_OMNI, NULL, &at, &documents, &count));
+	assert_int_equal(count, 1);
+	assert_span(node_text_at(&before, "id"), id);
+	assert_ptr_equal(node_get(&before, "id")->text, node_get(&documents[0].root, "id")->text);
+	assert_ptr_equal(before.pairs[0].key.text, documents[0].root.pairs[0].key.text);
+	assert_false(load_yaml_shared(&shared, &arena, SPAN("a: [\n"), LOAD_OMNI, NULL, &at, &documents, &count));
+	assert_int_equal(count, 0);
+	load_shared_done(&shared);
+	assert_span(node_text_at(&before, "id"), id);
+	arena_done(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -453,6 +482,7 @@ int main(void)
 		cmocka_unit_test(json_files),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(one_document),
+		cmocka_unit_test(streams_share_their_texts),
 	};
 	return RUN_TESTS(tests);
 }
