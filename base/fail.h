@@ -36,7 +36,7 @@ enum fail_code {
 #undef FAIL_ENUM
 };
 
-#define FAIL_TEXT_MAX 1024
+#define FAIL_TEXT_MAX 4096 /* servers answer with lists of faults */
 
 struct fail {
 	enum fail_code code;
