@@ -57,7 +57,7 @@ check-clang:
 check-asan:
 	@$(MAKE) B=$(B)/asan SANITIZE=address,undefined unit-programs replay-programs
 check-tsan: # threads live in agent/ only
-	@$(MAKE) B=$(B)/tsan SANITIZE=thread $(patsubst $(B)/%,$(B)/tsan/%,$(foreach t,$(UNIT_TESTS),$(if $(filter agent% base,$(call room_of,$(t))),$(t))))
+	@$(MAKE) B=$(B)/tsan SANITIZE=thread $(B)/tsan/tests/rig/grpc/cases $(patsubst $(B)/%,$(B)/tsan/%,$(foreach t,$(UNIT_TESTS),$(if $(filter agent% base,$(call room_of,$(t))),$(t))))
 
 # Every header compiles alone.
 HEADERS := $(sort $(foreach r,$(ROOMS),$(wildcard $(r)/*.h)))

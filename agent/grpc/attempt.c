@@ -14,7 +14,7 @@ enum { ODD_BODY_KEPT = 512, ODD_BODY_MAX = 64 * 1024 };
 static size_t on_header(char *bytes, size_t size, size_t count, void *ctx)
 {
 	struct call *call = ctx;
-	live_heard(call->channel);
+	call->channel->has_heard = true;
 	response_line(&call->response, (struct span){bytes, size * count});
 	call->reader.can_expand = call->response.is_gzip;
 	return size * count;
@@ -60,7 +60,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
 {
 	struct call *call = ctx;
 	struct span chunk = {bytes, size * count};
-	live_heard(call->channel);
+	call->channel->has_heard = true;
 	bool is_grpc = call->response.is_grpc && call->response.http_status == 200 && call->response.http_version == 2;
 	bool is_fine = is_grpc ? take_messages(call, chunk) : take_odd(call, chunk);
 	return is_fine ? chunk.len : 0;

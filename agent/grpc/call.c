@@ -211,10 +211,9 @@ void call_abandon(struct call *call, enum grpc_code code)
 }
 
 /* Under call->lock. */
-static void signal_change(struct call *call)
+static void signal_stream(struct call *call)
 {
 	uint64_t one = 1;
-	pthread_cond_signal(&call->changed);
 	if (call->event_fd < 0 || call->is_signalled)
 		return;
 	call->is_signalled = true;
@@ -222,14 +221,18 @@ static void signal_change(struct call *call)
 		;
 }
 
+/* The condition is signalled without the lock, which who wakes up needs at once; the thread's own hold on the call keeps
+ * it alive. */
 void call_publish(struct call *call, struct frame_list *fresh)
 {
 	atomic_fetch_add_explicit(&call->queued_bytes, fresh->bytes, memory_order_relaxed);
 	pthread_mutex_lock(&call->lock);
+	bool was_empty = call->inbox.first == NULL;
 	frame_list_join(&call->inbox, fresh);
-	if (call->kind != CALL_ONE && call->kind != CALL_PROBE) /* these wait for the end */
-		signal_change(call);
+	signal_stream(call);
 	pthread_mutex_unlock(&call->lock);
+	if (call->kind == CALL_MANY && was_empty)
+		pthread_cond_signal(&call->changed);
 }
 
 void call_end(struct call *call, const struct grpc_status *status)
@@ -238,8 +241,9 @@ void call_end(struct call *call, const struct grpc_status *status)
 	call->status = *status;
 	call->status.text = text_span(&call->text);
 	call->is_done = true;
-	signal_change(call);
+	signal_stream(call);
 	pthread_mutex_unlock(&call->lock);
+	pthread_cond_signal(&call->changed);
 }
 
 /* --- the callers' side ------------------------------------------------------------------------------------------------ */

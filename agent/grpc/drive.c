@@ -295,8 +295,9 @@ void *channel_drive(void *ctx)
 		retry_due(channel, now_ms);
 		admit(channel, now_ms);
 		curl_multi_perform(channel->multi, &running);
-		collect(channel);
 		now_ms = clock_monotonic_ms();
+		live_heard(channel, now_ms);
+		collect(channel);
 		int64_t next_ms = earlier(retry_due(channel, now_ms), admit(channel, now_ms)); /* what has become possible */
 		next_ms = earlier(next_ms, end_late(channel, &channel->active, now_ms));
 		next_ms = earlier(next_ms, end_late(channel, &channel->waiting_streams, now_ms));

@@ -97,7 +97,7 @@ struct grpc_channel {
 	unsigned active_calls, active_streams;
 	int64_t credit, credit_at_ms;		    /* calls_per_second: thousandths of a call */
 	int64_t heard_ms, quiet_since_ms, next_probe_ms;
-	bool is_unanswered, has_probe;
+	bool has_heard, is_unanswered, has_probe;
 	uint64_t random;
 };
 
@@ -140,7 +140,7 @@ CURLM *channel_new_multi(const struct grpc_channel *channel);
 /* live.c: liveness. Returns when to look again. */
 int64_t live_tend(struct grpc_channel *channel, int64_t now_ms);
 int64_t live_nudge(const struct grpc_channel *channel, int64_t now_ms);
-void live_heard(struct grpc_channel *channel);
+void live_heard(struct grpc_channel *channel, int64_t now_ms); /* what the callbacks noted */
 void live_timed_out(struct grpc_channel *channel, const struct call *call);
 
 /* count.c */

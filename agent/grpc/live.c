@@ -2,12 +2,13 @@
  * After a third of the allowed silence a cheap call is sent; when the silence has lasted and that call, or one of somebody
  * else, is without an answer, the connection is given up and everything on it ends. */
 #include "agent/grpc/internal.h"
-#include "base/clock.h"
 
-void live_heard(struct grpc_channel *channel)
+void live_heard(struct grpc_channel *channel, int64_t now_ms)
 {
-	channel->quiet_since_ms = channel->heard_ms = clock_monotonic_ms();
-	channel->is_unanswered = false;
+	if (!channel->has_heard)
+		return;
+	channel->quiet_since_ms = channel->heard_ms = now_ms;
+	channel->has_heard = channel->is_unanswered = false;
 }
 
 void live_timed_out(struct grpc_channel *channel, const struct call *call)

@@ -73,7 +73,8 @@ void status_decode_message(struct text *out, struct span encoded)
 			low = hex_digit(encoded.ptr[i + 2]);
 		}
 		bool is_escape = high >= 0 && low >= 0;
-		text_addc(&bytes, is_escape ? (char)(high << 4 | low) : encoded.ptr[i]);
+		char byte = (char)(high * 16 + low);
+		text_addc(&bytes, is_escape ? byte : encoded.ptr[i]);
 		i += is_escape ? 2 : 0;
 	}
 	add_utf8(out, text_span(&bytes));

@@ -51,4 +51,26 @@ if ! start_server; then
 	finish
 fi
 [ -x "$CASES" ] || make -s B="$B" "$B/tests/rig/grpc/cases" || exit 1
-"$CASES" "$work" "${GRPC_CASES:-}"
+
+# The program's own results become results of this script.
+run_cases() { # program, group, text in front
+	local line plan=no
+	while IFS= read -r line; do
+		case $line in
+		"ok "*) pass "$3${line#*- }" ;;
+		"not ok "*) fail "$3${line#*- }" ;;
+		1..*) plan=yes ;;
+		*) printf '# %s\n' "${line#\# }" ;;
+		esac
+	done < <("$1" "$work" "$2" 2>&1)
+	[ $plan = yes ] || fail "$3all cases were run"
+}
+
+run_cases "$CASES" "${GRPC_CASES:-}" ""
+# The same with the thread sanitizer, where threads meet; built by `make check`.
+if [ -x "$B/tsan/tests/rig/grpc/cases" ] && [ -z "${GRPC_CASES:-}" ]; then
+	for group in threads streams limits; do
+		run_cases "$B/tsan/tests/rig/grpc/cases" $group "tsan: "
+	done
+fi
+finish

@@ -435,14 +435,27 @@ static void stream_ends(struct grpc_channel *channel, const char *what, enum grp
 	grpc_stream_close(stream);
 }
 
+static uint64_t floods_ended(const struct grpc_counts *counts)
+{
+	for (size_t i = 0; i < counts->method_count; i++)
+		if (strcmp(counts->methods[i].method, "/rig.Rig/Flood") == 0)
+			return counts->methods[i].calls[GRPC_RESOURCE_EXHAUSTED];
+	return 0;
+}
+
 static void slow_reader(struct grpc_channel *channel)
 {
 	struct result result;
 	enum grpc_take taken;
 	size_t messages = 0;
 	struct grpc_stream *stream = open_stream(channel, "Flood");
-	clock_sleep_ms(1500); /* far more than 64 MiB in this time */
-	while ((taken = next_of(stream, 2000, &result)) == GRPC_MESSAGE)
+	struct grpc_counts counts = {0};
+	int64_t until_ms = clock_monotonic_ms() + 60000;
+	do { /* read nothing until it has ended */
+		clock_sleep_ms(50);
+		grpc_count(channel, &counts);
+	} while (floods_ended(&counts) == 0 && clock_monotonic_ms() < until_ms);
+	while ((taken = next_of(stream, 2000, &result)) == GRPC_MESSAGE && messages < 100)
 		messages++;
 	char found[1200];
 	snprintf(found, sizeof found, "%d %zu %s %s", taken, messages, grpc_code_name(result.code), result.text);
