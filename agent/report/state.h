@@ -49,7 +49,7 @@ struct unit_state {
 struct source_state {
 	char name[256];
 	char revision[320];
-	char error[1024]; /* why the last poll or rendering failed; empty: it did not */
+	char error[FAIL_TEXT_MAX]; /* why the last poll or rendering failed; empty: it did not */
 	int64_t polled_wall_ms, changed_wall_ms;
 	uint64_t polls, changes, failures;
 	size_t clusters, documents, errors, warnings;
