@@ -112,7 +112,7 @@ static void note_poll(struct feed *feed, const struct source_result *result, int
 	state->polled_wall_ms = clock_wall_ms();
 	if (result->revision[0] != '\0')
 		snprintf(state->revision, sizeof state->revision, "%s", result->revision);
-	snprintf(state->error, sizeof state->error, "%s", fail == NULL ? "" : fail->text);
+	snprintf(state->error, sizeof state->error, "%.*s", (int)sizeof state->error - 1, fail == NULL ? "" : fail->text);
 	state->failures += fail != NULL;
 	if (fail == NULL)
 		feed->good_poll_ms = begin_ms;
