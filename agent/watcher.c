@@ -16,7 +16,7 @@ enum {
 	REOPEN_MS = 500,
 	LAST_REOPEN_MS = 60000,
 	DENIED_REOPEN_MS = 600000, /* roles change rarely */
-	PATIENCE_MS = 8000,	   /* a server that restarts is back by then */
+	PATIENCE_MS = 2000,	   /* a server that restarts is back by then */
 	RENEW_MS = 6 * 3600000,	   /* from the beginning, give or take a half */
 };
 
@@ -39,6 +39,7 @@ struct watcher {
 	struct stream *streams;
 	size_t count;
 	bool has_told_denied;
+	int64_t stop_told_ms;
 };
 
 static void wake(const struct link *link, struct span cluster)
@@ -93,22 +94,38 @@ static int64_t scatter(int64_t ms)
 	return ms / 2 + (int64_t)(chance % (uint64_t)(ms + 1));
 }
 
-/* A stop and a restart are everyday; what lasts, or has another reason, is somebody's business. */
+/* A stop and a restart are everyday: told once for all types, and as no fault. */
+static bool tell_stop(struct stream *stream, const struct fail *fail)
+{
+	struct watcher *watcher = stream->watcher;
+	struct log *log = watcher->link->agent->log;
+	int64_t now = clock_monotonic_ms();
+	if (fail->code != FAIL_UNAVAILABLE || !stream->is_live || stream->delay_ms >= PATIENCE_MS)
+		return false;
+	bool is_told = watcher->stop_told_ms != 0 && now - watcher->stop_told_ms < 2 * PATIENCE_MS;
+	log_at(log, is_told ? LEVEL_DEBUG : LEVEL_INFO, "omni", "the server ended its watches; they go on soon",
+	       log_string("omni", watcher->link->url), log_string("type", stream->type->name), log_fail(fail));
+	if (!is_told)
+		watcher->stop_told_ms = now;
+	return true;
+}
+
+/* What lasts, or has another reason, is somebody's business. That the Omni does not answer is told once, by its link. */
 static void tell_end(struct stream *stream, const struct fail *fail)
 {
 	const struct link *link = stream->watcher->link;
 	struct log *log = link->agent->log;
-	bool is_everyday = fail->code == FAIL_PRECONDITION ||
-			   (fail->code == FAIL_UNAVAILABLE && stream->delay_ms < PATIENCE_MS);
+	if (tell_stop(stream, fail))
+		return;
 	link_state_tell(stream->watcher->link, fail);
-	if (is_everyday) /* that the Omni does not answer is told once, not for every type */
-		log_at(log, fail->code == FAIL_UNAVAILABLE ? LEVEL_DEBUG : LEVEL_INFO, "omni", "watch ended; goes on soon", log_string("omni", link->url),
+	bool is_known = stream->told == fail->code || fail->code == FAIL_UNAVAILABLE || fail->code == FAIL_UNAUTHENTICATED;
+	if (fail->code == FAIL_PRECONDITION)
+		log_info(log, "omni", "watch ended; begun again soon", log_string("omni", link->url),
 			 log_string("type", stream->type->name), log_fail(fail));
 	else
-		log_at(log, stream->told == fail->code || fail->code == FAIL_UNAVAILABLE || fail->code == FAIL_UNAUTHENTICATED
-				    ? LEVEL_DEBUG : LEVEL_WARN, "omni", "watch broke off; opened again soon",
+		log_at(log, is_known ? LEVEL_DEBUG : LEVEL_WARN, "omni", "watch broke off; opened again soon",
 		       log_string("omni", link->url), log_string("type", stream->type->name), log_fail(fail));
-	stream->told = is_everyday ? FAIL_NONE : fail->code;
+	stream->told = fail->code;
 }
 
 /* Where one gets through, the others need not wait any longer. */
