@@ -108,22 +108,22 @@ static bool take_whole(const struct frame_reader *reader, struct span chunk, siz
 		       struct frame_problem *problem)
 {
 	size_t used = 0, messages = 0;
+	bool is_fine = true;
 	while (chunk.len - used >= FRAME_HEAD) {
 		const char *head = chunk.ptr + used;
-		if (!accept_head(reader, head, problem))
-			return false;
-		if (chunk.len - used - FRAME_HEAD < body_len(head) || head[0] != 0)
+		is_fine = accept_head(reader, head, problem);
+		if (!is_fine || chunk.len - used - FRAME_HEAD < body_len(head) || head[0] != 0)
 			break;
 		used += FRAME_HEAD + body_len(head);
 		messages++;
 	}
-	if (messages > 0) {
+	if (messages > 0) { /* also those in front of a bad one */
 		struct frame_block *block = new_block(used);
 		memcpy(block->bytes, chunk.ptr, used);
 		push(list, block, messages);
 	}
 	*out_used = used;
-	return true;
+	return is_fine;
 }
 
 static size_t smaller(size_t a, size_t b)

@@ -89,7 +89,7 @@ static void on_message(struct response *response, struct span value)
 static void on_date(struct response *response, struct span value)
 {
 	char date[64];
-	if (value.len >= sizeof date)
+	if (value.len == 0 || value.len >= sizeof date)
 		return;
 	memcpy(date, value.ptr, value.len);
 	date[value.len] = '\0';

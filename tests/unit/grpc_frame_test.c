@@ -101,6 +101,9 @@ static void limits_and_flags(void **state)
 	assert_true(frame_feed(&reader, largest, sizeof largest, &list, &problem));
 	assert_int_equal(list.messages, 1);
 	frame_list_free(&list);
+	assert_false(frame_feed(&reader, "\0\0\0\0\1a\2\0\0\0\0", 11, &list, &problem));
+	assert_int_equal(list.messages, 1); /* what came before the bad one counts */
+	frame_list_free(&list);
 	refuse((struct span){"\0\0\0\0\145", 5}, false, GRPC_RESOURCE_EXHAUSTED, "101 bytes came; 100 is the limit");
 	refuse((struct span){"\0\377\377\377\377", 5}, false, GRPC_RESOURCE_EXHAUSTED, "4294967295 bytes");
 	refuse((struct span){"\1\0\0\0\0", 5}, false, GRPC_INTERNAL, "marked as compressed");

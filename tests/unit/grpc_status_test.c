@@ -109,7 +109,8 @@ static void answers(void **state)
 	say(&response, (const char *const[]){"\r\n", NULL});
 	assert_int_equal(response.phase, RESPONSE_BODY);
 	assert_true(response.is_grpc && response.is_gzip && response.http_version == 2 && response.http_status == 200);
-	say(&response, (const char *const[]){"grpc-message:  one%0Atwo\r\n", "GRPC-STATUS: 5\r\n", "x-other\r\n", "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", NULL});
+	say(&response, (const char *const[]){"grpc-message:  one%0Atwo\r\n", "GRPC-STATUS: 5\r\n", "x-other\r\n",
+					     "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", NULL});
 	assert_int_equal(response.phase, RESPONSE_TRAILERS);
 	assert_int_equal(response.grpc_status, 5);
 	assert_int_equal(response.server_ms, 784111777000);

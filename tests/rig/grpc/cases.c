@@ -404,14 +404,14 @@ static void two_streams(struct grpc_channel *channel, const char *where)
 {
 	char text[128], key[64];
 	struct result result;
-	snprintf(key, sizeof key, "Watch/%s-a/0", where);
+	snprintf(key, sizeof key, "Watch/%s-%d/0", where, (int)getpid());
 	struct grpc_stream *quiet = open_stream(channel, key);
 	struct grpc_stream *busy = open_stream(channel, "Watch/b/5");
 	bool is_fine = next_of(quiet, 3000, &result) == GRPC_MESSAGE && next_of(quiet, 50, &result) == GRPC_NOTHING && !await_stream(quiet, 0);
 	snprintf(text, sizeof text, "%s: a message, then silence, and a quiet descriptor", where);
 	tell(is_fine, text, result.text);
 	grpc_stream_close(quiet);
-	snprintf(key, sizeof key, "Seen/%s-a", where);
+	snprintf(key, sizeof key, "Seen/%s-%d", where, (int)getpid());
 	await_seen(channel, key, "closing a stream cancels it on the server");
 	for (int i = 0; i < 5 && is_fine; i++)
 		is_fine = next_of(busy, 3000, &result) == GRPC_MESSAGE;
