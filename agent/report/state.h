@@ -68,7 +68,7 @@ struct unit_report {
 	bool is_raws;
 	struct unit_state state;
 	char source_name[256];
-	char source_error[1024]; /* why its source cannot be read now: what is declared may have changed; empty: it can */
+	char source_error[FAIL_TEXT_MAX]; /* why its source cannot be read now: what is declared may have changed; empty: it can */
 	char *errors; /* what Omni refused, and where: a JSON array of diagnostics; NULL: nothing. Of the heap */
 };
 
