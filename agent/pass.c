@@ -82,15 +82,19 @@ static bool plan_raw_unit(struct pass *pass, struct pass_unit *unit, const struc
 	return true;
 }
 
-/* The declared raw resources of the connection are applied before its clusters. */
+/* The declared raw resources of an Omni are applied before its clusters, whatever connection leads there. */
 static void foresee(struct pass *pass, struct pass_unit *unit, const struct fleet *fleet)
 {
 	struct resource_list declared = {0};
+	struct target *target;
+	diag_list_init(&unit->faults, pass->arena);
+	if (unit->plan.count == 0)
+		return;
 	for (size_t i = 0; fleet != NULL && i < fleet->raw_count; i++)
-		if (span_eq(fleet->raws[i]->connection, unit->target->connection))
+		if (targets_find(&pass->targets, fleet, fleet->raws[i]->connection, &target, NULL) &&
+		    strcmp(target->url, unit->target->url) == 0)
 			resource_push(pass->arena, &declared, fleet->raws[i]->resource);
 	struct foresee foresee = {unit->target->store, deadline(pass), &declared};
-	diag_list_init(&unit->faults, pass->arena);
 	plan_foresee(pass->arena, &unit->plan, &foresee, &unit->faults);
 }
 
