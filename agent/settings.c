@@ -34,7 +34,7 @@ static const struct setting settings_table[] = {
 	{"root", 0, SETTING_STRING, AT(root), "DIR", VALUE_DIR, NULL, NULL, NULL,
 	 "Root of the tree: nothing outside of it is read. Default: the working directory if all paths lie below it."},
 	{"rules", 0, SETTING_STRING, AT(rules), "RELEASE", VALUE_CHOICE, rule_sets, "1.10", NULL,
-	 "Check templates by the rules of this Omni release: 1.9, or 1.10 and newer."},
+	 "Check templates by the rules of this Omni release, and write patches as its omnictl does: 1.9, or 1.10 and newer."},
 	{"no-schema", 0, SETTING_FLAG, AT(no_schema), NULL, VALUE_ANY, NULL, NULL, NULL,
 	 "Do not check the fields of configuration patches against Talos's schema."},
 	{"connection", 0, SETTING_LIST, AT(connection), "NAME=URL", VALUE_ANY, NULL, NULL, NULL,

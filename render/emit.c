@@ -148,9 +148,17 @@ static void write_map(struct writer *writer, const struct node *map, struct plac
 	}
 }
 
-static void write_root(struct text *out, const struct node *root, unsigned best, enum sorting sorting)
+enum { WIDTH = 80 };
+#define WIDTH_NONE (SIZE_MAX / 2)
+
+static void write_root(struct text *out, const struct node *root, enum emit_layout layout, enum sorting sorting)
 {
-	struct writer writer = {.out = out, .best = best, .line_begin = out->len};
+	unsigned best = layout == EMIT_CONTENT || layout == EMIT_CONTENT_1_9 ? 4 : 2;
+	struct writer writer = {.out = out, .best = best, .width = WIDTH, .old_words = NODE_SINGLE, .line_begin = out->len};
+	if (layout == EMIT_CONTENT_1_9) {
+		writer.width = WIDTH_NONE;
+		writer.old_words = NODE_DOUBLE;
+	}
 	struct place place = {.sorting = sorting};
 	if (is_block(root)) {
 		write_block(&writer, root, place);
@@ -162,10 +170,10 @@ static void write_root(struct text *out, const struct node *root, unsigned best,
 
 void emit_document(struct text *out, const struct node *root, enum emit_layout layout, bool sorted)
 {
-	write_root(out, root, layout == EMIT_CONTENT ? 4 : 2, sorted ? SORT_ALL : SORT_NONE);
+	write_root(out, root, layout, sorted ? SORT_ALL : SORT_NONE);
 }
 
 void emit_template_document(struct text *out, const struct node *root)
 {
-	write_root(out, root, 2, SORT_FREE_FORM);
+	write_root(out, root, EMIT_TEMPLATE, SORT_FREE_FORM);
 }

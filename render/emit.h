@@ -1,6 +1,7 @@
 /* YAML writing, byte for byte as the Go operator's encoder (go.yaml.in/yaml/v4 rc.6) does: styles of texts, folding at 80
- * characters, natural order of keys; and JSON writing. Texts that the encoder would damage are double-quoted instead: a
- * value always survives. Integers keep all their digits. Needs resolved nodes; an ABSENT value prints as nothing. */
+ * characters, natural order of keys; as omnictl 1.9 (rc.4) does where that is asked for; and JSON writing. Texts that the
+ * encoder would damage are double-quoted instead: a value always survives. Integers keep all their digits. Needs resolved
+ * nodes; an ABSENT value prints as nothing. */
 #ifndef RENDER_EMIT_H
 #define RENDER_EMIT_H
 
@@ -10,6 +11,7 @@
 enum emit_layout {
 	EMIT_TEMPLATE, /* indent 2, maps in the order of their pairs at fixed levels; see emit_template_document */
 	EMIT_CONTENT,  /* indent 4: the text of config patches and manifests */
+	EMIT_CONTENT_1_9, /* the same by omnictl 1.9: nothing is folded, words of YAML 1.1 such as "yes" in double quotes */
 	EMIT_RESOURCE, /* indent 2: Omni resources as omnictl prints them */
 };
 

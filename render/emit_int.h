@@ -6,11 +6,13 @@
 #include "base/text.h"
 #include "render/emit.h"
 
-enum { EMIT_WIDTH = 80, EMIT_LONGEST_SIMPLE_KEY = 128 };
+enum { EMIT_LONGEST_SIMPLE_KEY = 128 };
 
 struct writer {
 	struct text *out;
 	unsigned best;	   /* columns per level */
+	size_t width;	   /* texts go on in the next line at a space, once the line is longer */
+	enum node_style old_words; /* style of what YAML 1.1 takes for something else than text */
 	size_t line_begin; /* offset in `out` */
 	size_t narrow;	   /* bytes of the line that take no column: all but the first of a character */
 };
@@ -35,7 +37,7 @@ struct scalar_place {
 };
 
 unsigned scalar_facts(struct span s);
-enum node_style scalar_style(struct span s, unsigned facts, const struct scalar_place *place);
+enum node_style scalar_style(struct span s, unsigned facts, const struct scalar_place *place, enum node_style old_words);
 void write_scalar(struct writer *writer, const struct node *node, const struct scalar_place *place);
 void write_string(struct writer *writer, struct span s, unsigned facts, const struct scalar_place *place);
 void write_text(struct writer *writer, struct span s, enum node_style style, unsigned facts,

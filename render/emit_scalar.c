@@ -189,15 +189,13 @@ static bool is_sexagesimal(struct span s)
 	return parts > 0 && i == s.len;
 }
 
-static enum node_style quoted_style(struct span s)
+static enum node_style quoted_style(struct span s, enum node_style old_words)
 {
 	struct resolved resolved;
 	if (s.len == 0)
 		return NODE_DOUBLE;
-	if (span_is(s, "<<"))
-		return NODE_SINGLE;
-	if (resolve_old_boolean(s) >= 0 || is_sexagesimal(s))
-		return NODE_SINGLE;
+	if (span_is(s, "<<") || resolve_old_boolean(s) >= 0 || is_sexagesimal(s))
+		return old_words;
 	resolve_plain(RESOLVE_OMNI, s, &resolved);
 	return resolved.kind == NODE_STRING ? NODE_PLAIN : NODE_DOUBLE;
 }
@@ -217,14 +215,14 @@ static bool is_damaged_by_literal(struct span s, bool is_item)
 	return c == '\t' || (c == ' ' && (at > 0 || is_item));
 }
 
-enum node_style scalar_style(struct span s, unsigned facts, const struct scalar_place *place)
+enum node_style scalar_style(struct span s, unsigned facts, const struct scalar_place *place, enum node_style old_words)
 {
 	if ((facts & FACT_NEWLINE) != 0) {
 		bool is_literal = s.len >= 2 && (facts & (FACT_VISIBLE | FACT_NO_BLOCK)) == FACT_VISIBLE && !place->is_key &&
 				  !is_damaged_by_literal(s, place->is_item);
 		return is_literal ? NODE_LITERAL : NODE_DOUBLE;
 	}
-	enum node_style style = resolve_is_text(s) && s.ptr[0] != '<' ? NODE_PLAIN : quoted_style(s);
+	enum node_style style = resolve_is_text(s) && s.ptr[0] != '<' ? NODE_PLAIN : quoted_style(s, old_words);
 	if (style == NODE_PLAIN && (facts & FACT_NO_PLAIN) != 0)
 		style = NODE_SINGLE;
 	if (style == NODE_SINGLE && (facts & FACT_NO_SINGLE) != 0)
@@ -248,5 +246,5 @@ void write_scalar(struct writer *writer, const struct node *node, const struct s
 
 void write_string(struct writer *writer, struct span s, unsigned facts, const struct scalar_place *place)
 {
-	write_text(writer, s, scalar_style(s, facts, place), facts, place);
+	write_text(writer, s, scalar_style(s, facts, place, writer->old_words), facts, place);
 }

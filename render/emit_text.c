@@ -1,4 +1,4 @@
-/* Writing a text in its style. A text goes on in the next line at a space, once the line is longer than 80 characters. */
+/* Writing a text in its style. A text goes on in the next line at a space, once the line is longer than the width. */
 #include <string.h>
 
 #include "base/utf8.h"
@@ -60,7 +60,7 @@ static bool fits(const struct writer *writer, struct span s, unsigned facts, con
 {
 	if ((facts & (FACT_WIDE | FACT_BREAK)) != 0)
 		return false;
-	return place->is_key || (facts & FACT_SPACE) == 0 || column(writer) + s.len <= EMIT_WIDTH;
+	return place->is_key || (facts & FACT_SPACE) == 0 || column(writer) + s.len <= writer->width;
 }
 
 static void write_plain(struct writer *writer, struct span s, const struct scalar_place *place)
@@ -72,7 +72,7 @@ static void write_plain(struct writer *writer, struct span s, const struct scala
 			was_space = false;
 			continue;
 		}
-		if (!place->is_key && !was_space && column(writer) > EMIT_WIDTH && !is_space_at(s, i + 1))
+		if (!place->is_key && !was_space && column(writer) > writer->width && !is_space_at(s, i + 1))
 			fold(writer, place->indent);
 		else
 			text_addc(writer->out, ' ');
@@ -85,7 +85,7 @@ static void write_single_space(struct writer *writer, struct span s, size_t at, 
 			       const struct scalar_place *place)
 {
 	bool is_inside = at > 0 && at + 1 < s.len;
-	if (!place->is_key && !was_space && column(writer) > EMIT_WIDTH && is_inside && !is_space_at(s, at + 1))
+	if (!place->is_key && !was_space && column(writer) > writer->width && is_inside && !is_space_at(s, at + 1))
 		fold(writer, place->indent);
 	else
 		text_addc(writer->out, ' ');
@@ -172,7 +172,7 @@ static void write_double(struct writer *writer, struct span s, const struct scal
 		was_space = false;
 		if (wants_escape(c) || (escape_all && c != UTF8_BAD)) {
 			write_escape(writer, c);
-		} else if (is_foldable && column(writer) > EMIT_WIDTH) {
+		} else if (is_foldable && column(writer) > writer->width) {
 			fold(writer, place->indent);
 			if (is_space_at(s, i + 1))
 				text_addc(writer->out, '\\');

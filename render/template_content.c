@@ -4,25 +4,26 @@
 
 #include "render/emit.h"
 
-static void write_documents(struct text *out, const struct node *list)
+static void write_documents(struct text *out, const struct node *list, enum emit_layout layout)
 {
 	static const struct node empty = {.kind = NODE_MAP};
 	for (uint32_t i = 0; i < list->len; i++) {
 		const struct node *item = &list->items[i];
 		if (i > 0)
 			text_adds(out, "---\n");
-		emit_document(out, node_is_set(item) ? item : &empty, EMIT_CONTENT, true);
+		emit_document(out, node_is_set(item) ? item : &empty, layout, true);
 	}
 }
 
 struct span template_written(struct build *build, const struct node *node)
 {
+	enum emit_layout layout = build->fleet->options.rules >= OMNI_RULES_1_10 ? EMIT_CONTENT : EMIT_CONTENT_1_9;
 	struct text *out = &build->scratch;
 	text_reset(out);
 	if (node->kind == NODE_MAP)
-		emit_document(out, node, EMIT_CONTENT, true);
+		emit_document(out, node, layout, true);
 	else
-		write_documents(out, node);
+		write_documents(out, node, layout);
 	return arena_copy(build->results, text_span(out));
 }
 

@@ -23,6 +23,7 @@ const shown = 5
 // task is one comparison.
 type task struct {
 	program, work, keep string
+	rules               string
 	count, first        int
 	seed                uint64
 
@@ -156,6 +157,7 @@ func main() {
 	flag.IntVar(&t.count, "n", 200, "how many inputs")
 	flag.IntVar(&t.first, "first", 0, "number of the first one")
 	flag.Uint64Var(&t.seed, "seed", 1, "another seed, other inputs")
+	flag.StringVar(&t.rules, "rules", "1.9", "release whose rules and writing our resources follow; 1.9 is that of oracle-1.9")
 	flag.StringVar(&t.keep, "keep", "", "directory for the inputs of disagreements")
 	flag.Parse()
 

@@ -146,6 +146,12 @@ func (w *world) edit(r resource.Resource) {
 func (w *world) visit(machines []string) {
 	ours, r := w.name, w.r
 
+	for _, name := range plainWords { // as templates call them
+		class := omni.NewMachineClass(name)
+		class.TypedSpec().Value.MatchLabels = []string{"a"}
+		w.create(class, "")
+	}
+
 	if r.chance(30) {
 		w.create(w.labelled(patchOf("500-"+uuid(r), "machine:\n  env:\n    A: \"1\"\n"), ours), "")
 	}
@@ -190,7 +196,7 @@ func (w *world) visit(machines []string) {
 
 var exported = []resource.Type{
 	omni.ClusterType, omni.MachineSetType, omni.MachineSetNodeType, omni.ConfigPatchType, omni.ExtensionsConfigurationType,
-	omni.KubernetesManifestGroupType, omni.KubernetesHealthCheckType, omni.KernelArgsType,
+	omni.KubernetesManifestGroupType, omni.KubernetesHealthCheckType, omni.KernelArgsType, omni.MachineClassType,
 }
 
 // export writes the directory store: a file per resource, its name the ID with everything unusual as %XX.
@@ -347,7 +353,7 @@ type ourPlan struct {
 func (t *task) plan(store, dir, path string) (operations []operation, conflicts []string, err error) {
 	var plan ourPlan
 
-	out, complaint, _ := t.run(nil, "plan", "--rules", "1.9", "--prune-unmanaged", "-o", "json", "--omni", "dir:"+store, "--root", dir, path)
+	out, complaint, _ := t.run(nil, "plan", "--rules", t.rules, "--prune-unmanaged", "-o", "json", "--omni", "dir:"+store, "--root", dir, path)
 	if err = json.Unmarshal(out, &plan); err != nil {
 		return nil, nil, fmt.Errorf("%w: %s%s", err, out, complaint)
 	}
@@ -701,6 +707,12 @@ func (t *task) judgeAll(name, text string, w *world, made *template, v verdict, 
 
 			return
 		}
+	}
+
+	if len(conflicts) > 0 && !slices.ContainsFunc(conflicts, func(c string) bool { return !strings.Contains(c, "there is no machine class") }) {
+		t.explain("a machine class that is not there is a conflict before anything is written")
+
+		return
 	}
 
 	if len(conflicts) > 0 {

@@ -61,9 +61,9 @@ func (r random) text() string {
 }
 
 // line makes a string that may stand where the kinds want text without much meaning.
-func (r random) word() string {
-	return pick(r, words(`alpha beta gamma delta true yes 1 0755 1.5 2026-01-01 a.b.c x_y ~ null on 1:20 é x-y-z 007 v1.2 <<`))
-}
+func (r random) word() string { return pick(r, plainWords) }
+
+var plainWords = words(`alpha beta gamma delta true yes 1 0755 1.5 2026-01-01 a.b.c x_y ~ null on 1:20 é x-y-z 007 v1.2 <<`)
 
 func (r random) number() plain {
 	switch r.IntN(6) {

@@ -117,6 +117,24 @@ static void long_texts_fold(void **state)
 	arena_done(&arena);
 }
 
+static void content_of_omnictl_1_9(void **state)
+{
+	(void)state;
+	struct arena arena;
+	arena_init(&arena, ARENA_NO_LIMIT);
+	struct node root = load(&arena, "\"on\": [\"yes\", \"1:20\", \"<<\", \"a: b\", \"1\", aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa "
+					"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb cccccccccccccccccccc]\n");
+	assert_span(emitted(&arena, &root, EMIT_CONTENT_1_9, true),
+		    "\"on\":\n    - \"yes\"\n    - \"1:20\"\n    - \"<<\"\n    - 'a: b'\n    - \"1\"\n"
+		    "    - aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa "
+		    "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb cccccccccccccccccccc\n");
+	assert_span(emitted(&arena, &root, EMIT_CONTENT, true),
+		    "'on':\n    - 'yes'\n    - '1:20'\n    - '<<'\n    - 'a: b'\n    - \"1\"\n"
+		    "    - aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa "
+		    "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n      cccccccccccccccccccc\n");
+	arena_done(&arena);
+}
+
 static void leading_spaces_in_items_are_quoted(void **state)
 {
 	(void)state;
@@ -313,6 +331,7 @@ int main(void)
 		cmocka_unit_test(texts_of_one_line),
 		cmocka_unit_test(texts_of_several_lines),
 		cmocka_unit_test(long_texts_fold),
+		cmocka_unit_test(content_of_omnictl_1_9),
 		cmocka_unit_test(leading_spaces_in_items_are_quoted),
 		cmocka_unit_test(keys),
 		cmocka_unit_test(natural_order),
