@@ -2,14 +2,9 @@
 
 void wire_put_int(struct text *out, uint64_t value)
 {
-	char bytes[10];
-	size_t count = 0;
-	do {
-		bytes[count] = (char)((value & 127) | (value > 127 ? 128 : 0));
-		count++;
-		value >>= 7;
-	} while (value != 0);
-	text_add(out, (struct span){bytes, count});
+	for (; value > 127; value >>= 7)
+		text_addc(out, (char)(value | 128));
+	text_addc(out, (char)value);
 }
 
 void wire_put_bool(struct text *out, bool value)
