@@ -24,6 +24,16 @@ bool sign_request(const struct service_key *key, struct arena *arena, struct spa
 		  size_t header_count, int64_t now_s, struct signature *out, struct fail *fail)
 	__attribute__((warn_unused_result));
 
+/* The same for many calls: a signature covers the method, the headers and the second, not the message, so all calls that
+ * agree in these share one. Several threads may ask one cache. */
+struct sign_cache;
+struct sign_cache *sign_cache_new(const struct service_key *key); /* the key outlives it */
+void sign_cache_free(struct sign_cache *cache);			   /* NULL is fine */
+/* As sign_request. */
+bool sign_cached(struct sign_cache *cache, struct arena *arena, struct span method, const struct sign_header *headers,
+		 size_t header_count, int64_t now_s, struct signature *out, struct fail *fail) __attribute__((warn_unused_result));
+uint64_t sign_cache_made(struct sign_cache *cache); /* signatures, so far */
+
 /* Exactly "siderov1 IDENTITY FINGERPRINT BASE64", four fields. */
 bool sign_is_well_formed(struct span signature_header);
 

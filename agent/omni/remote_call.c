@@ -1,6 +1,5 @@
 #include <sys/random.h>
 
-#include "agent/auth/sign.h"
 #include "agent/omni/management.h"
 #include "agent/omni/remote_int.h"
 #include "base/cleanup.h"
@@ -17,7 +16,7 @@ static bool sign(void *ctx, struct arena *arena, struct span method, const struc
 	struct signature made;
 	for (size_t i = 0; i < header_count; i++)
 		signed_headers[i] = (struct sign_header){headers[i].name, headers[i].value};
-	if (!sign_request(store->key, arena, method, signed_headers, header_count, clock_wall_ms() / SECOND_MS, &made, fail))
+	if (!sign_cached(store->signatures, arena, method, signed_headers, header_count, clock_wall_ms() / SECOND_MS, &made, fail))
 		return false;
 	out_headers[0] = (struct grpc_header){SPAN("x-sidero-timestamp"), made.timestamp};
 	out_headers[1] = (struct grpc_header){SPAN("x-sidero-payload"), made.payload};

@@ -9,7 +9,7 @@
 
 #include <pthread.h>
 
-#include "agent/auth/service_key.h"
+#include "agent/auth/sign.h"
 #include "agent/grpc/grpc.h"
 #include "agent/omni/cosi.h"
 #include "agent/omni/store.h"
@@ -27,6 +27,7 @@ struct remote_store {
 	struct omni_store base;
 	struct grpc_channel *channel;
 	struct service_key *key;
+	struct sign_cache *signatures;
 	char *url;
 	struct log *log;
 	int64_t call_timeout_ms;

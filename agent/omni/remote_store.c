@@ -8,6 +8,7 @@ static void close_store(struct omni_store *base)
 {
 	struct remote_store *store = remote_of(base);
 	grpc_close(store->channel);
+	sign_cache_free(store->signatures);
 	service_key_free(store->key);
 	pthread_mutex_destroy(&store->lock);
 	free(store->url);
@@ -130,6 +131,7 @@ bool remote_store_open(const char *url, const struct omni_store_options *options
 	if (ok) {
 		store = new_store(options, endpoint.url);
 		store->key = key;
+		store->signatures = sign_cache_new(key);
 		ok = open_channel(store, &arena, &endpoint, options, fail);
 	}
 	arena_done(&arena);
