@@ -32,10 +32,12 @@ type accountFlag struct {
 	given         bool // the key file is there
 }
 
-// place decides where the key of an account is that came without one.
-func (a *accountFlag) place(dir string) {
+// place decides where the key of an account is that came without one; it may be there already.
+func (a *accountFlag) place(dir string, keep bool) {
 	if a.given = a.keyFile != ""; !a.given {
 		a.keyFile = filepath.Join(dir, a.name+".key")
+		_, err := os.Stat(a.keyFile)
+		a.given = keep && err == nil
 	}
 }
 
@@ -69,10 +71,10 @@ type account struct {
 }
 
 // openAccounts reads the keys that are given and makes the others; the result is by fingerprint, as Omni looks them up.
-func openAccounts(flags accountFlags, dir string) (map[string]account, error) {
+func openAccounts(flags accountFlags, dir string, keep bool) (map[string]account, error) {
 	accounts := map[string]account{}
 	for i := range flags {
-		flags[i].place(dir)
+		flags[i].place(dir, keep)
 		f := flags[i]
 		key, err := openKey(f)
 		if err != nil {

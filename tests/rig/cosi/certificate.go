@@ -10,10 +10,28 @@ import (
 	"encoding/pem"
 	"math/big"
 	"net"
+	"strings"
 	"time"
 )
 
-// newCertificate makes a certificate for loopback that is its own authority, and writes it for clients to trust.
+// openCertificate writes a certificate for clients to trust, and keeps its key beside it where the next server goes on.
+func openCertificate(caFile string, keep bool) (*tls.Config, error) {
+	keyFile := strings.TrimSuffix(caFile, "ca.pem") + "server.pem"
+	if pair, err := tls.LoadX509KeyPair(caFile, keyFile); keep && err == nil {
+		return &tls.Config{Certificates: []tls.Certificate{pair}}, nil
+	}
+	made, err := newCertificate(caFile)
+	if err != nil || !keep {
+		return made, err
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(made.Certificates[0].PrivateKey)
+	if err != nil {
+		return nil, err
+	}
+	return made, writeWhole(keyFile, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})))
+}
+
+// newCertificate makes a certificate for loopback that is its own authority.
 func newCertificate(caFile string) (*tls.Config, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

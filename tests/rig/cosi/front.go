@@ -61,7 +61,7 @@ func newFront(o options, s *grpc.Server) (*front, error) {
 	if o.tls {
 		var err error
 		f.caFile = filepath.Join(o.dir, "ca.pem")
-		if f.tls, err = newCertificate(f.caFile); err != nil {
+		if f.tls, err = openCertificate(f.caFile, o.keep); err != nil {
 			return nil, err
 		}
 	}

@@ -4,7 +4,8 @@
 //	cosi -dir DIR [-account NAME[:ROLE][=KEYFILE]]… [-listen 127.0.0.1:0] [-control 127.0.0.1:0] [-tls] …
 //
 // When it is ready, DIR holds `env` (shell assignments: endpoint, control, ca, and key, the first account's key file)
-// and NAME.key, the service-account key of each account that was not given one. Everything is in memory. README.md beside this file lists the control port's calls.
+// and NAME.key, the service-account key of each account that was not given one. Everything is in memory, unless -keep is given.
+// README.md beside this file lists the control port's calls.
 package main
 
 import (
@@ -22,7 +23,7 @@ type options struct {
 	clock                time.Duration
 	history              int
 	noTeardown           bool
-	controllers          bool
+	controllers, keep    bool
 	finalizerDelay       time.Duration
 	clusters, machines   int
 	accounts             accountFlags
@@ -39,6 +40,7 @@ func parseOptions() options {
 	flag.IntVar(&o.history, "history", 10000, "events that a watch can be resumed from, per type")
 	flag.BoolVar(&o.noTeardown, "no-teardown", false, "answer Teardown calls with UNIMPLEMENTED, as old servers")
 	flag.BoolVar(&o.controllers, "controllers", false, "give and take finalizers and destroy what is torn down, as Omni")
+	flag.BoolVar(&o.keep, "keep", false, "go on with what the last server in DIR had, however it ended; DIR/journal is its memory")
 	flag.DurationVar(&o.finalizerDelay, "finalizer-delay", 20*time.Millisecond, "how long a torn-down resource keeps them")
 	flag.IntVar(&o.clusters, "clusters", 0, "clusters that exist from the start; their templates are in DIR/templates")
 	flag.IntVar(&o.machines, "machines", 5, "machines of each of them")
@@ -76,11 +78,17 @@ func run(o options) error {
 
 // newRig starts everything but the control port.
 func newRig(o options) (*rig, error) {
-	accounts, err := openAccounts(o.accounts, o.dir)
+	accounts, err := openAccounts(o.accounts, o.dir, o.keep)
 	if err != nil {
 		return nil, err
 	}
-	st, err := newStore(o.history)
+	var kept *journal
+	if o.keep {
+		if kept, err = openJournal(filepath.Join(o.dir, "journal")); err != nil {
+			return nil, err
+		}
+	}
+	st, err := newStore(o.history, kept)
 	if err != nil {
 		return nil, err
 	}

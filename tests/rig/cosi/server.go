@@ -47,7 +47,7 @@ func (g *gate) unary(ctx context.Context, req any, method string, h grpc.UnaryHa
 	if err = authorize(who, c.method, c); err != nil {
 		return nil, err
 	}
-	if answer, err = h(ctx, req); f != nil {
+	if answer, err = h(context.WithValue(ctx, accountKey{}, who.name), req); f != nil {
 		return nil, f.strike(ctx)
 	}
 	return answer, err

@@ -9,6 +9,7 @@ import (
 	"github.com/cosi-project/runtime/pkg/state/impl/inmem"
 	"github.com/cosi-project/runtime/pkg/state/impl/namespaced"
 	"github.com/cosi-project/runtime/pkg/state/registry"
+	"github.com/siderolabs/omni/client/pkg/omni/resources"
 	types "github.com/siderolabs/omni/client/pkg/omni/resources/registry"
 
 	_ "github.com/siderolabs/omni/client/pkg/omni/resources/common" // registers the resource types
@@ -27,9 +28,14 @@ type store struct {
 	served staleState
 }
 
-func newStore(history int) (*store, error) {
+// newStore: what users make is kept in the journal, if there is one.
+func newStore(history int, kept *journal) (*store, error) {
 	core := namespaced.NewState(func(ns resource.Namespace) state.CoreState {
-		return inmem.NewStateWithOptions(inmem.WithHistoryMaxCapacity(history), inmem.WithHistoryGap(min(20, history/5)))(ns)
+		options := []inmem.StateOption{inmem.WithHistoryMaxCapacity(history), inmem.WithHistoryGap(min(20, history/5))}
+		if kept != nil && ns == resources.DefaultNamespace {
+			options = append(options, inmem.WithBackingStore(kept))
+		}
+		return inmem.NewStateWithOptions(options...)(ns)
 	})
 	st := &store{state: state.WrapCore(core), served: staleState{CoreState: core, old: map[string]*stale{}}}
 	ctx := context.Background()
