@@ -4,8 +4,8 @@
 #include "base/digest.h"
 
 #include <openssl/sha.h>
-#include <stdint.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 
 struct digest {
 	SHA256_CTX context;
@@ -28,6 +28,21 @@ void digest_hex(struct span bytes, char out_hex[DIGEST_HEX_SIZE])
 	SHA256_Update(&context, bytes.ptr, bytes.len);
 	SHA256_Final(sum, &context);
 	to_hex(sum, out_hex);
+}
+
+uint64_t digest_local(struct span bytes)
+{
+	enum { RANDOM_BYTES = 16 };
+	SHA256_CTX context;
+	unsigned char sum[SHA256_DIGEST_LENGTH];
+	uint64_t begin;
+	SHA256_Init(&context);
+	/* The kernel gives every process its own random bytes: no state of ours is needed. */
+	SHA256_Update(&context, (const void *)getauxval(AT_RANDOM), RANDOM_BYTES);
+	SHA256_Update(&context, bytes.ptr, bytes.len);
+	SHA256_Final(sum, &context);
+	memcpy(&begin, sum, sizeof begin);
+	return begin == 0 ? 1 : begin;
 }
 
 struct digest *digest_new(void)

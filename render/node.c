@@ -161,6 +161,61 @@ bool node_equal(const struct node *a, const struct node *b)
 	return true;
 }
 
+/* --- bytes for digests -------------------------------------------------------------------------------------------- */
+
+void node_canonical_text(struct text *out, struct span text)
+{
+	char len[sizeof text.len];
+	memcpy(len, &text.len, sizeof len);
+	text_add(out, (struct span){len, sizeof len});
+	text_add(out, text);
+}
+
+/* A FLOAT as the INT that equals it, where there is one. */
+static void canonical_number(struct text *out, const struct node *node)
+{
+	const double exact = 9007199254740992.0; /* 2^53 */
+	char digits[64], *end = NULL;
+	struct span text = {node->text, node->len};
+	double value = node->kind == NODE_FLOAT ? strtod(node->text, &end) : 0;
+	if (end != NULL && *end == '\0') {
+		bool is_whole = value > -exact && value < exact && value == trunc(value);
+		int len = snprintf(digits, sizeof digits, is_whole ? "%.0f" : "%.17g", value == 0 ? 0.0 : value);
+		text = (struct span){digits, (size_t)len};
+	}
+	text_addc(out, 'n');
+	node_canonical_text(out, text);
+}
+
+static void canonical_map(struct text *out, const struct node *map)
+{
+	const struct pair **pairs = map->len > 0 ? sorted_pairs(map) : NULL;
+	for (size_t i = 0; i < map->len; i++) {
+		text_addc(out, 'k');
+		node_canonical_text(out, (struct span){pairs[i]->key.text, pairs[i]->key.len});
+		node_canonical(out, &pairs[i]->value);
+	}
+	free(pairs);
+}
+
+/* Depth is bounded by the loader's limit. */
+void node_canonical(struct text *out, const struct node *node)
+{
+	if (node != NULL && is_number(node)) {
+		canonical_number(out, node);
+		return;
+	}
+	text_addc(out, (char)('A' + (node == NULL ? NODE_ABSENT : node->kind)));
+	if (node_is_scalar(node))
+		node_canonical_text(out, node_text(node));
+	else if (node_is(node, NODE_MAP))
+		canonical_map(out, node);
+	else if (node_is(node, NODE_SEQ))
+		for (size_t i = 0; i < node->len; i++)
+			node_canonical(out, &node->items[i]);
+	text_addc(out, '.');
+}
+
 /* --- copying ------------------------------------------------------------------------------------------------------ */
 
 static void copy_text(struct arena *arena, struct node *node)

@@ -13,6 +13,7 @@
 
 #include "base/arena.h"
 #include "base/span.h"
+#include "base/text.h"
 
 enum node_kind {
 	NODE_ABSENT, /* the zero node: nothing is there */
@@ -141,6 +142,12 @@ void node_push(struct node *seq, struct node value);
 
 /* Same meaning: maps without regard to order, scalars by kind and text, INT and FLOAT by number (1 equals 1.0). */
 bool node_equal(const struct node *a, const struct node *b);
+
+/* Appends bytes that stand for the meaning, for digests: equal bytes, equal nodes. The other way round, too, but for an
+ * INT of more than 53 bits that a FLOAT equals. NULL is fine. */
+void node_canonical(struct text *out, const struct node *node);
+/* The same for a text: preceded by its length, so that nothing runs together. */
+void node_canonical_text(struct text *out, struct span text);
 
 /* A deep copy into another arena. */
 struct node node_copy(struct arena *arena, const struct node *node);

@@ -14,7 +14,10 @@
 struct resource *plan_merge(struct arena *arena, const struct resource *expected, const struct resource *actual,
 			    struct span cluster);
 
-/* Is it an annotation that a person or Omni sets while the cluster runs, present in `actual` and not the template's? */
+/* same.c: an annotation of ours, never compared. */
+bool plan_is_ours(struct span key, bool is_label);
+
+/* Is it an annotation or label that a person or Omni sets while the cluster runs, present in `actual` and not the template's? */
 bool plan_is_operational(const struct resource *actual, struct span key, bool is_label);
 
 /* The spec key that holds text with a meaning of its own ("data", "job"); NULL: none. */
@@ -39,7 +42,9 @@ void plan_find_locks(struct arena *arena, struct plan *plan, const struct plan_a
 /* hash.c */
 void plan_seal(struct plan *plan);
 
-/* plan.c */
+/* plan.c: made by Omni's own controllers, never planned; of machines, which keep it when a template no longer has it. */
+bool plan_is_controlled(const struct resource *resource);
+bool plan_is_released(const struct omni_type *type);
 struct plan_op *plan_add_op(struct arena *arena, struct plan *plan, enum plan_op_kind kind,
 			    const struct resource *desired, const struct resource *actual);
 struct plan_conflict *plan_add_conflict(struct arena *arena, struct plan *plan, const char *format, ...)

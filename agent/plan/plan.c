@@ -101,13 +101,12 @@ static bool has_no_relation(const struct omni_type *type)
 	return type == OMNI_CLUSTER || type == OMNI_KERNEL_ARGS || type == OMNI_INSTALL_DISK;
 }
 
-static bool is_released(const struct omni_type *type)
+bool plan_is_released(const struct omni_type *type)
 {
 	return type == OMNI_KERNEL_ARGS || type == OMNI_INSTALL_DISK;
 }
 
-/* Made by Omni's own controllers: never planned. */
-static bool is_controlled(const struct resource *resource)
+bool plan_is_controlled(const struct resource *resource)
 {
 	return resource->owner.len > 0 || labels_get(&resource->labels, OMNI_LABEL_NODE_CONTROLLER) != NULL;
 }
@@ -117,11 +116,11 @@ static bool is_listed(struct planner *p, const struct resource *resource)
 {
 	if (resource->type == OMNI_CLUSTER)
 		return span_eq(resource->id, p->cluster);
-	if (is_released(resource->type)) {
+	if (plan_is_released(resource->type)) {
 		const struct resource *node = find(p, &p->held, OMNI_MACHINE_SET_NODE, resource->id);
 		return node != NULL && is_listed(p, node);
 	}
-	return !is_controlled(resource) && span_eq(label_value(&resource->labels, OMNI_LABEL_CLUSTER), p->cluster);
+	return !plan_is_controlled(resource) && span_eq(label_value(&resource->labels, OMNI_LABEL_CLUSTER), p->cluster);
 }
 
 static void add_slot(struct planner *p, struct slots *slots, struct slot slot)
@@ -206,7 +205,7 @@ static void plan_unexpected(struct planner *p, const struct resource *held)
 {
 	if (!is_listed(p, held))
 		return;
-	if (is_released(held->type)) {
+	if (plan_is_released(held->type)) {
 		release(p, held);
 		return;
 	}
@@ -404,5 +403,11 @@ void plan_cluster(struct arena *arena, const struct cluster *cluster, struct spa
 		for (size_t i = 0; i < out->count; i++)
 			plan_diff_op(arena, &out->ops[i], options->secret_key);
 	}
+	plan_seal(out);
+}
+
+void plan_nothing(struct span cluster, struct plan *out)
+{
+	*out = (struct plan){.cluster = cluster};
 	plan_seal(out);
 }

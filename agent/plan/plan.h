@@ -113,6 +113,22 @@ void plan_raws(struct arena *arena, const struct resource_list *expected, const 
  * set, else by bytes; versions, dates, finalizers, operational fields and annotations of ours are not compared. */
 bool plan_same(const struct resource *desired, const struct resource *actual);
 
+/* What plan_same compares, as numbers that mean something in this process only. A declared resource is the same as one in
+ * Omni when `whole` is equal, and, where the declared one is judged by_bytes, `bytes`. That is certain. Not told are: a
+ * machine that a person locked is the same; contents that are no YAML or very long, declared as a mapping. */
+struct plan_meaning {
+	uint64_t whole; /* with type and ID; of raw resources also with the owner that is recorded on them. 0: cannot be told */
+	uint64_t bytes; /* of the content; 0: the type has none */
+	bool by_bytes;
+};
+struct plan_meaning plan_meaning(const struct resource *resource, bool is_declared);
+
+/* Might a plan act upon it, or tell of it, if nobody declared it? A few too many are. */
+bool plan_may_concern(const struct resource *actual);
+
+/* The plan of a cluster that is as declared. */
+void plan_nothing(struct span cluster, struct plan *out);
+
 /* Has the resource of this cluster an ID as templates make it, or a mark of ours? */
 bool plan_is_from_template(const struct resource *resource, struct span cluster);
 

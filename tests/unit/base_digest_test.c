@@ -33,11 +33,21 @@ static void pieces_do_not_run_together(void **state)
 	assert_string_equal(one, same);
 }
 
+static void the_local_one_tells_texts_apart(void **state)
+{
+	(void)state;
+	assert_true(digest_local(SPAN("abc")) == digest_local(SPAN("abc")));
+	assert_true(digest_local(SPAN("abc")) != digest_local(SPAN("abd")));
+	assert_true(digest_local(SPAN("")) != 0);
+	assert_true(digest_local(SPAN("abc")) != UINT64_C(0xeacf018fbf1678ba)); /* not what everybody can work out */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known_sums),
 		cmocka_unit_test(pieces_do_not_run_together),
+		cmocka_unit_test(the_local_one_tells_texts_apart),
 	};
 	return RUN_TESTS(tests);
 }

@@ -48,6 +48,19 @@ static void making(void **state)
 	arena_done(&arena);
 }
 
+static bool same_canonical(const struct node *a, const struct node *b)
+{
+	struct text x, y;
+	text_init(&x, TEXT_NO_LIMIT);
+	text_init(&y, TEXT_NO_LIMIT);
+	node_canonical(&x, a);
+	node_canonical(&y, b);
+	bool same = span_eq(text_span(&x), text_span(&y));
+	text_done(&x);
+	text_done(&y);
+	return same;
+}
+
 static void comparing(void **state)
 {
 	(void)state;
@@ -60,6 +73,7 @@ static void comparing(void **state)
 		{"~", "''", false}, {"[1, 2]", "[2, 1]", false}, {"[1]", "[1, 1]", false}, {"{a: 1, b: 2}", "{b: 2, a: 1}", true},
 		{"{a: 1}", "{a: 1, b: 2}", false}, {"{a: 1}", "{b: 1}", false}, {"{}", "[]", false}, {"a", "a", true},
 		{"9007199254740993", "9007199254740992", false},
+		{"{a: {b: 1}, c: 2}", "{a: {b: 1, c: 2}}", false}, {"[[1], 2]", "[[1, 2]]", false}, {"0.5", "5e-1", true},
 	};
 	struct arena arena;
 	arena_init(&arena, ARENA_NO_LIMIT);
@@ -67,6 +81,8 @@ static void comparing(void **state)
 		struct node a = load(&arena, cases[i].a), b = load(&arena, cases[i].b);
 		if (node_equal(&a, &b) != cases[i].equal || node_equal(&b, &a) != cases[i].equal)
 			fail_msg("%s and %s", cases[i].a, cases[i].b);
+		if (same_canonical(&a, &b) != cases[i].equal)
+			fail_msg("%s and %s, as bytes", cases[i].a, cases[i].b);
 	}
 	arena_done(&arena);
 }
@@ -82,8 +98,10 @@ static void comparing_large_maps(void **state)
 		node_put_span(&b, arena_spanf(&arena, "%d", 299 - i), node_int(&arena, 299 - i));
 	}
 	assert_true(node_equal(&a, &b));
+	assert_true(same_canonical(&a, &b));
 	b.pairs[150].value = node_int(&arena, -1);
 	assert_false(node_equal(&a, &b));
+	assert_false(same_canonical(&a, &b));
 	arena_done(&arena);
 }
 
