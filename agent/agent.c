@@ -146,12 +146,8 @@ static bool start(struct agent *agent, struct signals *signals, struct fail *fai
 		sandbox_mode_parse(span_of(settings->sandbox), &mode);
 	if (!sandbox_init(&agent->sandbox, mode, fail) || !watch_signals(signals, fail))
 		return false;
-	size_t cores = (size_t)sysconf(_SC_NPROCESSORS_ONLN);
-	size_t connections = settings->connection.count + 1;
-	unsigned workers = settings->workers > 0 ? (unsigned)settings->workers : (unsigned)(cores + connections - 1);
-	/* Every other connection keeps a worker whatever this one does. */
-	unsigned limit = workers > connections - 1 ? workers - (unsigned)(connections - 1) : 1;
-	agent->queue = queue_new(workers, limit, reconcile, agent);
+	unsigned workers = settings->workers > 0 ? (unsigned)settings->workers : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+	agent->queue = queue_new(workers, reconcile, agent);
 	log_info(agent->log, "agent", "started", log_string("version", OMNIOPS_VERSION), log_int("workers", workers),
 		 log_string("sandbox", agent->sandbox.layers_text), log_string("gate", plan_risk_name(agent->gate)));
 	return http_start(agent, fail) && feeds_start(agent, fail);

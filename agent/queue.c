@@ -7,20 +7,23 @@
 
 #include "base/clock.h"
 
-enum { GROUPS = 256, FIRST_RETRY_MS = 500, LAST_RETRY_MS = 300000, FIRST_AGAIN_MS = 200, LAST_AGAIN_MS = 10000 };
+enum { WORKERS_MAX = 1024 };
+enum { FIRST_RETRY_MS = 500, LAST_RETRY_MS = 300000, FIRST_AGAIN_MS = 200, LAST_AGAIN_MS = 10000 };
 
 struct queue {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct queue_item *items;
-	unsigned worker_count, workers_alive, group_limit;
-	unsigned running[GROUPS];
+	unsigned worker_count, workers_alive, idle; /* idle: workers without an item */
+	unsigned running[QUEUE_GROUPS];
+	bool is_known[QUEUE_GROUPS]; /* has had an item */
+	unsigned resting; /* known groups of which nothing runs: a worker is kept for each */
 	uint64_t next_turn, random;
 	bool is_stopping;
 	enum queue_result (*work)(void *ctx, struct queue_item *item);
 	void *ctx;
 	struct queue_metrics metrics;
-	pthread_t *threads;
+	pthread_t threads[WORKERS_MAX];
 };
 
 static bool is_linked(const struct queue *queue, const struct queue_item *item)
@@ -40,13 +43,19 @@ static void wait_until(struct queue *queue, int64_t at_ms)
 		pthread_cond_timedwait(&queue->changed, &queue->lock, &until);
 }
 
+/* A group's first worker is its own; more are taken only from what is left when the others have theirs. */
+static bool may_run(const struct queue *queue, const struct queue_item *item)
+{
+	return queue->running[item->group % QUEUE_GROUPS] == 0 || queue->idle > queue->resting;
+}
+
 /* The item whose turn it is, or NULL and when to look again. */
 static struct queue_item *pick(struct queue *queue, int64_t now, int64_t *out_next_ms)
 {
 	struct queue_item *best = NULL;
 	*out_next_ms = INT64_MAX;
 	for (struct queue_item *item = queue->items; item != NULL; item = item->next) {
-		if (item->state != QUEUE_WAITING || queue->running[item->group % GROUPS] >= queue->group_limit)
+		if (item->state != QUEUE_WAITING || !may_run(queue, item))
 			continue;
 		if (item->due_ms > now) {
 			if (item->due_ms < *out_next_ms)
@@ -87,7 +96,8 @@ static void put(struct queue *queue, struct queue_item *item, int64_t delay_ms)
 
 static void finish(struct queue *queue, struct queue_item *item, enum queue_result result)
 {
-	queue->running[item->group % GROUPS]--;
+	queue->idle++;
+	queue->resting += --queue->running[item->group % QUEUE_GROUPS] == 0;
 	item->state = QUEUE_IDLE;
 	item->failures = result == QUEUE_DONE ? 0 : item->failures + 1;
 	bool was_dirty = item->is_dirty;
@@ -117,7 +127,8 @@ static void *worker(void *argument)
 			continue;
 		}
 		item->state = QUEUE_RUNNING;
-		queue->running[item->group % GROUPS]++;
+		queue->idle--;
+		queue->resting -= queue->running[item->group % QUEUE_GROUPS]++ == 0;
 		queue->metrics.runs++;
 		if (now - item->due_ms > queue->metrics.longest_wait_ms)
 			queue->metrics.longest_wait_ms = now - item->due_ms;
@@ -132,11 +143,35 @@ static void *worker(void *argument)
 	return NULL;
 }
 
-struct queue *queue_new(unsigned workers, unsigned group_limit, enum queue_result (*work)(void *ctx, struct queue_item *item),
-			void *ctx)
+static void add_worker(struct queue *queue)
+{
+	if (queue->worker_count == WORKERS_MAX)
+		return;
+	if (pthread_create(&queue->threads[queue->worker_count], NULL, worker, queue) != 0)
+		abort();
+	queue->worker_count++;
+	queue->workers_alive++;
+	queue->idle++;
+}
+
+/* The first group has the workers that there are. */
+static void meet_group(struct queue *queue, unsigned group)
+{
+	bool is_first = true;
+	if (queue->is_known[group] || queue->is_stopping)
+		return;
+	for (unsigned i = 0; i < QUEUE_GROUPS; i++)
+		is_first = is_first && !queue->is_known[i];
+	queue->is_known[group] = true;
+	queue->resting++;
+	if (!is_first)
+		add_worker(queue);
+}
+
+struct queue *queue_new(unsigned workers, enum queue_result (*work)(void *ctx, struct queue_item *item), void *ctx)
 {
 	struct queue *queue = calloc(1, sizeof *queue);
-	if (queue == NULL || (queue->threads = calloc(workers, sizeof *queue->threads)) == NULL)
+	if (queue == NULL)
 		abort();
 	pthread_condattr_t attributes;
 	pthread_condattr_init(&attributes);
@@ -144,14 +179,13 @@ struct queue *queue_new(unsigned workers, unsigned group_limit, enum queue_resul
 	pthread_cond_init(&queue->changed, &attributes);
 	pthread_condattr_destroy(&attributes);
 	pthread_mutex_init(&queue->lock, NULL);
-	queue->group_limit = group_limit;
 	queue->work = work;
 	queue->ctx = ctx;
 	queue->random = (uint64_t)clock_wall_ms() | 1;
-	queue->worker_count = queue->workers_alive = workers;
+	pthread_mutex_lock(&queue->lock);
 	for (unsigned i = 0; i < workers; i++)
-		if (pthread_create(&queue->threads[i], NULL, worker, queue) != 0)
-			abort();
+		add_worker(queue);
+	pthread_mutex_unlock(&queue->lock);
 	return queue;
 }
 
@@ -163,6 +197,7 @@ void queue_add(struct queue *queue, struct queue_item *item, int64_t delay_ms)
 		item->next = queue->items;
 		queue->items = item;
 		queue->next_turn = queue->next_turn == 0 ? 1 : queue->next_turn;
+		meet_group(queue, item->group % QUEUE_GROUPS);
 	}
 	if (item->state == QUEUE_RUNNING)
 		item->is_dirty = true;
@@ -215,7 +250,6 @@ bool queue_free(struct queue *queue, int64_t deadline_ms)
 		pthread_join(queue->threads[i], NULL);
 	pthread_cond_destroy(&queue->changed);
 	pthread_mutex_destroy(&queue->lock);
-	free(queue->threads);
 	free(queue);
 	return true;
 }

@@ -14,7 +14,7 @@ struct bench {
 	struct queue_item items[ITEMS];
 	_Atomic int runs[ITEMS], running[ITEMS], overlaps, order_count;
 	int order[4 * ITEMS];
-	_Atomic int group_running[2], group_most[2];
+	_Atomic int group_running[4], group_most[4];
 	enum queue_result (*work)(struct bench *bench, int index);
 };
 
@@ -38,11 +38,11 @@ static enum queue_result run(void *ctx, struct queue_item *item)
 	return result;
 }
 
-static struct bench *begin(unsigned workers, unsigned limit, enum queue_result (*work)(struct bench *, int))
+static struct bench *begin(unsigned workers, enum queue_result (*work)(struct bench *, int))
 {
 	struct bench *bench = test_calloc(1, sizeof *bench);
 	bench->work = work;
-	bench->queue = queue_new(workers, limit, run, bench);
+	bench->queue = queue_new(workers, run, bench);
 	return bench;
 }
 
@@ -73,7 +73,7 @@ static enum queue_result slow(struct bench *bench, int index)
 static void first_come_first_served(void **state)
 {
 	(void)state;
-	struct bench *bench = begin(1, 1, slow);
+	struct bench *bench = begin(1, slow);
 	for (int i = 0; i < 8; i++)
 		queue_add(bench->queue, &bench->items[i], 0);
 	wait_idle(bench);
@@ -85,7 +85,7 @@ static void first_come_first_served(void **state)
 static void waits_at_most_once(void **state)
 {
 	(void)state;
-	struct bench *bench = begin(1, 1, slow);
+	struct bench *bench = begin(1, slow);
 	queue_add(bench->queue, &bench->items[0], 0);
 	for (int i = 0; i < 100; i++)
 		queue_add(bench->queue, &bench->items[1], 0);
@@ -97,7 +97,7 @@ static void waits_at_most_once(void **state)
 static void added_while_running_it_runs_again(void **state)
 {
 	(void)state;
-	struct bench *bench = begin(4, 4, slow);
+	struct bench *bench = begin(4, slow);
 	queue_add(bench->queue, &bench->items[0], 0);
 	while (bench->running[0] == 0)
 		clock_sleep_ms(1);
@@ -111,7 +111,7 @@ static void added_while_running_it_runs_again(void **state)
 static void a_delay_is_kept_and_can_be_shortened(void **state)
 {
 	(void)state;
-	struct bench *bench = begin(1, 1, NULL);
+	struct bench *bench = begin(1, NULL);
 	int64_t start = clock_monotonic_ms();
 	queue_add(bench->queue, &bench->items[0], 120);
 	wait_idle(bench);
@@ -131,7 +131,7 @@ static enum queue_result fail_twice(struct bench *bench, int index)
 static void a_failure_comes_back_later_and_later(void **state)
 {
 	(void)state;
-	struct bench *bench = begin(2, 2, fail_twice);
+	struct bench *bench = begin(2, fail_twice);
 	int64_t start = clock_monotonic_ms();
 	queue_add(bench->queue, &bench->items[0], 0);
 	wait_idle(bench);
@@ -152,7 +152,7 @@ static enum queue_result makes_news_and_fails(struct bench *bench, int index)
 static void a_failure_that_makes_news_does_not_spin(void **state)
 {
 	(void)state;
-	struct bench *bench = begin(1, 1, makes_news_and_fails);
+	struct bench *bench = begin(1, makes_news_and_fails);
 	int64_t start = clock_monotonic_ms();
 	queue_add(bench->queue, &bench->items[0], 0);
 	while (bench->runs[0] < 3)
@@ -170,7 +170,7 @@ static enum queue_result wait_for_it(struct bench *bench, int index)
 static void one_that_waits_does_not_hold_up_others(void **state)
 {
 	(void)state;
-	struct bench *bench = begin(1, 1, wait_for_it);
+	struct bench *bench = begin(1, wait_for_it);
 	queue_add(bench->queue, &bench->items[0], 0);
 	for (int i = 1; i < 20; i++)
 		queue_add(bench->queue, &bench->items[i], 0);
@@ -183,30 +183,46 @@ static void one_that_waits_does_not_hold_up_others(void **state)
 	end(bench);
 }
 
-static enum queue_result group_one_hangs(struct bench *bench, int index)
+static enum queue_result all_but_group_0_hang(struct bench *bench, int index)
 {
-	if (bench->items[index].group == 1)
+	if (bench->items[index].group != 0)
 		clock_sleep_ms(300);
 	return QUEUE_DONE;
 }
 
-static void a_slow_group_leaves_workers_to_the_others(void **state)
+/* Three groups have more slow work than there are workers, again and again; the fourth never waits for them. */
+static void slow_groups_leave_a_worker_to_the_others(void **state)
 {
 	(void)state;
-	struct bench *bench = begin(3, 2, group_one_hangs);
-	for (int i = 0; i < 8; i++) {
-		bench->items[i].group = 1;
+	struct bench *bench = begin(2, all_but_group_0_hang);
+	for (int i = 0; i < 24; i++) {
+		bench->items[i].group = 1 + (unsigned)i % 3;
 		queue_add(bench->queue, &bench->items[i], 0);
 	}
 	int64_t start = clock_monotonic_ms();
-	for (int i = 8; i < 40; i++)
-		queue_add(bench->queue, &bench->items[i], 0);
-	for (int i = 8; i < 40; i++)
-		while (bench->runs[i] == 0)
-			clock_sleep_ms(1);
+	for (int round = 1; round <= 3; round++) {
+		for (int i = 24; i < 56; i++)
+			queue_add(bench->queue, &bench->items[i], 0);
+		for (int i = 24; i < 56; i++)
+			while (bench->runs[i] < round)
+				clock_sleep_ms(1);
+		clock_sleep_ms(20);
+	}
 	assert_true(clock_monotonic_ms() - start < 250);
 	queue_stop(bench->queue);
-	assert_in_range(bench->group_most[1], 1, 2);
+	for (int group = 1; group < 4; group++)
+		assert_in_range(bench->group_most[group], 1, 3);
+	end(bench);
+}
+
+static void one_group_has_all_the_workers(void **state)
+{
+	(void)state;
+	struct bench *bench = begin(3, slow);
+	for (int i = 0; i < 12; i++)
+		queue_add(bench->queue, &bench->items[i], 0);
+	wait_idle(bench);
+	assert_int_equal(bench->group_most[0], 3);
 	end(bench);
 }
 
@@ -221,7 +237,7 @@ static void *add_many(void *ctx)
 static void many_threads_add_at_once(void **state)
 {
 	(void)state;
-	struct bench *bench = begin(4, 4, NULL);
+	struct bench *bench = begin(4, NULL);
 	pthread_t threads[3];
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, add_many, bench), 0);
@@ -247,7 +263,7 @@ static enum queue_result hang(struct bench *bench, int index)
 static void stopping_starts_nothing_new_and_tells_what_hangs(void **state)
 {
 	(void)state;
-	struct bench *bench = begin(1, 1, hang);
+	struct bench *bench = begin(1, hang);
 	queue_add(bench->queue, &bench->items[0], 0);
 	while (bench->running[0] == 0)
 		clock_sleep_ms(1);
@@ -271,7 +287,8 @@ int main(void)
 		cmocka_unit_test(a_failure_comes_back_later_and_later),
 		cmocka_unit_test(a_failure_that_makes_news_does_not_spin),
 		cmocka_unit_test(one_that_waits_does_not_hold_up_others),
-		cmocka_unit_test(a_slow_group_leaves_workers_to_the_others),
+		cmocka_unit_test(slow_groups_leave_a_worker_to_the_others),
+		cmocka_unit_test(one_group_has_all_the_workers),
 		cmocka_unit_test(many_threads_add_at_once),
 		cmocka_unit_test(stopping_starts_nothing_new_and_tells_what_hangs),
 	};
