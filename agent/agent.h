@@ -170,6 +170,7 @@ enum queue_result reconcile(void *agent, struct queue_item *item);
 void watcher_start(struct link *link);
 void watcher_free(struct watcher *watcher);
 void watcher_hurry(struct watcher *watcher); /* what broke off is opened again now; NULL is fine, here and below */
+void watcher_renew(struct watcher *watcher); /* soon everything from the beginning: bookmarks of old are worth nothing */
 size_t watcher_live(const struct watcher *watcher);
 
 /* --- http.c --- */

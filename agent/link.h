@@ -28,6 +28,7 @@ struct link_state {
 	char version[64], instance[128], identity[256];
 	int64_t key_expires_s; /* 0: never, or not known yet */
 	bool wants_about; /* soon */
+	bool is_another;  /* than when it was watched first: another version, or another instance */
 };
 
 struct link_state *link_state_new(struct link *link, const struct target_way *way);

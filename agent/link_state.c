@@ -63,7 +63,9 @@ static void take_about(struct link_state *state, const struct omni_about *about)
 {
 	struct agent *agent = state->link->agent;
 	pthread_mutex_lock(&agent->lock);
-	bool is_news = !span_is(about->version, state->version) || state->key_expires_s != about->key_expires_s;
+	bool is_other = !span_is(about->version, state->version) || !span_is(about->instance, state->instance);
+	bool is_news = is_other || state->key_expires_s != about->key_expires_s;
+	state->is_another = state->is_another || (is_other && state->version[0] != '\0');
 	snprintf(state->version, sizeof state->version, "%.*s", SPAN_ARG(about->version));
 	snprintf(state->instance, sizeof state->instance, "%.*s", SPAN_ARG(about->instance));
 	snprintf(state->identity, sizeof state->identity, "%.*s", SPAN_ARG(about->identity));
@@ -194,6 +196,21 @@ static void warn_of_expiry(struct link_state *state)
 			 log_int("daysLeft", left_s / DAY_S));
 }
 
+/* What was watched so far was another server's: nothing goes on from there. */
+static void look_anew(struct link_state *state)
+{
+	struct agent *agent = state->link->agent;
+	pthread_mutex_lock(&agent->lock);
+	bool is_another = state->is_another;
+	state->is_another = false;
+	pthread_mutex_unlock(&agent->lock);
+	if (!is_another)
+		return;
+	log_info(agent->log, "omni", "another version or instance than before: everything is read anew",
+		 log_string("omni", state->link->url));
+	watcher_renew(state->link->watcher);
+}
+
 /* --- the clock ------------------------------------------------------------------------------------------------------ */
 
 static void on_tick(void *ctx)
@@ -203,6 +220,7 @@ static void on_tick(void *ctx)
 	loop_timer_set(state->timer, clock_monotonic_ms() + TICK_MS);
 	link_state_look(state);
 	warn_of_expiry(state);
+	look_anew(state);
 	pthread_mutex_lock(&agent->lock);
 	bool wants_about = state->wants_about;
 	pthread_mutex_unlock(&agent->lock);

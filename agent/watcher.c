@@ -1,8 +1,8 @@
 /* Changes in Omni go into the mirror and wake the clusters that they concern, so drift is seen when it happens and an
  * unchanged fleet costs no call. One watch per type for the whole connection; a watch that breaks is opened again from
- * its bookmark, and when that is refused from the beginning: so, too, every few hours, because a bookmark from before a
- * backup was restored may be silent instead of refused. A watch that the key may not have is missed, not mourned: the
- * clusters are read instead. */
+ * its bookmark, and when that is refused from the beginning. So, too, when the server was away, when it is another one
+ * than before, and every few hours: a bookmark from before a backup was restored may be silent instead of refused. A watch
+ * that the key may not have is missed, not mourned: the clusters are read instead. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -187,7 +187,8 @@ static void reopen_later(struct stream *stream, const struct fail *fail)
 		tell_denied(stream, fail);
 	else if (!stream->is_denied)
 		tell_end(stream, fail);
-	if (fail->code == FAIL_PRECONDITION)
+	bool was_away = stream->delay_ms > 0; /* it did not come back at once: it may have come back from a backup */
+	if (fail->code == FAIL_PRECONDITION || was_away)
 		stream->bookmark_len = 0;
 	lose(stream);
 	close_stream(stream);
@@ -356,6 +357,17 @@ void watcher_hurry(struct watcher *watcher)
 	for (size_t i = 0; watcher != NULL && i < watcher->count; i++)
 		if (watcher->streams[i].watch == NULL && !watcher->streams[i].is_denied)
 			watcher->streams[i].reopen_ms = watcher->streams[i].delay_ms = 0;
+	if (watcher != NULL)
+		set_timer(watcher);
+}
+
+void watcher_renew(struct watcher *watcher)
+{
+	int64_t now = clock_monotonic_ms();
+	for (size_t i = 0; watcher != NULL && i < watcher->count; i++) {
+		watcher->streams[i].bookmark_len = 0;
+		watcher->streams[i].renew_ms = now;
+	}
 	if (watcher != NULL)
 		set_timer(watcher);
 }
