@@ -156,14 +156,12 @@ enum queue_result run_apply(struct run *run)
 	run->agent->counters.apply_ms_total += (uint64_t)(clock_monotonic_ms() - begin);
 	run->agent->counters.applies++;
 	run->is_kept = result.state == APPLY_WAITING || (result.state == APPLY_FAILED && is_passing(result.fail.code));
-	enum queue_result failed = result.state == APPLY_FAILED ? run_refused(run, &result) : QUEUE_DONE;
+	enum queue_result outcome = result.state == APPLY_FAILED  ? run_refused(run, &result)
+				  : result.state == APPLY_WAITING ? told_waiting(run, &result)
+								  : QUEUE_DONE;
 	arena_done(&scratch);
-	if (result.state == APPLY_FAILED)
-		return failed;
-	if (result.state == APPLY_WAITING) {
-		told(unit, UNIT_PROGRESSING, &run->plan, "%zu operations done, %zu wait for Omni", result.done, result.waiting);
-		return QUEUE_AGAIN;
-	}
+	if (result.state != APPLY_DONE)
+		return outcome;
 	finish(run);
 	return QUEUE_DONE;
 }
@@ -171,10 +169,14 @@ enum queue_result run_apply(struct run *run)
 static enum queue_result tell_drift(struct run *run)
 {
 	const struct plan *plan = &run->plan;
-	char message[300];
+	struct text brief;
+	char message[900];
+	text_init(&brief, TEXT_NO_LIMIT);
+	told_drift_brief(plan, &brief);
 	snprintf(message, sizeof message,
-		 "changed in Omni: +%zu ~%zu -%zu; only reported (--drift report). To undo it: omniops approve %s %.*s",
-		 plan->creates, plan->updates, plan->destroys, run->unit->name, PLAN_HASH_SHORT, plan->hash);
+		 "changed in Omni: +%zu ~%zu -%zu; only reported (--drift report). To undo it: omniops approve %s %.*s. %s",
+		 plan->creates, plan->updates, plan->destroys, run->unit->name, PLAN_HASH_SHORT, plan->hash, brief.ptr);
+	text_done(&brief);
 	marks_tell(run, UNIT_OUT_OF_SYNC, message);
 	run_settle(run);
 	told(run->unit, UNIT_OUT_OF_SYNC, plan, "%s", message);
@@ -192,11 +194,8 @@ static enum queue_result tell_held(struct run *run)
 
 enum queue_result run_act(struct run *run)
 {
-	struct unit *unit = run->unit;
-	if (run->plan.is_waiting) {
-		told(unit, UNIT_PROGRESSING, &run->plan, "waits for resources that are being torn down");
-		return QUEUE_AGAIN;
-	}
+	if (run->plan.is_waiting)
+		return told_waiting(run, NULL);
 	if (run->verdict == GATE_BLOCKED)
 		return run_blocked(run);
 	if (run->verdict == GATE_EMPTY && (is_drift(run) || is_raws(run))) {
@@ -204,6 +203,8 @@ enum queue_result run_act(struct run *run)
 		return QUEUE_DONE;
 	}
 	bool is_approved = run->verdict == GATE_OPEN && span_is(run->reason, "approved");
+	if (run->verdict != GATE_EMPTY && is_drift(run))
+		told_drift(run);
 	if (run->verdict != GATE_EMPTY && is_drift(run) && !run->agent->corrects_drift && !is_approved)
 		return tell_drift(run);
 	return run->verdict == GATE_HELD ? tell_held(run) : run_apply(run);

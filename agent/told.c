@@ -66,12 +66,15 @@ static void write_status_file(struct unit *unit)
 	told_copy_done(&report);
 }
 
+/* It may have been declared again while the last of it went: then it is only beginning. */
 void told_gone(struct unit *unit)
 {
 	pthread_mutex_lock(&unit->agent->lock);
-	unit->is_retired = true;
+	bool is_gone = !unit->state.is_declared;
+	unit->is_retired |= is_gone;
 	pthread_mutex_unlock(&unit->agent->lock);
-	write_status_file(unit);
+	if (is_gone)
+		write_status_file(unit);
 }
 
 static void take_plan(struct unit_state *state, const struct plan *plan)
@@ -91,6 +94,8 @@ static bool change(struct unit *unit, enum unit_phase phase, const struct plan *
 	if (is_news)
 		state->changed_wall_ms = clock_wall_ms();
 	state->phase = phase;
+	if (phase != UNIT_PROGRESSING)
+		state->waiting = 0;
 	snprintf(state->message, sizeof state->message, "%s", message);
 	if (plan != NULL)
 		take_plan(state, plan);

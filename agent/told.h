@@ -15,6 +15,12 @@ enum queue_result told_blocked(struct unit *unit, const struct plan *plan, struc
 /* The message is given back: it also stands in Omni. */
 void told_held(struct unit *unit, const struct plan *plan, struct span reason, char *out_message, size_t size);
 void told_applied(struct unit *unit, const struct run *run);
+/* The plan goes on when Omni let go of something: of what, who holds it since when, and the way out. `result` NULL: not one
+ * step of it could be made. */
+enum queue_result told_waiting(struct run *run, const struct apply_result *result);
+/* What was changed in Omni: a line of the log per resource; in brief. */
+void told_drift(const struct run *run);
+void told_drift_brief(const struct plan *plan, struct text *out);
 /* Nothing is left to look after: the unit and its status file retire. */
 void told_gone(struct unit *unit);
 /* What Omni says about the cluster, when it is news. */

@@ -52,6 +52,22 @@ static void set_done(struct applier *a, const struct plan_op *op)
 		a->options->progress[index_of(a, op)] |= PROGRESS_DONE;
 }
 
+struct span apply_holders(struct arena *arena, const struct resource *resource)
+{
+	struct span holders = SPAN("");
+	for (size_t i = 0; i < resource->finalizer_count; i++)
+		holders = arena_spanf(arena, "%.*s%s%.*s", SPAN_ARG(holders), i > 0 ? ", " : "",
+				      SPAN_ARG(resource->finalizers[i]));
+	return holders;
+}
+
+static void note_holders(struct applier *a, const struct plan_op *op, const struct resource *held)
+{
+	struct apply_op_result *result = &a->out->ops[index_of(a, op)];
+	result->holders = apply_holders(a->scratch, held);
+	result->since = arena_copy(a->scratch, held->updated);
+}
+
 static void set_waiting(struct applier *a, const struct plan_op *op)
 {
 	a->out->ops[index_of(a, op)].state = APPLY_OP_WAITING;
@@ -69,7 +85,7 @@ static void set_failed(struct applier *a, const struct plan_op *op, struct fail 
 {
 	fail_wrap(fail, "cannot %s %s(%.*s)", plan_op_name(op->kind), op->type->name, SPAN_ARG(op->id));
 	struct apply_op_result *result = &a->out->ops[index_of(a, op)];
-	*result = (struct apply_op_result){state, keep_fail(a, fail)};
+	*result = (struct apply_op_result){.state = state, .fail = keep_fail(a, fail)};
 	tell(a, op, APPLY_OP_FAILED, result->fail);
 	a->is_broken |= state == APPLY_OP_BROKEN;
 	if (a->out->state == APPLY_FAILED)
@@ -316,6 +332,7 @@ static enum gone step_destroy(struct applier *a, const struct plan_op *op, struc
 	}
 	if (held->phase == RESOURCE_RUNNING)
 		return begin_destroy(a, op, fail);
+	note_holders(a, op, held);
 	tell(a, op, APPLY_TEARING_DOWN, NULL);
 	return held->finalizer_count == 0 ? finish_destroy(a, op, fail) : LEAVING;
 }
@@ -379,6 +396,7 @@ static bool clear_places(struct applier *a)
 		}
 		if (held->phase == RESOURCE_RUNNING)
 			continue;
+		note_holders(a, op, held);
 		enum gone gone = held->finalizer_count > 0 ? LEAVING : finish_destroy(a, op, &fail);
 		if (gone == LEAVING)
 			set_waiting(a, op);

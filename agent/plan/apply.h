@@ -38,6 +38,8 @@ enum apply_op_state { APPLY_OP_PENDING, APPLY_OP_DONE, APPLY_OP_WAITING, APPLY_O
 struct apply_op_result {
 	enum apply_op_state state;
 	const struct fail *fail; /* BROKEN, LOCKED */
+	/* WAITING: whose finalizers are left ("A, B"), and the date of the last change; in the scratch arena. */
+	struct span holders, since;
 };
 
 struct apply_result {
@@ -53,6 +55,9 @@ struct apply_result {
  * says destroyMachines, its disconnected machines are read, too. */
 bool plan_read_actual(struct omni_store *store, struct arena *arena, const struct cluster *cluster, struct span name,
 		      int64_t deadline_ms, struct plan_actual *out, struct fail *fail);
+
+/* Whose finalizers a resource has: "A, B". */
+struct span apply_holders(struct arena *arena, const struct resource *resource);
 
 /* Does as much of the plan as can be done now. The caller has asked the gate. */
 void apply_step(struct omni_store *store, struct arena *scratch, const struct plan *plan,

@@ -84,6 +84,11 @@ static double unit_ready(const struct unit_report *u) { return u->state.has_stat
 static double unit_applied(const struct unit_report *u) { return (double)u->state.applied_wall_ms / 1000; }
 static double unit_failures(const struct unit_report *u) { return (double)u->state.failures; }
 static double unit_attempts(const struct unit_report *u) { return (double)u->state.attempts; }
+static double unit_waiting(const struct unit_report *u) { return (double)u->state.waiting; }
+static double unit_waits_since(const struct unit_report *u)
+{
+	return u->state.waiting > 0 ? (double)u->state.waiting_since_wall_ms / 1000 : 0;
+}
 
 static const struct {
 	const char *name, *type, *help;
@@ -94,6 +99,10 @@ static const struct {
 	{"omni_agent_cluster_applied_timestamp_seconds", "gauge", "When a template of the cluster was applied last.", unit_applied},
 	{"omni_agent_cluster_reconciles_total", "counter", "Reconciliations of a cluster.", unit_attempts},
 	{"omni_agent_cluster_failures_total", "counter", "Reconciliations of a cluster that failed.", unit_failures},
+	{"omni_agent_cluster_waiting_resources", "gauge", "Resources that are being torn down and that Omni does not let go.",
+	 unit_waiting},
+	{"omni_agent_cluster_waiting_since_timestamp_seconds", "gauge", "Since when the first of them has not changed; 0: none.",
+	 unit_waits_since},
 };
 
 static void print_units(struct text *out, const struct agent_report *report)

@@ -58,6 +58,14 @@ static void unit_object(struct text *out, const struct unit_report *unit)
 	if (state->has_status)
 		text_addf(out, ", \"omniStatus\": {\"phase\": \"%s\", \"ready\": %s}", state->omni_phase,
 			  state->is_ready ? "true" : "false");
+	if (state->waiting > 0) {
+		is_first = true;
+		text_adds(out, ", \"waiting\": {");
+		member(out, "for", state->waits_for, &is_first);
+		member(out, "heldBy", state->holders, &is_first);
+		member_time(out, "since", state->waiting_since_wall_ms, &is_first);
+		text_addf(out, "%s\"resources\": %zu}", is_first ? "" : ", ", state->waiting);
+	}
 	text_addc(out, '}');
 }
 

@@ -44,6 +44,11 @@ struct unit_state {
 	/* of Omni's own status, where it is known */
 	bool is_ready, has_status;
 	char omni_phase[24];
+	/* PROGRESSING, and Omni does not let go of something that is being torn down */
+	size_t waiting; /* resources; 0: nothing of the kind */
+	char waits_for[320]; /* the first of them: "MachineSets.omni.sidero.dev(demo-workers)" */
+	char holders[320]; /* its finalizers: "A, B" */
+	int64_t waiting_since_wall_ms; /* its last change */
 };
 
 struct source_state {
