@@ -62,7 +62,7 @@ static bool read_key(const struct omni_store_options *options, struct service_ke
 		return fail_set(fail, FAIL_UNAUTHENTICATED,
 				"a service account key is needed: make one with `omnictl serviceaccount create NAME`, and give "
 				"it in OMNI_SERVICE_ACCOUNT_KEY");
-	struct service_key *key;
+	struct service_key *key = NULL;
 	if (!service_key_read(options->key, &key, fail))
 		return fail_wrap(fail, "%s", source);
 	if (!service_key_check(key, clock_wall_ms() / SECOND_MS, fail)) {
@@ -121,7 +121,7 @@ bool remote_store_open(const char *url, const struct omni_store_options *options
 {
 	static const struct omni_store_options none;
 	struct endpoint endpoint;
-	struct service_key *key;
+	struct service_key *key = NULL;
 	struct arena arena;
 	if (options == NULL)
 		options = &none;
