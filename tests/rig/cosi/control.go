@@ -13,6 +13,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"omniops/tests/rig/cosi/machines"
 )
 
 // rig is everything that the control port can touch.
@@ -21,6 +23,7 @@ type rig struct {
 	store *store
 	front *front
 	play  *controller
+	omni  *machines.Play // nil: there are no machines
 	dir   string
 }
 
@@ -42,6 +45,14 @@ var orders = map[string]func(*rig, *http.Request) error{
 	"POST /load":    (*rig).load,
 	"POST /put":     (*rig).put,
 	"POST /destroy": (*rig).destroy,
+
+	"POST /join":     played((*rig).join),
+	"POST /trouble":  played((*rig).trouble),
+	"POST /remove":   played((*rig).remove),
+	"POST /capacity": played(func(g *rig, r *http.Request) error { g.omni.Limit(number(r, "count", -1)); return nil }),
+	"POST /pace":     played((*rig).pace),
+	"POST /still":    played(func(g *rig, _ *http.Request) error { g.omni.Hold(true); return nil }),
+	"POST /go":       played(func(g *rig, _ *http.Request) error { g.omni.Hold(false); return nil }),
 }
 
 // serveControl gives the address that it listens on.
@@ -67,6 +78,11 @@ func (g *rig) handler() http.Handler {
 	mux.HandleFunc("GET /calls", func(w http.ResponseWriter, _ *http.Request) { g.gate.calls.write(w) })
 	mux.HandleFunc("GET /watches", g.listWatches)
 	mux.HandleFunc("GET /resources", g.list)
+	mux.HandleFunc("GET /machines", func(w http.ResponseWriter, _ *http.Request) {
+		if g.omni != nil {
+			g.omni.List(w)
+		}
+	})
 	return mux
 }
 
@@ -178,7 +194,7 @@ func (g *rig) hold(r *http.Request) error {
 	if held(r) == "" {
 		return errors.New("type=… and perhaps id=…")
 	}
-	g.play.hold(held(r))
+	g.play.hold(held(r), r.FormValue("finalizer"))
 	return nil
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,24 +16,71 @@ import (
 
 const partsInterval = 5 * time.Millisecond
 
-// Finalizers that Omni's controllers put on what users make, within milliseconds.
+// Finalizers that Omni's controllers put on what users make, within milliseconds and each by itself.
 var finalizersOf = map[resource.Type][]resource.Finalizer{
-	omni.ClusterType:        {"ClusterController", "ClusterStatusController", "SecretsController"},
-	omni.MachineSetType:     {"MachineSetStatusController"},
-	omni.MachineSetNodeType: {"MachineSetStatusController"},
-	omni.ConfigPatchType:    {"ClusterMachineConfigController"},
+	omni.ClusterType: {
+		"ClusterStatusController", "ClusterWorkloadProxyController", "SecretsController", "TalosUpgradeStatusController",
+		"ClusterEndpointController", "ClusterController", "KubernetesUpgradeStatusController", "ClusterConfigVersionController",
+		"ClusterDestroyStatusController", "ClusterKubernetesManifestsStatusController", "ClusterUUIDController",
+		"BackupDataController", "ClusterWorkloadProxyStatusController",
+	},
+	omni.MachineSetType: {
+		"ControlPlaneStatusController", "MachineSetDestroyStatusController", "MachineSetController", "MachineProvisionController",
+		"MachineSetStatusController",
+	},
+	omni.MachineSetNodeType:          {"MachineSetStatusController"},
+	omni.ExtensionsConfigurationType: {"MachineExtensionsController"},
+	omni.ConfigPatchType:             {"ClusterMachineConfigController"},
 }
 
-// What goes with a resource when it is torn down, and the label that ties it to that.
-var partsOf = map[resource.Type]struct {
+// Those that only some resources of a type have.
+const nodeController = "MachineSetNodeController"
+
+var controlPlaneFinalizers = []resource.Finalizer{"ClusterBootstrapStatusController", "MachineSetEtcdAuditController"}
+
+// finalizers are all that a resource has, or may have, from Omni.
+func finalizers(r resource.Resource) []resource.Finalizer {
+	all := slices.Clone(finalizersOf[r.Metadata().Type()])
+	switch it := r.(type) {
+	case *omni.MachineSet:
+		if _, is := it.Metadata().Labels().Get(omni.LabelControlPlaneRole); is {
+			all = append(all, controlPlaneFinalizers...)
+		}
+		if omni.GetMachineAllocation(it) != nil {
+			all = append(all, nodeController)
+		}
+	case *omni.MachineSetNode:
+		if _, is := it.Metadata().Labels().Get(omni.LabelManagedByMachineSetNodeController); is {
+			all = append(all, nodeController)
+		}
+	}
+	return all
+}
+
+// parts are what goes with a resource when it is torn down, and the label that ties it to that: one after the other.
+type parts struct {
+	kind  resource.Type
 	label string
-	kinds []resource.Type
-}{
-	omni.ClusterType: {omni.LabelCluster, []resource.Type{
-		omni.MachineSetType, omni.ConfigPatchType, omni.KubernetesManifestGroupType, omni.ExtensionsConfigurationType,
-		omni.KubernetesHealthCheckType,
-	}},
-	omni.MachineSetType: {omni.LabelMachineSet, []resource.Type{omni.MachineSetNodeType}},
+	role  string // only those with this label
+	owned bool   // Omni's own: waited for
+}
+
+var partsOf = map[resource.Type][]parts{
+	omni.ClusterType: {
+		{kind: omni.MachineSetType, label: omni.LabelCluster, role: omni.LabelWorkerRole},
+		{kind: omni.MachineSetType, label: omni.LabelCluster},
+		{kind: omni.ConfigPatchType, label: omni.LabelCluster},
+		{kind: omni.KubernetesManifestGroupType, label: omni.LabelCluster},
+		{kind: omni.ExtensionsConfigurationType, label: omni.LabelCluster},
+		{kind: omni.KubernetesHealthCheckType, label: omni.LabelCluster},
+		{kind: omni.ClusterMachineType, label: omni.LabelCluster, owned: true},
+	},
+	omni.MachineSetType: {
+		{kind: omni.MachineSetNodeType, label: omni.LabelMachineSet},
+		{kind: omni.ExtensionsConfigurationType, label: omni.LabelMachineSet},
+		{kind: omni.ConfigPatchType, label: omni.LabelMachineSet},
+		{kind: omni.ClusterMachineType, label: omni.LabelMachineSet, owned: true},
+	},
 }
 
 // controller does to users' resources what Omni does: it adds finalizers to a new one, takes them away some time after
@@ -42,12 +90,12 @@ type controller struct {
 
 	mu    sync.Mutex
 	delay time.Duration
-	held  map[string]bool // TYPE or TYPE/ID: keep their finalizers, as a machine does that does not answer
-	freed chan struct{}   // closed and renewed whenever something is let go
+	held  map[string]resource.Finalizer // by TYPE or TYPE/ID; empty: all that Omni has put there
+	freed chan struct{}                 // closed and renewed whenever something is let go
 }
 
 func newController(st state.State, delay time.Duration) *controller {
-	return &controller{state: st, delay: delay, held: map[string]bool{}, freed: make(chan struct{})}
+	return &controller{state: st, delay: delay, held: map[string]resource.Finalizer{}, freed: make(chan struct{})}
 }
 
 func (c *controller) start() error {
@@ -60,7 +108,7 @@ func (c *controller) start() error {
 		go func() {
 			for e := range events {
 				if e.Type == state.Created || e.Type == state.Updated {
-					go c.reconcile(e.Resource.Metadata().Copy())
+					go c.reconcile(e.Resource)
 				}
 			}
 		}()
@@ -68,10 +116,11 @@ func (c *controller) start() error {
 	return nil
 }
 
-func (c *controller) hold(name string) {
+// hold keeps a finalizer, or all, on what is torn down under this name, as a machine does that does not answer.
+func (c *controller) hold(name string, f resource.Finalizer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.held[name] = true
+	c.held[name] = f
 }
 
 // release lets go of what is held under this name, or of all.
@@ -85,35 +134,67 @@ func (c *controller) release(name string) {
 	c.freed = make(chan struct{})
 }
 
-// await waits for the finalizers' time, and for as long as the resource is held.
-func (c *controller) await(md resource.Metadata) {
+// holding says what is held of a resource, and gives what is closed when something is let go.
+func (c *controller) holding(md *resource.Metadata) (resource.Finalizer, bool, <-chan struct{}) {
 	c.mu.Lock()
-	delay := c.delay
-	c.mu.Unlock()
-	time.Sleep(delay)
+	defer c.mu.Unlock()
+	f, is := c.held[md.Type()+"/"+md.ID()]
+	if !is {
+		f, is = c.held[md.Type()]
+	}
+	return f, is, c.freed
+}
+
+// await waits for the finalizers' time, and for as long as the resource is held. One that is held by a single finalizer
+// has that alone in the meantime.
+func (c *controller) await(ctx context.Context, md *resource.Metadata, ours []resource.Finalizer) error {
+	time.Sleep(c.delay)
 	for {
-		c.mu.Lock()
-		held, freed := c.held[md.Type()] || c.held[md.Type()+"/"+md.ID()], c.freed
-		c.mu.Unlock()
+		f, held, freed := c.holding(md)
+		if held && f != "" {
+			if err := c.swap(ctx, md, ours, f); err != nil {
+				return err
+			}
+		}
 		if !held {
-			return
+			return nil
 		}
 		<-freed
+		if _, still, _ := c.holding(md); !still && f != "" {
+			if err := c.state.RemoveFinalizer(ctx, md, f); err != nil {
+				return err
+			}
+		}
 	}
 }
 
-func (c *controller) reconcile(md resource.Metadata) {
-	ctx, ours := context.Background(), finalizersOf[md.Type()]
+// swap leaves a torn-down resource with one finalizer of ours.
+func (c *controller) swap(ctx context.Context, md *resource.Metadata, ours []resource.Finalizer, f resource.Finalizer) error {
+	if err := c.state.AddFinalizer(ctx, md, f); err != nil {
+		return err
+	}
+	others := slices.DeleteFunc(slices.Clone(ours), func(it resource.Finalizer) bool { return it == f })
+	return c.state.RemoveFinalizer(ctx, md, others...)
+}
+
+func (c *controller) reconcile(r resource.Resource) {
+	ctx, md, ours := context.Background(), r.Metadata(), finalizers(r)
 	var err error
 	switch {
 	case md.Phase() == resource.PhaseRunning && len(ours) > 0:
 		err = c.add(ctx, md, ours)
 	case md.Phase() == resource.PhaseTearingDown && md.Finalizers().Empty():
-		c.await(md)
+		if _, held, _ := c.holding(md); held {
+			if err = c.await(ctx, md, ours); err != nil {
+				break
+			}
+		}
 		err = c.state.Destroy(ctx, md, state.WithDestroyOwner(md.Owner()))
-	case md.Phase() == resource.PhaseTearingDown && len(ours) > 0:
-		c.await(md)
+	case md.Phase() == resource.PhaseTearingDown && hasAny(md, ours):
 		if err = c.removeParts(ctx, md); err == nil {
+			err = c.await(ctx, md, ours)
+		}
+		if err == nil {
 			err = c.state.RemoveFinalizer(ctx, md, ours...)
 		}
 	}
@@ -122,39 +203,56 @@ func (c *controller) reconcile(md resource.Metadata) {
 	}
 }
 
+func hasAny(md *resource.Metadata, finalizers []resource.Finalizer) bool {
+	return slices.ContainsFunc(finalizers, md.Finalizers().Has)
+}
+
 // removeParts tears down what belongs to a resource, and waits until all of it is gone.
-func (c *controller) removeParts(ctx context.Context, md resource.Metadata) error {
-	parts := partsOf[md.Type()]
-	for left := -1; left != 0; {
-		left = 0
-		for _, kind := range parts.kinds {
-			all := resource.NewMetadata(resources.DefaultNamespace, kind, "", resource.VersionUndefined)
-			list, err := c.state.List(ctx, all, state.WithLabelQuery(resource.LabelEqual(parts.label, md.ID())))
+func (c *controller) removeParts(ctx context.Context, md *resource.Metadata) error {
+	for _, it := range partsOf[md.Type()] {
+		for {
+			left, err := c.removeKind(ctx, md, it)
 			if err != nil {
 				return err
 			}
-			left += len(list.Items)
-			for _, r := range list.Items {
-				owned := state.WithTeardownOwner(r.Metadata().Owner())
-				if _, err = c.state.Teardown(ctx, r.Metadata(), owned); err != nil && !state.IsNotFoundError(err) {
-					return err
-				}
+			if left == 0 {
+				break
 			}
-		}
-		if left > 0 {
 			time.Sleep(partsInterval)
 		}
 	}
 	return nil
 }
 
-// add leaves alone what has them already, and what is torn down by now.
-func (c *controller) add(ctx context.Context, md resource.Metadata, ours []resource.Finalizer) error {
-	_, err := c.state.UpdateWithConflicts(ctx, md, func(r resource.Resource) error {
-		for _, f := range ours {
-			r.Metadata().Finalizers().Add(f)
+func (c *controller) removeKind(ctx context.Context, md *resource.Metadata, it parts) (int, error) {
+	terms := []resource.LabelQueryOption{resource.LabelEqual(it.label, md.ID())}
+	if it.role != "" {
+		terms = append(terms, resource.LabelExists(it.role))
+	}
+	all := resource.NewMetadata(resources.DefaultNamespace, it.kind, "", resource.VersionUndefined)
+	list, err := c.state.List(ctx, all, state.WithLabelQuery(terms...))
+	if err != nil || it.owned {
+		return len(list.Items), err
+	}
+	for _, r := range list.Items {
+		owned := state.WithTeardownOwner(r.Metadata().Owner())
+		if _, err = c.state.Teardown(ctx, r.Metadata(), owned); err != nil && !state.IsNotFoundError(err) {
+			return 0, err
 		}
-		return nil
-	}, state.WithUpdateOwner(md.Owner()), state.WithExpectedPhase(resource.PhaseRunning))
-	return err
+	}
+	return len(list.Items), nil
+}
+
+// add leaves alone what has them already, and what is torn down by now.
+func (c *controller) add(ctx context.Context, md *resource.Metadata, ours []resource.Finalizer) error {
+	for _, f := range ours {
+		_, err := c.state.UpdateWithConflicts(ctx, md, func(r resource.Resource) error {
+			r.Metadata().Finalizers().Add(f)
+			return nil
+		}, state.WithUpdateOwner(md.Owner()), state.WithExpectedPhase(resource.PhaseRunning))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -64,3 +64,31 @@ cosi_stop() {
 	done
 	[ -n "${1:-}" ] || { [ -z "${cosi_room:-}" ] || rm -rf "$cosi_room"; cosi_room=; }
 }
+
+# With -play:
+#   cosi_machines N [key=value…]    N machines join (talos=1.13.3, label=rack=1); `named` instead: whatever clusters name
+#   cosi_join UUID…                 these join
+#   cosi_trouble UUID HOW           absent, silent, disconnected, upgrade, config, or none
+#   cosi_status TYPE ID             a status as YAML, without metadata
+cosi_machines() {
+	cosi_count=$1
+	shift
+	case $cosi_count in named) set -- "$@" named=1 ;; *) set -- "$@" "count=$cosi_count" ;; esac
+	for cosi_field; do
+		shift
+		set -- "$@" --data-urlencode "$cosi_field"
+	done
+	cosi_order join "$@"
+}
+
+cosi_join() {
+	for cosi_id; do
+		shift
+		set -- "$@" -d "id=$cosi_id"
+	done
+	cosi_order join "$@"
+}
+
+cosi_trouble() { cosi_order trouble -d "id=$1" -d "how=$2"; }
+
+cosi_status() { cosi_ask "resources?type=$1.omni.sidero.dev&id=$2" | sed '1,/^spec:/d'; }

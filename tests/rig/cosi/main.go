@@ -15,6 +15,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"omniops/tests/rig/cosi/machines"
 )
 
 type options struct {
@@ -25,6 +27,10 @@ type options struct {
 	noTeardown           bool
 	controllers, keep    bool
 	finalizerDelay       time.Duration
+	play                 bool
+	pace                 float64
+	join                 string
+	capacity             int
 	clusters, machines   int
 	accounts             accountFlags
 }
@@ -42,9 +48,14 @@ func parseOptions() options {
 	flag.BoolVar(&o.controllers, "controllers", false, "give and take finalizers and destroy what is torn down, as Omni")
 	flag.BoolVar(&o.keep, "keep", false, "go on with what the last server in DIR had, however it ended; DIR/journal is its memory")
 	flag.DurationVar(&o.finalizerDelay, "finalizer-delay", 20*time.Millisecond, "how long a torn-down resource keeps them")
+	flag.BoolVar(&o.play, "play", false, "play machines, and what Omni says of clusters; with -controllers")
+	flag.Float64Var(&o.pace, "pace", 1, "how long machines take: 1 as emulated ones, 60 as real ones, 0.05 for tests")
+	flag.StringVar(&o.join, "join", "0", "machines that join at the start; \"named\": every one that a cluster names")
+	flag.IntVar(&o.capacity, "capacity", -1, "machines that infra providers can make; below zero: as many as are asked for")
 	flag.IntVar(&o.clusters, "clusters", 0, "clusters that exist from the start; their templates are in DIR/templates")
 	flag.IntVar(&o.machines, "machines", 5, "machines of each of them")
 	flag.Parse()
+	o.controllers = o.controllers || o.play
 	if len(o.accounts) == 0 {
 		o.accounts = accountFlags{{name: "rig", role: roleAdmin}}
 	}
@@ -103,13 +114,19 @@ func newRig(o options) (*rig, error) {
 			return nil, err
 		}
 	}
+	var omni *machines.Play
+	if o.play {
+		if omni, err = startPlay(st, o); err != nil {
+			return nil, err
+		}
+	}
 	g := newGate(accounts, o.clock)
 	if o.noTeardown {
 		g.faults.add("Teardown", unimplemented("Teardown"))
 		g.faults.add("TeardownAndDestroy", unimplemented("TeardownAndDestroy"))
 	}
 	f, err := newFront(o, newServer(g, st))
-	return &rig{gate: g, store: st, front: f, play: play, dir: o.dir}, err
+	return &rig{gate: g, store: st, front: f, play: play, omni: omni, dir: o.dir}, err
 }
 
 // writeWhole makes a file appear with all its bytes, because others wait for it to appear.
