@@ -7,7 +7,7 @@
 #include "agent/target.h"
 #include "base/clock.h"
 
-enum { CALL_MS = 30000 };
+enum { CALL_MS = 30000, TRIES = 8, PAUSE_MS = 50 };
 
 static bool is_hash(struct span hash)
 {
@@ -17,11 +17,24 @@ static bool is_hash(struct span hash)
 	return hash.len >= PLAN_HASH_SHORT && hash.len <= 64;
 }
 
-static bool annotate(struct omni_store *store, struct arena *arena, struct resource *resource, struct span hash,
+/* An agent that tells that it waits writes at the same place. */
+static bool annotate(struct omni_store *store, struct arena *arena, const struct omni_type *type, struct span id, struct span hash,
 		     struct fail *fail)
 {
-	labels_set(arena, &resource->annotations, span_of(ANNOTATION_APPROVE), hash);
-	return store->ops->update(store, arena, resource, clock_monotonic_ms() + CALL_MS, NULL, fail);
+	struct fail local = {0};
+	for (int try = 0; try < TRIES; try++) {
+		struct resource *resource;
+		int64_t deadline_ms = clock_monotonic_ms() + CALL_MS;
+		if (!store->ops->get(store, arena, type, id, deadline_ms, &resource, fail))
+			return false;
+		labels_set(arena, &resource->annotations, span_of(ANNOTATION_APPROVE), hash);
+		if (store->ops->update(store, arena, resource, deadline_ms, NULL, &local))
+			return true;
+		if (local.code != FAIL_CONFLICT)
+			break;
+		clock_sleep_ms(PAUSE_MS);
+	}
+	return fail_set(fail, local.code, "%s", local.text);
 }
 
 /* A plan of raw resources has no cluster to stand on: every machine class of ours carries the approval. */
@@ -34,7 +47,7 @@ static bool approve_raws(struct omni_store *store, struct arena *arena, struct s
 	for (size_t i = 0; i < list.count; i++) {
 		if (labels_get(&list.items[i]->annotations, ANNOTATION_OWNER) == NULL)
 			continue;
-		if (!annotate(store, arena, list.items[i], hash, fail))
+		if (!annotate(store, arena, OMNI_MACHINE_CLASS, list.items[i]->id, hash, fail))
 			return false;
 		count++;
 	}
@@ -43,11 +56,8 @@ static bool approve_raws(struct omni_store *store, struct arena *arena, struct s
 
 static bool approve(struct omni_store *store, struct arena *arena, struct span name, struct span hash, struct fail *fail)
 {
-	struct resource *cluster;
-	if (span_is(name, "raw"))
-		return approve_raws(store, arena, hash, fail);
-	return store->ops->get(store, arena, OMNI_CLUSTER, name, clock_monotonic_ms() + CALL_MS, &cluster, fail) &&
-	       annotate(store, arena, cluster, hash, fail);
+	return span_is(name, "raw") ? approve_raws(store, arena, hash, fail)
+				    : annotate(store, arena, OMNI_CLUSTER, name, hash, fail);
 }
 
 static int run_approve(struct call *call)

@@ -30,6 +30,7 @@ struct resource {
 	struct span type_name;	      /* "ConfigPatches.omni.sidero.dev" */
 	struct span ns, id, owner;
 	uint64_t version; /* 0: undefined */
+	uint64_t marks;	  /* a digest of the marks that a store keeps beside it, as they were read; 0: not known */
 	enum resource_phase phase;
 	struct span created, updated; /* RFC 3339 or empty */
 	struct labels labels, annotations;

@@ -114,9 +114,9 @@ static bool show_all(struct records_store *self, struct arena *arena, const stru
 			*map_at(&by_cluster, label->value) = records.items[i];
 	}
 	for (size_t i = 0; i < list->count; i++) {
+		static const struct labels none = {0};
 		const struct resource *record = map_get(&by_cluster, records_cluster_of(list->items[i]));
-		if (record != NULL)
-			records_show(arena, &record->annotations, list->items[i]);
+		records_show(arena, record == NULL ? &none : &record->annotations, list->items[i]);
 	}
 	return true;
 }

@@ -30,6 +30,7 @@ struct records_store {
 struct span records_cluster_of(const struct resource *resource);
 /* The part of `marks` that concerns the resource, as annotations of it. */
 struct labels records_of(struct arena *arena, const struct labels *marks, const struct resource *resource);
+/* Also notes what was shown: who writes other marks than were read is told (CONFLICT), and takes nobody's approval away. */
 void records_show(struct arena *arena, const struct labels *marks, struct resource *resource);
 /* The annotations of ours, and the resource without them. */
 struct labels records_ours(struct arena *arena, const struct resource *resource);

@@ -49,9 +49,25 @@ struct labels records_of(struct arena *arena, const struct labels *marks, const 
 	return found;
 }
 
+/* FNV-1a; never 0. */
+static uint64_t digest(const struct labels *marks)
+{
+	uint64_t sum = UINT64_C(0xcbf29ce484222325);
+	for (size_t i = 0; i < marks->count; i++) {
+		const struct span texts[] = {marks->items[i].key, marks->items[i].value};
+		for (size_t j = 0; j < 2; j++) {
+			for (size_t k = 0; k < texts[j].len; k++)
+				sum = (sum ^ (unsigned char)texts[j].ptr[k]) * UINT64_C(0x100000001b3);
+			sum = (sum ^ 0x100) * UINT64_C(0x100000001b3); /* the end of a text */
+		}
+	}
+	return sum | 1;
+}
+
 void records_show(struct arena *arena, const struct labels *marks, struct resource *resource)
 {
 	struct labels found = records_of(arena, marks, resource);
+	resource->marks = digest(&found);
 	for (size_t i = 0; i < found.count; i++)
 		labels_set(arena, &resource->annotations, found.items[i].key, found.items[i].value);
 }
@@ -161,6 +177,13 @@ bool records_read(struct records_store *self, struct arena *arena, struct span c
 	return true;
 }
 
+/* The marks that were read with the resource are not there any more: somebody else, who approves perhaps, was quicker. */
+static bool is_outdated(struct arena *arena, const struct labels *held, const struct resource *resource)
+{
+	struct labels there = records_of(arena, held, resource);
+	return resource->marks != 0 && resource->marks != digest(&there);
+}
+
 /* What the record has to be: the marks of others stay. */
 static struct labels join(struct arena *arena, const struct labels *held, const struct resource *resource,
 			  const struct labels *ours, bool is_new)
@@ -213,6 +236,9 @@ bool records_write(struct records_store *self, struct arena *arena, const struct
 		records_forget(self, cluster);
 		if (labels_equal(held, &marks))
 			return true;
+		if (!is_new && is_outdated(arena, held, resource))
+			return fail_set(fail, FAIL_CONFLICT, "our marks on %s(%.*s) have changed since they were read",
+					resource->type->name, SPAN_ARG(resource->id));
 		if (marks.count == 0) {
 			records_drop(self, cluster, deadline_ms);
 			return true;

@@ -85,6 +85,7 @@ struct resource *plan_merge(struct arena *arena, const struct resource *expected
 	copy_labels(arena, &desired->annotations, &expected->annotations, true);
 	if (actual != NULL) {
 		desired->version = actual->version;
+		desired->marks = actual->marks;
 		desired->created = actual->created;
 		desired->updated = actual->updated;
 		desired->finalizers = actual->finalizers;

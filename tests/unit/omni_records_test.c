@@ -146,6 +146,33 @@ static void an_old_version_changes_no_mark(void **state)
 	assert_string_equal(mark_of(b, look(b, b->store, OMNI_CLUSTER, "demo"), OWNER), "omniops");
 }
 
+/* The agent tells that it waits while a person approves: one of both is told, and neither takes the other's mark away. */
+static void nobody_takes_away_what_he_has_not_seen(void **state)
+{
+	struct bench *b = *state;
+	struct fail fail = {0};
+	struct resource_list list = {0};
+	assert_true(make(b, cluster(b, "omniops")));
+	struct resource *agents = look(b, b->store, OMNI_CLUSTER, "demo"), *persons = look(b, b->store, OMNI_CLUSTER, "demo");
+	assert_true(b->store->ops->list(b->store, &b->arena, OMNI_CLUSTER, NULL, 0, &list, NULL));
+	labels_set(&b->arena, &persons->annotations, SPAN("omni.texashpc.com/approve"), SPAN("1234"));
+	assert_true(b->store->ops->update(b->store, &b->arena, persons, 0, NULL, NULL));
+	struct resource *const late[] = {agents, list.items[0]};
+	for (size_t i = 0; i < 2; i++) {
+		labels_set(&b->arena, &late[i]->annotations, SPAN("omni.texashpc.com/sync-state"), SPAN("Held"));
+		assert_false(b->store->ops->update(b->store, &b->arena, late[i], 0, NULL, &fail));
+		assert_int_equal(fail.code, FAIL_CONFLICT);
+	}
+	struct resource *held = look(b, b->store, OMNI_CLUSTER, "demo");
+	assert_string_equal(mark_of(b, held, "omni.texashpc.com/approve"), "1234");
+	labels_set(&b->arena, &held->annotations, SPAN("omni.texashpc.com/sync-state"), SPAN("Held"));
+	assert_true(make(b, patch(b, "free", "demo"))); /* the same record, but not the same marks */
+	assert_true(b->store->ops->update(b->store, &b->arena, held, 0, NULL, NULL));
+	held = look(b, b->store, OMNI_CLUSTER, "demo");
+	assert_string_equal(mark_of(b, held, "omni.texashpc.com/approve"), "1234");
+	assert_string_equal(mark_of(b, held, "omni.texashpc.com/sync-state"), "Held");
+}
+
 static void marks_on_the_cluster_count_and_move(void **state)
 {
 	struct bench *b = *state;
@@ -276,7 +303,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(marks_stand_beside_the_cluster),	TEST(only_the_record_is_written_for_a_mark),
 		TEST(what_else_changes_is_written_too), TEST(an_old_version_changes_no_mark),
-		TEST(marks_on_the_cluster_count_and_move), TEST(resources_of_a_cluster_have_theirs_in_its_record),
+		TEST(nobody_takes_away_what_he_has_not_seen), TEST(marks_on_the_cluster_count_and_move),
+		TEST(resources_of_a_cluster_have_theirs_in_its_record),
 		TEST(records_are_in_no_list),		TEST(the_record_goes_with_the_cluster),
 		TEST(also_when_the_server_was_quicker), TEST(a_new_cluster_has_no_old_marks),
 		TEST(a_patch_is_not_made_without_its_mark), TEST(an_unreadable_record_is_a_failure),
