@@ -35,11 +35,11 @@ static void print_configmap(struct text *out, struct arena *arena, const struct 
 static const struct form {
 	const char *name;
 	void (*print)(struct text *out, struct arena *arena, const struct cluster *cluster);
-	bool has_raws, has_hash, is_translated;
+	bool has_raws, has_hash, is_translated, is_text_only;
 } forms[] = {
-	{"template", print_template, false, false, false},
-	{"resources", print_resources, true, false, true},
-	{"configmap", print_configmap, false, true, false},
+	{"template", print_template, false, false, false, true},
+	{"resources", print_resources, true, false, true, false},
+	{"configmap", print_configmap, false, true, false, false},
 };
 
 struct rendering {
@@ -118,6 +118,7 @@ static int run_render(struct call *call)
 	struct fleet_options options = FLEET_OPTIONS_DEFAULT;
 	options.render = options.stream = !form->is_translated;
 	options.translate = options.drop_template_docs = form->is_translated;
+	options.text_only = form->is_text_only;
 	options.no_hash = !form->has_hash;
 	struct input input;
 	struct fail fail;

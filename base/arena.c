@@ -62,6 +62,36 @@ void arena_rewind(struct arena *arena)
 				.limit_bytes = arena->limit_bytes};
 }
 
+struct arena_mark arena_mark(struct arena *arena)
+{
+#ifdef __SANITIZE_ADDRESS__ /* what follows has blocks of its own */
+	arena->at = arena->end = NULL;
+#endif
+	return (struct arena_mark){arena->blocks, arena->at, arena->end, arena->used_bytes};
+}
+
+static bool is_untouched(const struct arena *arena, const struct arena_mark *mark)
+{
+	const struct arena_block *block = mark->block;
+	return arena->blocks != NULL && (block == NULL || (block->next == NULL && mark->used_bytes == 0));
+}
+
+void arena_release(struct arena *arena, struct arena_mark mark)
+{
+	if (is_untouched(arena, &mark)) { /* the newest block is the largest: the next use may fit into it */
+		arena_rewind(arena);
+		return;
+	}
+	while (arena->blocks != mark.block) {
+		struct arena_block *next = arena->blocks->next;
+		free(arena->blocks);
+		arena->blocks = next;
+	}
+	arena->at = mark.at;
+	arena->end = mark.end;
+	arena->used_bytes = mark.used_bytes;
+}
+
 /* An arena that has grown past some blocks goes on in huge pages: fresh memory costs a fault for every page. */
 static struct arena_block *huge_block(size_t *size)
 {

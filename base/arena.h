@@ -25,6 +25,16 @@ void arena_done(struct arena *arena);  /* runs the defers, frees; safe on zeroed
 void arena_reset(struct arena *arena); /* as done, ready for use again */
 void arena_rewind(struct arena *arena); /* as reset, but keeps a block of memory: for many small uses in a row */
 
+/* Where an arena stands. What is taken behind a mark can be given back while everything in front of it stays; the memory
+ * is used again. No defer may be added in between. */
+struct arena_mark {
+	struct arena_block *block;
+	char *at, *end;
+	size_t used_bytes;
+};
+struct arena_mark arena_mark(struct arena *arena);
+void arena_release(struct arena *arena, struct arena_mark mark);
+
 /* Zeroed memory. arena_alloc aborts beyond the limit: for our own data. arena_try_alloc returns NULL: for sizes that
  * the user's input decides. The limit is looked at when a new block is needed, so up to one block (1 MiB) more may be
  * given out. */

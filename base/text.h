@@ -45,7 +45,8 @@ static inline bool text_reserve(struct text *text, size_t more)
 static inline void text_copy(char *to, const char *from, size_t len)
 {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-	memcpy(to, from, len);
+	if (len > 0)
+		memcpy(to, from, len);
 #else
 	if (len > 16) {
 		memcpy(to, from, len);

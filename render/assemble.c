@@ -87,6 +87,7 @@ static struct document *claim_object(struct build *build, const struct document 
 static bool index_object(struct build *build, struct document *document, size_t index)
 {
 	struct document *first = claim_object(build, document, index);
+	quick_take(build, document->hash);
 	if (first == NULL)
 		return true;
 	struct diag_at at = build_at(build, document);
@@ -98,15 +99,17 @@ static bool index_object(struct build *build, struct document *document, size_t 
 	return false;
 }
 
-static struct unit *new_unit(struct build *build, const struct document *head, bool is_template)
+static struct unit *new_unit(struct arena *units, struct arena *clusters)
 {
-	struct unit *unit = ARENA_NEW(&build->unit_arena, struct unit);
+	struct unit *unit = ARENA_NEW(units, struct unit);
 	unit->last = &unit->first;
-	unit->cluster = ARENA_NEW(build->arena, struct cluster);
-	unit->cluster->is_template = is_template;
-	unit->cluster->ns = is_template ? SPAN("") : head->ns;
-	ARENA_PUSH(&build->unit_arena, build->order, build->order_count, build->order_cap) = unit;
+	unit->cluster = ARENA_NEW(clusters, struct cluster);
 	return unit;
+}
+
+static void keep_unit(struct build *build, struct unit *unit)
+{
+	ARENA_PUSH(&build->unit_arena, build->order, build->order_count, build->order_cap) = unit;
 }
 
 static int rank_of(const struct kind *kind)
@@ -118,9 +121,15 @@ static int rank_of(const struct kind *kind)
 	return rank;
 }
 
-static void add_part(struct unit *unit, struct document *document)
+bool unit_takes(const struct document *document)
+{
+	return rank_of(document->kind) != RANK_NONE;
+}
+
+void unit_add(struct unit *unit, struct document *document)
 {
 	*unit->last = document;
+	document->next_part = NULL; /* it may have been a part before */
 	unit->last = &document->next_part;
 	unit->part_count++;
 	unit->cluster->has_errors |= document->has_errors;
@@ -144,12 +153,13 @@ static bool is_true(const struct node *node)
 	return node_is(node, NODE_BOOL) && span_is(node_text(node), "true");
 }
 
-static void add_cluster(struct build *build, struct document *document)
+struct unit *unit_of_cluster(struct arena *units, struct arena *clusters, struct document *document)
 {
 	const struct node *root = &document->root, *spec = node_get(root, "spec");
-	struct unit *unit = new_unit(build, document, false);
+	struct unit *unit = new_unit(units, clusters);
 	struct cluster *cluster = unit->cluster;
 	cluster->head = document;
+	cluster->ns = document->ns;
 	cluster->name = node_text(document->name_node);
 	cluster->object = document->object;
 	cluster->connection = node_text_at(spec, "connectionRef.name");
@@ -157,7 +167,14 @@ static void add_cluster(struct build *build, struct document *document)
 	cluster->orphan = is_true(node_path(spec, "deletePolicy.orphan"));
 	cluster->destroy_machines = is_true(node_path(spec, "deletePolicy.destroyMachines"));
 	read_annotations(cluster, node_path(root, "metadata.annotations"));
-	add_part(unit, document);
+	unit_add(unit, document);
+	return unit;
+}
+
+static void add_cluster(struct build *build, struct document *document)
+{
+	struct unit *unit = unit_of_cluster(&build->unit_arena, build->arena, document);
+	keep_unit(build, unit);
 	void **place = map_at(&build->units, object_key(build, document->ns, document->name));
 	if (*place == NULL)
 		*place = unit;
@@ -212,6 +229,16 @@ static void unknown_cluster(struct build *build, struct document *document, stru
 		diag_hint(&at, diag, "add the OmniCluster, or remove this object");
 }
 
+/* Of a cluster that is done nothing may come later, but others may name it. What is said of those that name none
+ * depends on all clusters. */
+static bool is_of_finished(struct build *build, const struct document *document, struct span name, int rank)
+{
+	if (build->quick.unit_count == 0)
+		return false;
+	build->quick.is_lost |= rank != RANK_NONE || !quick_has_cluster(build, document->ns, name);
+	return true;
+}
+
 static void add_child(struct build *build, struct document *document)
 {
 	int rank = rank_of(document->kind);
@@ -224,12 +251,14 @@ static void add_child(struct build *build, struct document *document)
 	struct unit *unit = find_unit(build, document->ns, node_text(ref));
 	if (unit == NULL && rank == RANK_NONE && map_get(&build->template_names, node_text(ref)) != NULL)
 		return; /* the cluster of a plain template serves as well */
+	if (unit == NULL && is_of_finished(build, document, node_text(ref), rank))
+		return;
 	if (unit == NULL) {
 		unknown_cluster(build, document, node_text(ref), rank == RANK_NONE);
 		return;
 	}
 	if (rank != RANK_NONE)
-		add_part(unit, document);
+		unit_add(unit, document);
 }
 
 /* Broken documents of our group still say which cluster they were meant for. */
@@ -247,10 +276,14 @@ static void add_template(struct build *build, struct document *document, struct 
 {
 	const struct node *root = &document->root;
 	enum template_kind kind = template_kind_find(node_text_at(root, "kind"));
-	if (*unit == NULL || !span_eq((*unit)->first->file, document->file))
-		*unit = new_unit(build, document, true);
+	if (*unit == NULL || !span_eq((*unit)->first->file, document->file)) {
+		*unit = new_unit(&build->unit_arena, build->arena);
+		(*unit)->cluster->is_template = true;
+		(*unit)->cluster->ns = SPAN("");
+		keep_unit(build, *unit);
+	}
 	struct cluster *cluster = (*unit)->cluster;
-	add_part(*unit, document);
+	unit_add(*unit, document);
 	if (kind != TEMPLATE_CLUSTER || cluster->head != NULL)
 		return;
 	cluster->head = document;

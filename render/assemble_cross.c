@@ -53,6 +53,7 @@ static void check_name(struct build *build, struct unit *unit)
 		return;
 	struct claim wanted = {.omni = unit->omni, .cluster = cluster, .document = head};
 	const struct claim *first = build_claim(build, &build->names, cluster->name, &wanted);
+	quick_take_text(build, &build->names, cluster->name);
 	if (first == NULL)
 		return;
 	struct diag_at at = build_at(build, head);
@@ -83,6 +84,7 @@ static void claim_machine(struct build *build, struct unit *unit, const struct d
 	if (first == NULL) {
 		struct machine_claim claim = {unit->cluster, document, node};
 		*place = arena_dup(&build->joins, &claim, sizeof claim);
+		quick_take_text(build, &build->machines, node_source_text(node));
 	}
 	if (first == NULL || first->cluster == unit->cluster)
 		return;
@@ -107,15 +109,20 @@ static void claim_machines(struct build *build, struct unit *unit)
 }
 
 /* A connection may well be made by hand, with its secret: what is not declared here is no fault, unless others are. */
+static bool is_unknown_connection(struct build *build, struct span ns, struct span name)
+{
+	if (name.len == 0 || map_get(&build->connection_ns, ns) == NULL)
+		return false;
+	struct span key = arena_spanf(&build->joins, "%.*s/%.*s", SPAN_ARG(ns), SPAN_ARG(name));
+	return map_get(&build->connections, key) == NULL;
+}
+
 static void check_connection(struct build *build, const struct document *document)
 {
 	if (build->connection_ns.count == 0)
 		return;
 	const struct node *node = node_path(&document->root, "spec.connectionRef.name");
-	if (node_text(node).len == 0 || map_get(&build->connection_ns, document->ns) == NULL)
-		return;
-	struct span key = arena_spanf(&build->joins, "%.*s/%.*s", SPAN_ARG(document->ns), SPAN_ARG(node_text(node)));
-	if (map_get(&build->connections, key) != NULL)
+	if (!is_unknown_connection(build, document->ns, node_text(node)))
 		return;
 	struct diag_at at = build_at(build, document);
 	struct diag *diag = diag_warn(&at, "UnknownReference", node, "spec.connectionRef.name",
@@ -136,4 +143,8 @@ void assemble_cross_check(struct build *build)
 	for (size_t i = 0; i < fleet->document_count; i++)
 		if (fleet->documents[i]->class == DOCUMENT_KIND)
 			check_connection(build, fleet->documents[i]);
+	for (size_t i = 0; i < build->quick.unit_count && build->connection_ns.count > 0; i++) {
+		const struct cluster *cluster = build->quick.units[i]->cluster;
+		build->quick.is_lost |= is_unknown_connection(build, cluster->ns, cluster->connection);
+	}
 }

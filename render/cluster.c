@@ -3,7 +3,7 @@
 
 #include "render/emit.h"
 
-void cluster_render(struct build *build, struct cluster *cluster)
+void cluster_render(struct build *build, struct cluster *cluster, struct arena *results)
 {
 	if (cluster->is_template) {
 		cluster->template_text = cluster->head->source;
@@ -15,7 +15,7 @@ void cluster_render(struct build *build, struct cluster *cluster)
 				text_adds(out, "---\n");
 			emit_template_document(out, &cluster->template_docs[i]);
 		}
-		cluster->template_text = arena_copy(build->results, text_span(out));
+		cluster->template_text = arena_copy(results, text_span(out));
 	}
 	if (!build->fleet->options.no_hash)
 		digest_hex(cluster->template_text, cluster->template_hash);

@@ -4,6 +4,6 @@
 
 #include "render/fleet_build.h"
 
-void cluster_render(struct build *build, struct cluster *cluster);
+void cluster_render(struct build *build, struct cluster *cluster, struct arena *results);
 
 #endif

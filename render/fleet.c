@@ -15,6 +15,8 @@ void fleet_init(struct fleet *fleet, struct arena *arena, const struct fleet_opt
 static void open_build(struct build *build, struct fleet *fleet, struct tree *tree)
 {
 	*build = (struct build){.fleet = fleet, .arena = fleet->arena, .tree = tree};
+	arena_init(&build->node_arena, ARENA_NO_LIMIT);
+	build->nodes = fleet->options.stream ? &build->node_arena : build->arena;
 	arena_init(&build->joins, ARENA_NO_LIMIT);
 	arena_init(&build->unit_arena, ARENA_NO_LIMIT);
 	arena_init(&build->temporary, ARENA_NO_LIMIT);
@@ -31,23 +33,26 @@ static void close_build(void *ptr)
 {
 	struct build *build = ptr;
 	load_shared_done(&build->load);
+	quick_done(&build->quick);
+	arena_done(&build->node_arena);
 	arena_done(&build->joins);
 	arena_done(&build->unit_arena);
 	arena_done(&build->temporary);
 	text_done(&build->scratch);
 }
 
-/* What a stream keeps in the temporary arena. */
-static void forget(struct cluster *cluster)
+void unit_forget(struct unit *unit)
 {
+	struct cluster *cluster = unit->cluster;
 	cluster->documents = NULL;
 	cluster->document_count = cluster->document_cap = 0;
 	cluster->template_docs = NULL;
-	cluster->template_text = (struct span){0};
+	if (!unit->is_finished)
+		cluster->template_text = (struct span){0};
 }
 
 /* Render and check one cluster; translate it when nothing is wrong. */
-static void finish_unit(struct build *build, struct unit *unit)
+void unit_check(struct build *build, struct unit *unit)
 {
 	const struct fleet_options *options = &build->fleet->options;
 	struct cluster *cluster = unit->cluster;
@@ -59,17 +64,22 @@ static void finish_unit(struct build *build, struct unit *unit)
 	template_open(build, unit, &template);
 	bool is_whole = cluster->head != NULL && cluster->name.len > 0;
 	if (options->render && !options->stream && is_whole && !cluster->has_errors)
-		cluster_render(build, cluster); /* before the rules: they do not change the bytes */
+		cluster_render(build, cluster, build->results); /* before the rules: they do not change the bytes */
 	size_t before = build->fleet->diags.error_count;
 	template_check(&template);
 	if (build->fleet->diags.error_count > before)
 		cluster->has_errors = true;
 	if (options->translate && is_whole && !cluster->has_errors)
 		template_translate(&template);
-	if (options->drop_template_docs || options->stream)
-		cluster->template_docs = NULL; /* in the temporary arena */
-	if (options->stream)
-		forget(cluster);
+}
+
+static void finish_unit(struct build *build, struct unit *unit)
+{
+	unit_check(build, unit);
+	if (build->fleet->options.drop_template_docs)
+		unit->cluster->template_docs = NULL; /* in the temporary arena */
+	if (build->fleet->options.stream)
+		unit_forget(unit);
 }
 
 static bool is_kept(const struct cluster *cluster)
@@ -144,12 +154,15 @@ static int compare_units(const void *a, const void *b)
 static void keep_units(struct build *build)
 {
 	size_t count = 0;
-	build->sorted = ARENA_ARRAY(&build->unit_arena, struct unit *, build->order_count);
+	build->sorted = ARENA_ARRAY(&build->unit_arena, struct unit *, build->order_count + build->quick.unit_count);
+	for (size_t i = 0; i < build->quick.unit_count; i++)
+		build->sorted[count++] = build->quick.units[i];
 	for (size_t i = 0; i < build->order_count; i++)
 		if (is_kept(build->order[i]->cluster))
 			build->sorted[count++] = build->order[i];
 	sort_all(build->sorted, count, compare_units);
 	arena_reset(&build->joins);
+	quick_done(&build->quick);
 	build->fleet->build = build;
 }
 
@@ -160,21 +173,54 @@ static void finish(struct build *build)
 		finish_unit(build, build->order[i]);
 	for (size_t i = 0; i < build->order_count; i++)
 		keep_cluster(build, build->order[i]);
+	for (size_t i = 0; i < build->quick.unit_count; i++)
+		ARENA_PUSH(fleet->arena, fleet->clusters, fleet->cluster_count, fleet->cluster_cap) = build->quick.units[i]->cluster;
 	sort_all(fleet->clusters, fleet->cluster_count, compare_clusters);
 	sort_all(fleet->raws, fleet->raw_count, compare_raws);
 	sort_all(fleet->connections, fleet->connection_count, compare_connections);
 }
 
+static bool put_together(struct build *build, struct fail *fail)
+{
+	if (!fleet_read(build, fail))
+		return false;
+	if (build->quick.is_lost)
+		return true;
+	raw_collect(build);
+	assemble(build);
+	assemble_cross_check(build);
+	finish(build);
+	return true;
+}
+
+/* Only what the whole way would say as well may stand. */
+static bool is_lost(const struct build *build, bool ok)
+{
+	const struct fleet *fleet = build->fleet;
+	return build->quick.is_on && (!ok || build->quick.is_lost || fleet->diags.error_count > 0 || fleet->is_incomplete);
+}
+
+static void start_again(struct build *build, const struct fleet *before)
+{
+	struct fleet *fleet = build->fleet;
+	struct tree *tree = build->tree;
+	for (size_t i = 0; i < tree->input_count; i++)
+		tree_drop(tree, &tree->inputs[i]);
+	close_build(build);
+	*fleet = *before;
+	open_build(build, fleet, tree);
+}
+
 bool fleet_load(struct fleet *fleet, struct tree *tree, struct fail *fail)
 {
+	struct fleet before = *fleet;
 	struct build here, *build = fleet->options.stream ? ARENA_NEW(fleet->arena, struct build) : &here;
 	open_build(build, fleet, tree);
-	bool ok = fleet_read(build, fail);
-	if (ok) {
-		raw_collect(build);
-		assemble(build);
-		assemble_cross_check(build);
-		finish(build);
+	build->quick.is_on = fleet->options.stream && fleet->options.text_only && fleet->diags.error_count == 0 && !tree->is_incomplete;
+	bool ok = put_together(build, fail);
+	if (is_lost(build, ok)) {
+		start_again(build, &before);
+		ok = put_together(build, fail);
 	}
 	diag_sort(&fleet->diags);
 	if (fleet->options.stream) {
@@ -193,15 +239,16 @@ bool fleet_each(struct fleet *fleet, bool (*visit)(void *ctx, const struct clust
 	bool ok = true;
 	for (size_t i = 0; ok && i < fleet->cluster_count; i++) {
 		struct cluster *cluster = fleet->clusters[i];
-		if (build != NULL) {
+		struct unit *unit = build == NULL ? NULL : build->sorted[i];
+		if (unit != NULL && !unit->is_finished) {
 			arena_rewind(&build->temporary);
-			assemble_finish(build, build->sorted[i]);
+			assemble_finish(build, unit);
 			if (fleet->options.render && !cluster->has_errors)
-				cluster_render(build, cluster);
+				cluster_render(build, cluster, build->results);
 		}
 		ok = visit(ctx, cluster, fail);
-		if (build != NULL)
-			forget(cluster);
+		if (unit != NULL)
+			unit_forget(unit);
 	}
 	return ok;
 }

@@ -34,12 +34,13 @@ struct fleet_options {
 	struct load_limits load_limits;
 	bool drop_template_docs;      /* cluster->template_docs is not needed: saves a third of the memory */
 	bool stream;		      /* of a cluster only its facts are kept; what it comes to is there in fleet_each */
+	bool text_only;		      /* of a stream: not its documents, which need not stay until all files are read */
 	bool no_hash;		      /* template_hash is not needed */
 	struct span default_ns;	      /* of custom resources that declare none; empty: none */
 };
 
 #define FLEET_OPTIONS_DEFAULT                                                                                          \
-	((struct fleet_options){OMNI_RULES_1_10, true, true, true, LOAD_LIMITS_DEFAULT, false, false, false, {0}})
+	((struct fleet_options){OMNI_RULES_1_10, true, true, true, LOAD_LIMITS_DEFAULT, false, false, false, false, {0}})
 
 enum document_class {
 	DOCUMENT_KIND,	   /* one of our custom resources; `kind` is set */
@@ -131,7 +132,7 @@ bool fleet_load(struct fleet *fleet, struct tree *tree, struct fail *fail);
 
 /* Every cluster in the order of fleet->clusters, until `visit` returns false. With options.stream, which goes without
  * options.translate, template_docs, template_text and template_hash are made here, for one cluster at a time: they are
- * gone when `visit` returns. */
+ * gone when `visit` returns. With options.text_only there may be no documents, and no nodes below cluster->head. */
 bool fleet_each(struct fleet *fleet, bool (*visit)(void *ctx, const struct cluster *cluster, struct fail *fail), void *ctx,
 		struct fail *fail);
 

@@ -6,9 +6,22 @@
 #include "base/map.h"
 #include "render/fleet.h"
 
+/* What fleet_quick.c keeps of the files that are done. */
+struct quick {
+	bool is_on, is_lost;
+	uint64_t *slots; /* hashes of what is taken; 0 is empty */
+	size_t taken, slot_count;
+	struct unit **units;
+	size_t unit_count, unit_cap;
+	size_t document_count; /* their memory is given back */
+};
+
 struct build {
 	struct fleet *fleet;
 	struct arena *arena;
+	struct arena *nodes;	      /* of documents: the fleet's, or that of a stream: */
+	struct arena node_arena;
+	struct quick quick;
 	struct tree *tree;
 	struct text scratch;	      /* for emitting, before the result goes to the arena */
 	struct load_shared load;      /* while files are read */
@@ -50,6 +63,7 @@ struct unit {
 		int rank; /* cluster, control plane, workers, machines */
 	} *parts;
 	size_t part_count;
+	bool is_finished; /* checked and rendered while its file was at hand */
 };
 
 /* Where faults of a document are reported. */
@@ -76,10 +90,29 @@ void build_taint(const struct claim *claim);
 /* Something of this file could not be read, or it cannot be told what it belonged to. */
 void build_mark_incomplete(struct build *build, struct span file);
 
+/* fleet.c: the rules and, as the options say, the bytes and the resources of one cluster. */
+void unit_check(struct build *build, struct unit *unit);
+void unit_forget(struct unit *unit); /* what a stream keeps in the temporary arena */
+
+/* fleet_quick.c: nothing of it happens unless the quick way is on. */
+struct quick_mark {
+	struct arena_mark nodes;
+	size_t documents, diags;
+};
+void quick_finish_file(struct build *build, const struct quick_mark *before, struct span path);
+void quick_take(struct build *build, uint64_t hash); /* what is taken twice loses the quick way */
+void quick_take_text(struct build *build, const void *what, struct span text);
+bool quick_has_cluster(const struct build *build, struct span ns, struct span name);
+void quick_done(struct quick *quick);
+
 /* fleet_read.c: files to documents, classified and checked against their kinds. */
 bool fleet_read(struct build *build, struct fail *fail);
+uint64_t build_object_hash(const struct build *build, const struct kind *kind, struct span ns, struct span name);
 /* assemble.c: documents to units; assemble_template.c: template documents of a unit of custom resources. */
 void assemble(struct build *build);
+struct unit *unit_of_cluster(struct arena *units, struct arena *clusters, struct document *head);
+bool unit_takes(const struct document *document); /* is it a part of a cluster of custom resources? */
+void unit_add(struct unit *unit, struct document *part);
 void assemble_finish(struct build *build, struct unit *unit); /* parts in order, cluster->documents */
 void assemble_template(struct build *build, struct unit *unit);
 /* assemble_cross.c: rules over the whole input. */

@@ -36,7 +36,8 @@ static struct document *add_document(struct reading *reading, const struct node 
 {
 	struct fleet *fleet = reading->build->fleet;
 	const struct node *metadata = node_get(root, "metadata");
-	struct document *document = ARENA_NEW(fleet->arena, struct document);
+	struct arena *arena = reading->build->nodes;
+	struct document *document = ARENA_NEW(arena, struct document);
 	*document = (struct document){
 		.file = reading->file,
 		.root = *root,
@@ -48,7 +49,7 @@ static struct document *add_document(struct reading *reading, const struct node 
 	};
 	if (document->name.len == 0)
 		document->name = node_text(node_get(root, "name"));
-	document->object = object_name(fleet->arena, root, class, document->name);
+	document->object = object_name(arena, root, class, document->name);
 	ARENA_PUSH(fleet->arena, fleet->documents, fleet->document_count, fleet->document_cap) = document;
 	return document;
 }
@@ -74,11 +75,15 @@ static const struct node *name_node(const struct document *document, const struc
 	return node_text(name).len > 0 ? name : node_get(node_get(&document->root, "metadata"), "name");
 }
 
+uint64_t build_object_hash(const struct build *build, const struct kind *kind, struct span ns, struct span name)
+{
+	return map_hash(map_hash((uint64_t)(uintptr_t)build ^ (uint64_t)(uintptr_t)kind, ns), name);
+}
+
 /* While the document is at hand: later all of them are gone through, and most of their memory is far away then. */
 static void prepare_joins(struct build *build, struct document *document)
 {
-	uint64_t start = (uint64_t)(uintptr_t)build ^ (uint64_t)(uintptr_t)document->kind;
-	document->hash = map_hash(map_hash(start, document->ns), document->name);
+	document->hash = build_object_hash(build, document->kind, document->ns, document->name);
 	const struct node *spec = node_get(&document->root, "spec");
 	document->cluster_ref = node_get(node_get(spec, "clusterRef"), "name");
 	document->name_node = name_node(document, spec);
@@ -266,11 +271,12 @@ static void read_file(struct build *build, struct tree_file *file)
 	struct load_document *documents = NULL;
 	size_t count = 0, first = fleet->document_count;
 	struct diag_at at = {&fleet->diags, file->path, SPAN("")};
+	struct quick_mark before = {arena_mark(build->nodes), first, fleet->diags.count};
 	if (!read_bytes(build, file)) {
 		build_mark_incomplete(build, file->path);
 		return;
 	}
-	if (!load_yaml_shared(&build->load, build->arena, file->bytes, LOAD_AUTO, &fleet->options.load_limits, &at, &documents,
+	if (!load_yaml_shared(&build->load, build->nodes, file->bytes, LOAD_AUTO, &fleet->options.load_limits, &at, &documents,
 			      &count))
 		build_mark_incomplete(build, file->path);
 	for (size_t i = 0; i < count; i++) {
@@ -280,14 +286,15 @@ static void read_file(struct build *build, struct tree_file *file)
 	}
 	check_strangers(&reading, first);
 	keep_or_drop(&reading, file, first);
+	quick_finish_file(build, &before, file->path);
 }
 
 bool fleet_read(struct build *build, struct fail *fail)
 {
 	struct fleet *fleet = build->fleet;
-	for (size_t i = 0; i < build->tree->input_count; i++) {
+	for (size_t i = 0; i < build->tree->input_count && !build->quick.is_lost; i++) {
 		read_file(build, &build->tree->inputs[i]);
-		if (fleet->document_count > fleet->options.load_limits.max_documents)
+		if (fleet->document_count + build->quick.document_count > fleet->options.load_limits.max_documents)
 			return fail_set(fail, FAIL_TOO_BIG, "more than %zu documents", fleet->options.load_limits.max_documents);
 	}
 	fleet->is_incomplete |= build->tree->is_incomplete;

@@ -202,6 +202,11 @@ bool load_yaml_shared(struct load_shared *shared, struct arena *arena, struct sp
 	return is_whole;
 }
 
+void load_shared_forget(struct load_shared *shared)
+{
+	memset(shared->texts, 0, sizeof shared->texts);
+}
+
 void load_shared_done(struct load_shared *shared)
 {
 	arena_done(&shared->scratch);

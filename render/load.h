@@ -49,6 +49,7 @@ struct load_shared {
 bool load_yaml_shared(struct load_shared *shared, struct arena *arena, struct span bytes, enum load_dialect dialect,
 		      const struct load_limits *limits, const struct diag_at *at, struct load_document **out_documents,
 		      size_t *out_count);
+void load_shared_forget(struct load_shared *shared); /* the arena of the nodes gives back memory */
 void load_shared_done(struct load_shared *shared);
 
 /* One document of plain content (a patch body); false on any fault, with its place in the text of `fail`. Nothing at

@@ -187,6 +187,8 @@ struct span mask_template(struct arena *arena, const struct cluster *cluster)
 {
 	struct masking masking = {.arena = arena};
 	struct text out;
+	if (cluster->document_count == 0)
+		return SPAN(""); /* what is in the text cannot be told */
 	text_init(&out, TEXT_NO_LIMIT);
 	for (size_t i = 0; i < cluster->document_count; i++) {
 		struct node shown = walk(&masking, &cluster->template_docs[i], false, 0);

@@ -115,6 +115,31 @@ static void arrays_grow(void **state)
 	arena_done(&arena);
 }
 
+static void what_is_behind_a_mark_is_given_back(void **state)
+{
+	(void)state;
+	struct arena arena;
+	arena_init(&arena, ARENA_NO_LIMIT);
+	for (int round = 0; round < 3; round++) { /* at first nothing stands in front */
+		struct span kept = round == 0 ? SPAN("") : arena_spanf(&arena, "round %d", round);
+		struct arena_mark mark = arena_mark(&arena);
+		size_t used = arena.used_bytes;
+		for (int i = 0; i < 200; i++)
+			memset(arena_alloc(&arena, 1000), 0xAA, 1000);
+		arena_string(&arena, SPAN("text"));
+		arena_release(&arena, mark);
+		assert_int_equal(arena.used_bytes, used);
+		const char *again = arena_alloc(&arena, 2000);
+		for (int i = 0; i < 2000; i++)
+			assert_int_equal(again[i], 0);
+		if (round > 0)
+			assert_span(kept, round == 1 ? "round 1" : "round 2");
+	}
+	struct arena_mark none = arena_mark(&arena);
+	arena_release(&arena, none);
+	arena_done(&arena);
+}
+
 static void zeroed_arena_can_be_done(void **state)
 {
 	(void)state;
@@ -180,6 +205,7 @@ int main(void)
 		cmocka_unit_test(memory_is_zeroed_and_aligned), cmocka_unit_test(large_blocks_fit),
 		cmocka_unit_test(the_limit_is_kept),		cmocka_unit_test(copies_end_in_nul),
 		cmocka_unit_test(defers_run_in_reverse_once),	cmocka_unit_test(arrays_grow),
+		cmocka_unit_test(what_is_behind_a_mark_is_given_back),
 		cmocka_unit_test(zeroed_arena_can_be_done),	cmocka_unit_test(maps_find_what_was_put_in),
 		cmocka_unit_test(maps_keep_the_order_of_insertion), cmocka_unit_test(map_keys_are_bytes),
 	};
