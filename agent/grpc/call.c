@@ -9,7 +9,7 @@
 #include "agent/grpc/status.h"
 #include "base/clock.h"
 
-enum { HANDED_OVER_MIN = 4096, FRAME_KEPT = 64 * 1024 };
+enum { FRAME_KEPT = 64 * 1024 };
 
 void list_add(struct call_list *list, struct call *call)
 {
@@ -127,7 +127,7 @@ void call_release(struct call *call)
 		call_free(call);
 }
 
-static bool refuse(struct grpc_status *status, enum grpc_code code, const char *text)
+bool call_refuse(struct grpc_status *status, enum grpc_code code, const char *text)
 {
 	*status = (struct grpc_status){.code = code, .is_local = true, .is_permanent = true, .text = span_of(text)};
 	return false;
@@ -136,12 +136,12 @@ static bool refuse(struct grpc_status *status, enum grpc_code code, const char *
 static bool check_request(const struct grpc_request *request, struct grpc_status *status)
 {
 	if (request->message.len > GRPC_MESSAGE_MAX_BYTES)
-		return refuse(status, GRPC_RESOURCE_EXHAUSTED, "the request has more than 32 MiB, which no server takes");
+		return call_refuse(status, GRPC_RESOURCE_EXHAUSTED, "the request has more than 32 MiB, which no server takes");
 	if (request->header_count > HEADERS_MAX)
-		return refuse(status, GRPC_INVALID_ARGUMENT, "the request has too many headers");
+		return call_refuse(status, GRPC_INVALID_ARGUMENT, "the request has too many headers");
 	for (size_t i = 0; i < request->header_count; i++)
 		if (!status_is_header(request->headers[i].name, request->headers[i].value))
-			return refuse(status, GRPC_INVALID_ARGUMENT,
+			return call_refuse(status, GRPC_INVALID_ARGUMENT,
 				      "a header of the request has characters that no header may have (visible ASCII only)");
 	return true;
 }
@@ -263,162 +263,4 @@ void channel_leave(struct grpc_channel *channel)
 	if (--channel->callers == 0 && channel->is_closing)
 		pthread_cond_signal(&channel->left);
 	pthread_mutex_unlock(&channel->lock);
-}
-
-/* Under call->lock. False: the deadline has passed. */
-static bool wait_change(struct call *call)
-{
-	struct timespec until = {.tv_sec = call->deadline_ms / 1000, .tv_nsec = (long)(call->deadline_ms % 1000) * 1000000};
-	return pthread_cond_timedwait(&call->changed, &call->lock, &until) != ETIMEDOUT;
-}
-
-static bool end_here(struct call *call, struct arena *arena, struct grpc_status *status)
-{
-	status->text = arena_copy(arena, status->text);
-	call_release(call);
-	return false;
-}
-
-static bool give_up(struct call *call, struct arena *arena, struct grpc_status *status, enum grpc_code code)
-{
-	struct text text;
-	text_init(&text, 4096);
-	*status = (struct grpc_status){.code = code, .is_local = true, .was_sent = atomic_load(&call->was_sent)};
-	if (code == GRPC_DEADLINE_EXCEEDED)
-		text_addf(&text, "%s: %s within %.1f s", call->channel->options.endpoint.url,
-			  status->was_sent ? "no answer" : "the request could not be sent",
-			  (double)(clock_monotonic_ms() - call->started_ms) / 1000);
-	else
-		text_adds(&text, "the answer was not wanted any more");
-	status->text = arena_copy(arena, text_span(&text));
-	text_done(&text);
-	call_abandon(call, code);
-	call_release(call);
-	return false;
-}
-
-/* A large message goes to the arena as it is; copying a small one costs less than keeping its memory apart. */
-static struct span hand_over(struct arena *arena, struct frame_list *inbox)
-{
-	struct frame_block *block = inbox->first;
-	struct span message = {0};
-	frame_next(block, &message);
-	if (message.len < HANDED_OVER_MIN)
-		return arena_copy(arena, message);
-	inbox->first = block->next;
-	if (inbox->first == NULL)
-		inbox->last = NULL;
-	arena_defer(arena, free, block);
-	return message;
-}
-
-static bool wait_done(struct call *call)
-{
-	bool is_late = false;
-	pthread_mutex_lock(&call->lock);
-	while (!call->is_done && !is_late)
-		is_late = !wait_change(call);
-	bool is_done = call->is_done;
-	pthread_mutex_unlock(&call->lock);
-	return is_done;
-}
-
-static struct call *begin_call(struct grpc_channel *channel, enum call_kind kind, const struct grpc_request *request,
-			       struct grpc_status *status)
-{
-	struct call *call = call_new(channel, kind, request, status);
-	if (call == NULL)
-		return NULL;
-	if (!call_submit(call)) {
-		refuse(status, GRPC_CANCELLED, "the connection is being closed");
-		call_release(call);
-		call_release(call);
-		call = NULL;
-	}
-	return call;
-}
-
-static bool call_one(struct grpc_channel *channel, struct arena *arena, const struct grpc_request *request,
-		     struct span *out_message, struct grpc_status *status)
-{
-	struct call *call = begin_call(channel, CALL_ONE, request, status);
-	if (call == NULL)
-		return false;
-	if (!wait_done(call))
-		return give_up(call, arena, status, GRPC_DEADLINE_EXCEEDED);
-	*status = call->status;
-	if (status->code != GRPC_OK)
-		return end_here(call, arena, status);
-	*out_message = hand_over(arena, &call->inbox);
-	end_here(call, arena, status);
-	return true;
-}
-
-bool grpc_call(struct grpc_channel *channel, struct arena *arena, const struct grpc_request *request, struct span *out_message,
-	       struct grpc_status *status)
-{
-	if (!channel_enter(channel))
-		return refuse(status, GRPC_CANCELLED, "the connection is being closed");
-	bool is_fine = call_one(channel, arena, request, out_message, status);
-	channel_leave(channel);
-	return is_fine;
-}
-
-/* What has come so far; false: the deadline has passed. */
-static bool wait_messages(struct call *call, struct frame_list *out_fresh, bool *out_done)
-{
-	bool is_late = false;
-	pthread_mutex_lock(&call->lock);
-	while (call->inbox.first == NULL && !call->is_done && !is_late)
-		is_late = !wait_change(call);
-	*out_fresh = call->inbox;
-	call->inbox = (struct frame_list){0};
-	*out_done = call->is_done;
-	pthread_mutex_unlock(&call->lock);
-	atomic_fetch_sub_explicit(&call->queued_bytes, out_fresh->bytes, memory_order_relaxed);
-	return out_fresh->first != NULL || *out_done;
-}
-
-static bool take_all(struct frame_list *fresh, bool (*take)(void *ctx, struct span message), void *ctx)
-{
-	struct span message;
-	for (struct frame_block *block = fresh->first; block != NULL; block = block->next)
-		while (frame_next(block, &message))
-			if (!take(ctx, message))
-				return false;
-	return true;
-}
-
-static bool call_many(struct grpc_channel *channel, struct arena *arena, const struct grpc_request *request,
-		      bool (*take)(void *ctx, struct span message), void *ctx, struct grpc_status *status)
-{
-	struct call *call = begin_call(channel, CALL_MANY, request, status);
-	bool is_done = false;
-	if (call == NULL)
-		return false;
-	while (!is_done) {
-		struct frame_list fresh;
-		if (!wait_messages(call, &fresh, &is_done))
-			return give_up(call, arena, status, GRPC_DEADLINE_EXCEEDED);
-		bool is_wanted = take_all(&fresh, take, ctx);
-		frame_list_free(&fresh);
-		if (!is_wanted)
-			return give_up(call, arena, status, GRPC_CANCELLED);
-		if (!is_done && clock_monotonic_ms() >= call->deadline_ms)
-			return give_up(call, arena, status, GRPC_DEADLINE_EXCEEDED);
-	}
-	*status = call->status;
-	bool is_ok = status->code == GRPC_OK;
-	end_here(call, arena, status);
-	return is_ok;
-}
-
-bool grpc_call_many(struct grpc_channel *channel, struct arena *arena, const struct grpc_request *request,
-		    bool (*take)(void *ctx, struct span message), void *ctx, struct grpc_status *status)
-{
-	if (!channel_enter(channel))
-		return refuse(status, GRPC_CANCELLED, "the connection is being closed");
-	bool is_fine = call_many(channel, arena, request, take, ctx, status);
-	channel_leave(channel);
-	return is_fine;
 }

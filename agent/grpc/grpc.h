@@ -110,6 +110,18 @@ bool grpc_call_many(struct grpc_channel *channel, struct arena *arena, const str
 		    bool (*take)(void *ctx, struct span message), void *ctx, struct grpc_status *status)
 	__attribute__((warn_unused_result));
 
+/* The same calls in two halves, so that one thread can have many under way: handed in without waiting, and ended later, each
+ * exactly once and in any order, by its finish or by grpc_drop. The request may go as soon as the first half returns; its
+ * deadline counts from there. */
+struct grpc_flight;
+struct grpc_flight *grpc_begin(struct grpc_channel *channel, const struct grpc_request *request);
+struct grpc_flight *grpc_begin_many(struct grpc_channel *channel, const struct grpc_request *request);
+bool grpc_finish(struct grpc_flight *flight, struct arena *arena, struct span *out_message, struct grpc_status *status)
+	__attribute__((warn_unused_result));
+bool grpc_finish_many(struct grpc_flight *flight, struct arena *arena, bool (*take)(void *ctx, struct span message), void *ctx,
+		      struct grpc_status *status) __attribute__((warn_unused_result));
+void grpc_drop(struct grpc_flight *flight); /* cancels on the server; NULL is fine */
+
 /* A stream of messages that may stay open for ever. Never blocks; what goes wrong is told as its end. */
 struct grpc_stream *grpc_stream_open(struct grpc_channel *channel, const struct grpc_request *request);
 int grpc_stream_fd(const struct grpc_stream *stream); /* readable when there is something to take */

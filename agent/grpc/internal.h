@@ -110,6 +110,7 @@ struct call *call_new(struct grpc_channel *channel, enum call_kind kind, const s
 		      struct grpc_status *out_refused); /* NULL: out_refused says why */
 void call_release(struct call *call);
 void call_free(struct call *call);
+bool call_refuse(struct grpc_status *status, enum grpc_code code, const char *text); /* always false; text: constant */
 bool call_submit(struct call *call); /* false: the channel is closing */
 void call_abandon(struct call *call, enum grpc_code code);
 void call_publish(struct call *call, struct frame_list *fresh);

@@ -10,6 +10,7 @@
 #include "agent/grpc/grpc.h"
 #include "base/clock.h"
 #include "base/span.h"
+#include "tests/rig/grpc/tell.h"
 
 struct result {
 	enum grpc_code code; /* GRPC_CODES: verdict and status contradict each other, or there is none */
@@ -18,34 +19,6 @@ struct result {
 	size_t len;
 	char answer[256], text[1024];
 };
-
-static const char *rig_dir;
-static int count, failed;
-
-static void tell(bool is_fine, const char *text, const char *found)
-{
-	count++;
-	failed += !is_fine;
-	printf("%s %d - %s\n", is_fine ? "ok" : "not ok", count, text);
-	if (!is_fine)
-		printf("# found: %s\n", found);
-	fflush(stdout);
-}
-
-static unsigned port_of(const char *name)
-{
-	char path[4096], found[64];
-	unsigned port;
-	snprintf(path, sizeof path, "%s/ports", rig_dir);
-	FILE *file = fopen(path, "r");
-	while (file != NULL && fscanf(file, "%63s %u", found, &port) == 2)
-		if (strcmp(found, name) == 0) {
-			fclose(file);
-			return port;
-		}
-	fprintf(stderr, "no port of %s\n", name);
-	exit(1);
-}
 
 static struct grpc_channel *open_channel(const char *name, bool is_tls, struct grpc_options options)
 {
@@ -710,6 +683,93 @@ static void cases_threads(void)
 	tell(is_fine, "closing ends what is under way", callers[0].result.text);
 }
 
+/* --- in two halves ---------------------------------------------------------------------------------------------------------- */
+
+enum { FLIGHTS = 24 };
+
+static struct grpc_flight *begin_flight(struct grpc_channel *channel, const char *what, char letter, int64_t timeout_ms)
+{
+	char method[256], message[9];
+	memset(message, letter, sizeof message); /* gone when this returns */
+	snprintf(method, sizeof method, "/rig.Rig/%s", what);
+	struct grpc_request request = {.method = method, .message = {message, sizeof message}, .deadline_ms = clock_monotonic_ms() + timeout_ms};
+	return strncmp(what, "List", 4) == 0 ? grpc_begin_many(channel, &request) : grpc_begin(channel, &request);
+}
+
+static bool ends_with(struct grpc_flight *flight, enum grpc_code code, char letter)
+{
+	struct arena arena;
+	struct span answer = {0};
+	struct grpc_status status = {0};
+	arena_init(&arena, ARENA_NO_LIMIT);
+	bool is_fine = grpc_finish(flight, &arena, &answer, &status) == (code == GRPC_OK) && status.code == code;
+	is_fine = is_fine && (letter == '\0' || (answer.len == 9 && answer.ptr[0] == letter && answer.ptr[8] == letter));
+	arena_done(&arena);
+	return is_fine;
+}
+
+static void *fly(void *ctx)
+{
+	struct caller *caller = ctx;
+	struct grpc_flight *flights[FLIGHTS];
+	for (int i = 0; i < FLIGHTS; i++)
+		flights[i] = begin_flight(caller->channel, "Echo", (char)('a' + i), 5000);
+	for (int i = FLIGHTS - 1; i >= 0; i--)
+		caller->fine += ends_with(flights[i], GRPC_OK, (char)('a' + i));
+	return NULL;
+}
+
+static void cases_flights(void)
+{
+	struct grpc_channel *channel = open_channel("tls", true, (struct grpc_options){0});
+	struct grpc_flight *flights[FLIGHTS], *many;
+	static struct caller callers[8];
+	char found[64];
+	int fine = 0;
+	for (int i = 0; i < 8; i++) {
+		callers[i] = (struct caller){.channel = channel};
+		pthread_create(&callers[i].thread, NULL, fly, &callers[i]);
+	}
+	for (int i = 0; i < 8; i++) {
+		pthread_join(callers[i].thread, NULL);
+		fine += callers[i].fine == FLIGHTS;
+	}
+	tell(fine == 8, "flights of eight threads, ended backwards, each with its own answer", "");
+	fine = 0;
+	int64_t start_ms = clock_monotonic_ms();
+	for (int i = 0; i < FLIGHTS; i++)
+		flights[i] = begin_flight(channel, "Late/200", 'x', 5000);
+	for (int i = 0; i < FLIGHTS; i++)
+		fine += ends_with(flights[i], GRPC_OK, '\0');
+	int64_t took_ms = clock_monotonic_ms() - start_ms;
+	snprintf(found, sizeof found, "%d in %d ms", fine, (int)took_ms);
+	tell(fine == FLIGHTS && took_ms < 1500, "one thread has many under way", found);
+	struct collected collected = {0};
+	struct arena arena;
+	struct grpc_status status;
+	arena_init(&arena, ARENA_NO_LIMIT);
+	many = begin_flight(channel, "List/5/100", 'x', 5000);
+	clock_sleep_ms(50); /* all has come before anybody asks */
+	bool is_fine = grpc_finish_many(many, &arena, collect, &collected, &status) && collected.messages == 5;
+	tell(is_fine, "messages wait for who asks late", collected.text);
+	arena_done(&arena);
+	flights[0] = begin_flight(channel, "Silent", 'x', 200);
+	clock_sleep_ms(300);
+	start_ms = clock_monotonic_ms();
+	is_fine = ends_with(flights[0], GRPC_DEADLINE_EXCEEDED, '\0');
+	tell(is_fine && clock_monotonic_ms() - start_ms < 100, "the deadline counts from the beginning", "");
+	for (int i = 0; i < FLIGHTS; i++)
+		flights[i] = begin_flight(channel, "Silent", 'x', 20000);
+	for (int i = 0; i < FLIGHTS; i++)
+		grpc_drop(flights[i]);
+	grpc_drop(NULL);
+	expect(call(channel, "Echo"), GRPC_OK, "hello", "what was dropped holds up nothing");
+	struct grpc_header bad = {SPAN("cluster"), SPAN("a\nb")};
+	struct grpc_request request = {.method = "/rig.Rig/Echo", .headers = &bad, .header_count = 1};
+	tell(ends_with(grpc_begin(channel, &request), GRPC_INVALID_ARGUMENT, '\0'), "what cannot begin says so at its end", "");
+	grpc_close(channel);
+}
+
 int main(int argc, char **argv)
 {
 	rig_dir = argc > 1 ? argv[1] : ".";
@@ -719,7 +779,7 @@ int main(int argc, char **argv)
 		void (*run)(void);
 	} groups[] = {
 		{"answers", cases_answers}, {"resets", cases_resets}, {"proxies", cases_proxies}, {"tls", cases_tls},
-		{"streams", cases_streams}, {"limits", cases_limits}, {"dead", cases_dead},	  {"threads", cases_threads}, {"signatures", cases_signatures},
+		{"streams", cases_streams}, {"limits", cases_limits}, {"dead", cases_dead},	  {"threads", cases_threads}, {"flights of threads", cases_flights}, {"signatures", cases_signatures},
 	};
 	for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
 		if (strstr(groups[i].name, only) != NULL)
