@@ -21,7 +21,7 @@ static bool counted(struct records_store *self, bool result)
 
 /* --- clusters that leave -------------------------------------------------------------------------------------------- */
 
-static void note_leaving(struct records_store *self, struct span cluster)
+void records_note_leaving(struct records_store *self, struct span cluster)
 {
 	char **place = NULL;
 	pthread_mutex_lock(&self->lock);
@@ -38,7 +38,7 @@ static void note_leaving(struct records_store *self, struct span cluster)
 	pthread_mutex_unlock(&self->lock);
 }
 
-static bool take_leaving(struct records_store *self, struct span cluster)
+bool records_take_leaving(struct records_store *self, struct span cluster)
 {
 	bool found = false;
 	pthread_mutex_lock(&self->lock);
@@ -62,7 +62,7 @@ static bool get(struct omni_store *store, struct arena *arena, const struct omni
 	struct fail local = {0};
 	struct labels marks;
 	if (!self->inner->ops->get(self->inner, arena, type, id, deadline_ms, out, &local)) {
-		if (local.code == FAIL_NOT_FOUND && type == OMNI_CLUSTER && take_leaving(self, id))
+		if (local.code == FAIL_NOT_FOUND && type == OMNI_CLUSTER && records_take_leaving(self, id))
 			records_drop(self, id, deadline_ms);
 		if (fail != NULL)
 			*fail = local;
@@ -77,7 +77,7 @@ static bool get(struct omni_store *store, struct arena *arena, const struct omni
 	return counted(self, true);
 }
 
-static struct span cluster_asked_for(const struct omni_query *query)
+struct span records_asked_for(const struct omni_query *query)
 {
 	for (size_t i = 0; query != NULL && i < query->count; i++) {
 		const struct omni_term *term = &query->terms[i];
@@ -130,23 +130,26 @@ static void leave_out_records(struct resource_list *list)
 	list->count = count;
 }
 
+bool records_show_list(struct records_store *self, struct arena *arena, const struct omni_type *type, struct span cluster,
+		       int64_t deadline_ms, struct resource_list *list, struct fail *fail)
+{
+	const struct omni_type *record_type = omni_type_find(SPAN("MachineLabels.omni.sidero.dev"));
+	bool has_marks = (type->flags & OMNI_TEMPLATE) != 0 && list->count > 0;
+	if (type == record_type)
+		leave_out_records(list);
+	else if (has_marks && cluster.len > 0)
+		return show_one(self, arena, cluster, deadline_ms, list, fail);
+	else if (has_marks && type != OMNI_KERNEL_ARGS && type != OMNI_INSTALL_DISK)
+		return show_all(self, arena, record_type, deadline_ms, list, fail);
+	return true;
+}
+
 static bool list(struct omni_store *store, struct arena *arena, const struct omni_type *type, const struct omni_query *query,
 		 int64_t deadline_ms, struct resource_list *out, struct fail *fail)
 {
 	struct records_store *self = self_of(store);
-	const struct omni_type *record_type = omni_type_find(SPAN("MachineLabels.omni.sidero.dev"));
-	if (!self->inner->ops->list(self->inner, arena, type, query, deadline_ms, out, fail))
-		return counted(self, false);
-	bool has_marks = (type->flags & OMNI_TEMPLATE) != 0 && out->count > 0;
-	struct span cluster = cluster_asked_for(query);
-	bool ok = true;
-	if (type == record_type)
-		leave_out_records(out);
-	else if (has_marks && cluster.len > 0)
-		ok = show_one(self, arena, cluster, deadline_ms, out, fail);
-	else if (has_marks && type != OMNI_KERNEL_ARGS && type != OMNI_INSTALL_DISK)
-		ok = show_all(self, arena, record_type, deadline_ms, out, fail);
-	return counted(self, ok);
+	return counted(self, self->inner->ops->list(self->inner, arena, type, query, deadline_ms, out, fail) &&
+				     records_show_list(self, arena, type, records_asked_for(query), deadline_ms, out, fail));
 }
 
 /* --- writing -------------------------------------------------------------------------------------------------------- */
@@ -233,7 +236,7 @@ static bool teardown(struct omni_store *store, const struct omni_type *type, str
 	struct records_store *self = self_of(store);
 	bool ok = self->inner->ops->teardown(self->inner, type, id, deadline_ms, out_ready, fail);
 	if (ok && type == OMNI_CLUSTER)
-		note_leaving(self, id);
+		records_note_leaving(self, id);
 	return counted(self, ok);
 }
 
@@ -244,7 +247,7 @@ static bool destroy(struct omni_store *store, const struct omni_type *type, stru
 	bool ok = self->inner->ops->destroy(self->inner, type, id, deadline_ms, &local);
 	bool is_gone = ok || local.code == FAIL_NOT_FOUND;
 	if (is_gone && type == OMNI_CLUSTER) {
-		take_leaving(self, id);
+		records_take_leaving(self, id);
 		records_drop(self, id, deadline_ms);
 	}
 	if (!ok && fail != NULL)
@@ -311,8 +314,14 @@ static void close_store(struct omni_store *store)
 	free(self);
 }
 
+static void batch(struct omni_store *store, struct arena *arena, struct omni_op *ops, size_t count, int64_t deadline_ms)
+{
+	records_batch(self_of(store), arena, ops, count, deadline_ms);
+	counted(self_of(store), true);
+}
+
 static const struct omni_store_ops ops = {
-	.list = list, .get = get, .create = create, .update = update, .teardown = teardown, .destroy = destroy, .watch = watch,
+	.batch = batch, .list = list, .get = get, .create = create, .update = update, .teardown = teardown, .destroy = destroy, .watch = watch,
 	.kubeconfig = kubeconfig, .talosconfig = talosconfig, .about = about, .count = count, .close = close_store,
 };
 

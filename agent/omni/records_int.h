@@ -45,5 +45,18 @@ bool records_write(struct records_store *self, struct arena *arena, const struct
 		   bool is_new, int64_t deadline_ms, struct fail *fail);
 void records_drop(struct records_store *self, struct span cluster, int64_t deadline_ms);
 void records_forget(struct records_store *self, struct span cluster);
+void records_remember(struct records_store *self, struct span cluster, const struct labels *marks, int64_t read_ms);
+struct omni_op records_ask(struct arena *arena, struct span cluster); /* a GET of the record */
+
+/* records.c: the clusters whose teardown was asked for. */
+void records_note_leaving(struct records_store *self, struct span cluster);
+bool records_take_leaving(struct records_store *self, struct span cluster);
+struct span records_asked_for(const struct omni_query *query); /* the one cluster whose resources are wanted; or empty */
+/* What was listed gets its marks; cluster empty: of many. */
+bool records_show_list(struct records_store *self, struct arena *arena, const struct omni_type *type, struct span cluster,
+		       int64_t deadline_ms, struct resource_list *list, struct fail *fail);
+
+/* records_batch.c */
+void records_batch(struct records_store *self, struct arena *arena, struct omni_op *ops, size_t count, int64_t deadline_ms);
 
 #endif

@@ -127,7 +127,7 @@ void records_forget(struct records_store *self, struct span cluster)
 	pthread_mutex_unlock(&self->lock);
 }
 
-static void remember(struct records_store *self, struct span cluster, const struct labels *marks, int64_t read_ms)
+void records_remember(struct records_store *self, struct span cluster, const struct labels *marks, int64_t read_ms)
 {
 	records_forget(self, cluster);
 	pthread_mutex_lock(&self->lock);
@@ -144,6 +144,11 @@ static void remember(struct records_store *self, struct span cluster, const stru
 static struct span id_of(struct arena *arena, struct span cluster)
 {
 	return arena_spanf(arena, RECORDS_ID "%.*s", SPAN_ARG(cluster));
+}
+
+struct omni_op records_ask(struct arena *arena, struct span cluster)
+{
+	return (struct omni_op){.kind = OMNI_GET, .type = record_type(), .id = id_of(arena, cluster)};
 }
 
 /* *out is NULL when there is none. */
@@ -173,7 +178,7 @@ bool records_read(struct records_store *self, struct arena *arena, struct span c
 	if (!get_record(self, arena, cluster, deadline_ms, &record, fail))
 		return false;
 	*out = record == NULL ? none : record->annotations;
-	remember(self, cluster, out, begin);
+	records_remember(self, cluster, out, begin);
 	return true;
 }
 

@@ -66,9 +66,17 @@ static struct grpc_request request_of(const struct remote_call *call, struct grp
 				     .deadline_ms = deadline_ms};
 }
 
-static bool may_repeat(struct remote_store *store, const struct grpc_status *status, unsigned try, int64_t deadline_ms)
+void remote_begin(struct remote_store *store, struct remote_call *call, bool is_many)
 {
-	if (try >= REMOTE_TRIES || !remote_is_transient(status) ||
+	struct grpc_header header;
+	struct grpc_request request = request_of(call, &header, remote_deadline(store, call->deadline_ms));
+	call->flight = is_many ? grpc_begin_many(store->channel, &request) : grpc_begin(store->channel, &request);
+}
+
+static bool may_repeat(struct remote_store *store, const struct remote_call *call, const struct grpc_status *status, unsigned try,
+		       int64_t deadline_ms)
+{
+	if (call->is_only_try || try >= REMOTE_TRIES || !remote_is_transient(status) ||
 	    !remote_pause(try, FIRST_PAUSE_MS, LONGEST_PAUSE_MS, deadline_ms))
 		return false;
 	store->retries++;
@@ -84,8 +92,10 @@ bool remote_call(struct remote_store *store, struct arena *arena, const struct r
 	bool maybe_done = false;
 	for (unsigned try = 1;; try++) {
 		struct grpc_status status = {0};
-		bool is_good = grpc_call(store->channel, arena, &request, out_message, &status);
-		if (!is_good && may_repeat(store, &status, try, deadline_ms)) {
+		bool is_good = call->flight != NULL && try == 1
+				       ? grpc_finish(call->flight, arena, out_message, &status)
+				       : grpc_call(store->channel, arena, &request, out_message, &status);
+		if (!is_good && may_repeat(store, call, &status, try, deadline_ms)) {
 			maybe_done |= status.was_sent;
 			continue;
 		}
@@ -104,9 +114,12 @@ bool remote_call_many(struct remote_store *store, struct arena *arena, const str
 	for (unsigned try = 1;; try++) {
 		struct grpc_status status = {0};
 		taker->begin(taker->ctx);
-		if (grpc_call_many(store->channel, arena, &request, taker->take, taker->ctx, &status))
+		bool is_good = call->flight != NULL && try == 1
+				       ? grpc_finish_many(call->flight, arena, taker->take, taker->ctx, &status)
+				       : grpc_call_many(store->channel, arena, &request, taker->take, taker->ctx, &status);
+		if (is_good)
 			return true;
-		if (!may_repeat(store, &status, try, deadline_ms))
+		if (!may_repeat(store, call, &status, try, deadline_ms))
 			return remote_fail(store, call->method, &status, true, fail);
 	}
 }

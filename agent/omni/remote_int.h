@@ -50,7 +50,11 @@ struct remote_call {
 	struct span message;
 	struct span cluster; /* of management calls; else empty */
 	int64_t deadline_ms; /* 0: the store's default */
+	struct grpc_flight *flight; /* the first attempt, where it is under way already; NULL: it is not */
+	bool is_only_try;
 };
+/* Hands the first attempt in; remote_call (remote_call_many) ends it, with everything that a failed one needs. */
+void remote_begin(struct remote_store *store, struct remote_call *call, bool is_many);
 bool remote_call(struct remote_store *store, struct arena *arena, const struct remote_call *call, struct span *out_message,
 		 bool *out_maybe_done, struct fail *fail) __attribute__((warn_unused_result));
 /* Every message goes to `take`; `begin` is called before every attempt. */
@@ -77,6 +81,13 @@ struct span remote_words(struct arena *arena, struct span text);
 /* --- remote_read.c */
 /* Fails only when the server is one that we cannot work with. */
 bool remote_check(struct remote_store *store, int64_t deadline_ms, struct fail *fail);
+struct remote_call remote_get_call(struct arena *arena, const struct omni_type *type, struct span id, int64_t deadline_ms);
+bool remote_get_end(struct remote_store *store, struct arena *arena, const struct remote_call *call,
+		    const struct omni_type *type, struct span id, struct resource **out, struct fail *fail);
+bool remote_list_call(struct arena *arena, const struct omni_type *type, const struct omni_query *query, int64_t deadline_ms,
+		      struct remote_call *out, struct fail *fail);
+bool remote_list_end(struct remote_store *store, struct arena *arena, const struct remote_call *call,
+		     const struct omni_type *type, struct resource_list *out, struct fail *fail);
 bool remote_get(struct omni_store *store, struct arena *arena, const struct omni_type *type, struct span id,
 		int64_t deadline_ms, struct resource **out, struct fail *fail);
 bool remote_list(struct omni_store *store, struct arena *arena, const struct omni_type *type,
@@ -88,7 +99,20 @@ bool remote_kubeconfig(struct omni_store *store, struct arena *arena, const stru
 bool remote_talosconfig(struct omni_store *store, struct arena *arena, struct span cluster, int64_t deadline_ms,
 			struct span *out_yaml, struct fail *fail);
 
-/* --- remote_write.c */
+/* --- remote_write.c; deadlines of the _call functions are never 0 */
+bool remote_create_call(struct arena *arena, const struct resource *resource, int64_t deadline_ms, struct remote_call *out,
+			struct fail *fail);
+bool remote_create_end(struct omni_store *base, struct arena *arena, const struct resource *resource,
+		       const struct remote_call *call, struct resource **out_new, struct fail *fail);
+bool remote_update_call(struct arena *arena, const struct resource *resource, int64_t deadline_ms, struct remote_call *out,
+			struct fail *fail);
+bool remote_update_end(struct omni_store *base, struct arena *arena, const struct resource *resource,
+		       const struct remote_call *call, struct resource **out_new, struct fail *fail);
+struct remote_call remote_teardown_call(struct arena *arena, const struct omni_type *type, struct span id, int64_t deadline_ms);
+bool remote_teardown_end(struct omni_store *base, struct arena *arena, const struct omni_type *type, struct span id,
+			 const struct remote_call *call, bool *out_ready, struct fail *fail);
+struct remote_call remote_destroy_call(struct arena *arena, const struct omni_type *type, struct span id, int64_t deadline_ms);
+bool remote_destroy_end(struct omni_store *base, struct arena *arena, const struct remote_call *call, struct fail *fail);
 bool remote_create(struct omni_store *store, struct arena *arena, const struct resource *resource, int64_t deadline_ms,
 		   struct resource **out_new, struct fail *fail);
 bool remote_update(struct omni_store *store, struct arena *arena, const struct resource *resource, int64_t deadline_ms,
@@ -97,6 +121,9 @@ bool remote_teardown(struct omni_store *store, const struct omni_type *type, str
 		     bool *out_ready, struct fail *fail);
 bool remote_destroy(struct omni_store *store, const struct omni_type *type, struct span id, int64_t deadline_ms,
 		    struct fail *fail);
+
+/* --- remote_batch.c */
+void remote_batch(struct omni_store *base, struct arena *arena, struct omni_op *ops, size_t count, int64_t deadline_ms);
 
 /* --- remote_watch.c */
 bool remote_watch(struct omni_store *store, const struct omni_type *type, struct span bookmark, struct omni_watch **out,

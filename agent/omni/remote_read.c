@@ -8,17 +8,21 @@
 
 /* --- one --------------------------------------------------------------------------------------------------------------- */
 
-static bool get(struct remote_store *store, struct arena *arena, const struct omni_type *type, struct span id,
-		int64_t deadline_ms, struct resource **out, struct fail *fail)
+struct remote_call remote_get_call(struct arena *arena, const struct omni_type *type, struct span id, int64_t deadline_ms)
+{
+	return (struct remote_call){COSI_SERVICE "Get", cosi_encode_get(arena, type, id), .deadline_ms = deadline_ms};
+}
+
+bool remote_get_end(struct remote_store *store, struct arena *arena, const struct remote_call *call,
+		    const struct omni_type *type, struct span id, struct resource **out, struct fail *fail)
 {
 	struct arena work;
 	struct span answer;
 	struct fail local = {0};
 	arena_init(&work, ARENA_NO_LIMIT);
-	struct remote_call call = {COSI_SERVICE "Get", cosi_encode_get(arena, type, id), .deadline_ms = deadline_ms};
 	struct cosi_reader reader = {.type = type, .scratch = &work};
 	struct resource *found = NULL;
-	bool ok = remote_call(store, arena, &call, &answer, NULL, &local) &&
+	bool ok = remote_call(store, arena, call, &answer, NULL, &local) &&
 		  cosi_decode_resource(&reader, arena, answer, &found, &local);
 	if (ok && !span_eq(found->id, id))
 		ok = fail_set(&local, FAIL_PROTOCOL, "the answer holds \"%.*s\" instead", SPAN_ARG(found->id));
@@ -27,6 +31,13 @@ static bool get(struct remote_store *store, struct arena *arena, const struct om
 		return fail_set(fail, local.code, "%s", local.text);
 	*out = found;
 	return true;
+}
+
+static bool get(struct remote_store *store, struct arena *arena, const struct omni_type *type, struct span id,
+		int64_t deadline_ms, struct resource **out, struct fail *fail)
+{
+	struct remote_call call = remote_get_call(arena, type, id, deadline_ms);
+	return remote_get_end(store, arena, &call, type, id, out, fail);
 }
 
 bool remote_get(struct omni_store *base, struct arena *arena, const struct omni_type *type, struct span id,
@@ -73,20 +84,22 @@ static int by_id(const void *a, const void *b)
 	return span_cmp((*(struct resource *const *)a)->id, (*(struct resource *const *)b)->id);
 }
 
-bool remote_list(struct omni_store *base, struct arena *arena, const struct omni_type *type, const struct omni_query *query,
-		 int64_t deadline_ms, struct resource_list *out, struct fail *fail)
+bool remote_list_call(struct arena *arena, const struct omni_type *type, const struct omni_query *query, int64_t deadline_ms,
+		      struct remote_call *out, struct fail *fail)
 {
-	struct remote_store *store = remote_of(base);
 	struct cosi_filter filter = {.queries = query, .query_count = query != NULL && query->count > 0};
-	struct remote_call call = {.method = COSI_SERVICE "List", .deadline_ms = deadline_ms};
+	*out = (struct remote_call){.method = COSI_SERVICE "List", .deadline_ms = deadline_ms};
+	return cosi_encode_list(arena, type, &filter, &out->message, fail);
+}
+
+bool remote_list_end(struct remote_store *store, struct arena *arena, const struct remote_call *call,
+		     const struct omni_type *type, struct resource_list *out, struct fail *fail)
+{
 	struct arena work;
-	base->read_calls++;
-	if (!remote_check(store, deadline_ms, fail) || !cosi_encode_list(arena, type, &filter, &call.message, fail))
-		return false;
 	arena_init(&work, ARENA_NO_LIMIT);
 	struct listing listing = {.reader = {.type = type, .scratch = &work}, .arena = arena};
 	struct remote_taker taker = {begin_list, take_resource, &listing};
-	bool ok = remote_call_many(store, arena, &call, &taker, fail);
+	bool ok = remote_call_many(store, arena, call, &taker, fail);
 	arena_done(&work);
 	if (!ok)
 		return listing.is_broken ? fail_set(fail, listing.fail.code, "%s", listing.fail.text) : false;
@@ -94,6 +107,16 @@ bool remote_list(struct omni_store *base, struct arena *arena, const struct omni
 		qsort(listing.list.items, listing.list.count, sizeof *listing.list.items, by_id);
 	*out = listing.list;
 	return true;
+}
+
+bool remote_list(struct omni_store *base, struct arena *arena, const struct omni_type *type, const struct omni_query *query,
+		 int64_t deadline_ms, struct resource_list *out, struct fail *fail)
+{
+	struct remote_store *store = remote_of(base);
+	struct remote_call call;
+	base->read_calls++;
+	return remote_check(store, deadline_ms, fail) && remote_list_call(arena, type, query, deadline_ms, &call, fail) &&
+	       remote_list_end(store, arena, &call, type, out, fail);
 }
 
 /* --- the server -------------------------------------------------------------------------------------------------------- */

@@ -70,35 +70,61 @@ static bool send_write(struct omni_store *base, struct arena *arena, const struc
 	return out_new == NULL || decode(arena, resource->type, answer, out_new, fail);
 }
 
+bool remote_create_call(struct arena *arena, const struct resource *resource, int64_t deadline_ms, struct remote_call *out,
+			struct fail *fail)
+{
+	struct resource sent = *resource;
+	sent.version = 0;
+	*out = (struct remote_call){COSI_SERVICE "Create", .deadline_ms = deadline_ms};
+	return cosi_encode_create(arena, &sent, &out->message, fail);
+}
+
+bool remote_create_end(struct omni_store *base, struct arena *arena, const struct resource *resource,
+		       const struct remote_call *call, struct resource **out_new, struct fail *fail)
+{
+	struct resource sent = *resource;
+	sent.version = 0;
+	return send_write(base, arena, &sent, call, FAIL_EXISTS, out_new, fail);
+}
+
 bool remote_create(struct omni_store *base, struct arena *arena, const struct resource *resource, int64_t deadline_ms,
 		   struct resource **out_new, struct fail *fail)
 {
-	struct remote_store *store = remote_of(base);
-	struct remote_call call = {COSI_SERVICE "Create", .deadline_ms = remote_deadline(store, deadline_ms)};
-	struct resource sent = *resource;
-	sent.version = 0;
+	struct remote_call call;
+	deadline_ms = remote_deadline(remote_of(base), deadline_ms);
 	base->write_calls++;
-	return remote_check(store, call.deadline_ms, fail) && cosi_encode_create(arena, &sent, &call.message, fail) &&
-	       send_write(base, arena, &sent, &call, FAIL_EXISTS, out_new, fail);
+	return remote_check(remote_of(base), deadline_ms, fail) && remote_create_call(arena, resource, deadline_ms, &call, fail) &&
+	       remote_create_end(base, arena, resource, &call, out_new, fail);
 }
 
-static bool update(struct omni_store *base, struct arena *arena, const struct resource *resource, enum cosi_phase expected,
-		   int64_t deadline_ms, struct resource **out_new, struct fail *fail)
+static bool update_call(struct arena *arena, const struct resource *resource, enum cosi_phase expected, int64_t deadline_ms,
+			struct remote_call *out, struct fail *fail)
 {
-	struct remote_call call = {COSI_SERVICE "Update", .deadline_ms = deadline_ms};
-	return cosi_encode_update(arena, resource, expected, &call.message, fail) &&
-	       send_write(base, arena, resource, &call, FAIL_CONFLICT, out_new, fail);
+	*out = (struct remote_call){COSI_SERVICE "Update", .deadline_ms = deadline_ms};
+	return cosi_encode_update(arena, resource, expected, &out->message, fail);
+}
+
+bool remote_update_call(struct arena *arena, const struct resource *resource, int64_t deadline_ms, struct remote_call *out,
+			struct fail *fail)
+{
+	enum cosi_phase expected = resource->phase == RESOURCE_RUNNING ? COSI_RUNNING : COSI_TEARING_DOWN;
+	return update_call(arena, resource, expected, deadline_ms, out, fail);
+}
+
+bool remote_update_end(struct omni_store *base, struct arena *arena, const struct resource *resource,
+		       const struct remote_call *call, struct resource **out_new, struct fail *fail)
+{
+	return send_write(base, arena, resource, call, FAIL_CONFLICT, out_new, fail);
 }
 
 bool remote_update(struct omni_store *base, struct arena *arena, const struct resource *resource, int64_t deadline_ms,
 		   struct resource **out_new, struct fail *fail)
 {
-	struct remote_store *store = remote_of(base);
-	enum cosi_phase expected = resource->phase == RESOURCE_RUNNING ? COSI_RUNNING : COSI_TEARING_DOWN;
-	deadline_ms = remote_deadline(store, deadline_ms);
+	struct remote_call call;
+	deadline_ms = remote_deadline(remote_of(base), deadline_ms);
 	base->write_calls++;
-	return remote_check(store, deadline_ms, fail) &&
-	       update(base, arena, resource, expected, deadline_ms, out_new, fail);
+	return remote_check(remote_of(base), deadline_ms, fail) && remote_update_call(arena, resource, deadline_ms, &call, fail) &&
+	       remote_update_end(base, arena, resource, &call, out_new, fail);
 }
 
 /* --- teardown ---------------------------------------------------------------------------------------------------------- */
@@ -109,6 +135,7 @@ static bool teardown_by_update(struct omni_store *base, struct arena *arena, con
 {
 	for (unsigned try = 1;; try++) {
 		struct resource *held;
+		struct remote_call call;
 		struct fail local = {0};
 		if (!remote_get(base, arena, type, id, deadline_ms, &held, fail))
 			return false;
@@ -119,7 +146,8 @@ static bool teardown_by_update(struct omni_store *base, struct arena *arena, con
 		if (held->phase == RESOURCE_TEARING_DOWN)
 			return true;
 		held->phase = RESOURCE_TEARING_DOWN;
-		if (update(base, arena, held, COSI_RUNNING, deadline_ms, NULL, &local))
+		if (update_call(arena, held, COSI_RUNNING, deadline_ms, &call, &local) &&
+		    remote_update_end(base, arena, held, &call, NULL, &local))
 			return true;
 		bool may_retry = local.code == FAIL_CONFLICT || local.code == FAIL_PRECONDITION;
 		if (!may_retry || try == RACE_TRIES || !remote_pause(try, LAG_FIRST_MS, LAG_LONGEST_MS, deadline_ms))
@@ -138,29 +166,31 @@ static bool look_for_finalizers(struct omni_store *base, struct arena *arena, co
 	return true;
 }
 
-static bool teardown(struct omni_store *base, struct arena *arena, const struct omni_type *type, struct span id,
-		     int64_t deadline_ms, bool *out_ready, struct fail *fail)
+struct remote_call remote_teardown_call(struct arena *arena, const struct omni_type *type, struct span id, int64_t deadline_ms)
+{
+	return (struct remote_call){COSI_SERVICE "Teardown", cosi_encode_destroy(arena, type, id, SPAN("")),
+				    .deadline_ms = deadline_ms};
+}
+
+bool remote_teardown_end(struct omni_store *base, struct arena *arena, const struct omni_type *type, struct span id,
+			 const struct remote_call *call, bool *out_ready, struct fail *fail)
 {
 	struct remote_store *store = remote_of(base);
-	struct remote_call call = {COSI_SERVICE "Teardown", cosi_encode_destroy(arena, type, id, SPAN("")),
-				   .deadline_ms = deadline_ms};
 	struct span answer;
 	struct fail local = {0};
 	bool maybe_done = false;
-	if (store->has_no_teardown)
-		return teardown_by_update(base, arena, type, id, deadline_ms, out_ready, fail);
-	if (remote_call(store, arena, &call, &answer, &maybe_done, &local))
+	if (remote_call(store, arena, call, &answer, &maybe_done, &local))
 		return cosi_decode_teardown(arena, answer, out_ready, fail);
 	if (local.code == FAIL_NOT_FOUND && maybe_done) {
 		*out_ready = true; /* torn down, and gone already */
 		return true;
 	}
 	if (local.code == FAIL_PRECONDITION)
-		return look_for_finalizers(base, arena, type, id, deadline_ms, out_ready, fail);
+		return look_for_finalizers(base, arena, type, id, call->deadline_ms, out_ready, fail);
 	if (local.code != FAIL_UNSUPPORTED)
 		return fail_set(fail, local.code, "%s", local.text);
 	store->has_no_teardown = true;
-	return teardown_by_update(base, arena, type, id, deadline_ms, out_ready, fail);
+	return teardown_by_update(base, arena, type, id, call->deadline_ms, out_ready, fail);
 }
 
 bool remote_teardown(struct omni_store *base, const struct omni_type *type, struct span id, int64_t deadline_ms,
@@ -171,28 +201,41 @@ bool remote_teardown(struct omni_store *base, const struct omni_type *type, stru
 	deadline_ms = remote_deadline(store, deadline_ms);
 	base->write_calls++;
 	arena_init(&arena, ARENA_NO_LIMIT);
+	struct remote_call call = remote_teardown_call(&arena, type, id, deadline_ms);
 	bool ok = remote_check(store, deadline_ms, fail) &&
-		  teardown(base, &arena, type, id, deadline_ms, out_ready, fail);
+		  (store->has_no_teardown ? teardown_by_update(base, &arena, type, id, deadline_ms, out_ready, fail)
+					  : remote_teardown_end(base, &arena, type, id, &call, out_ready, fail));
 	arena_done(&arena);
 	return ok;
+}
+
+struct remote_call remote_destroy_call(struct arena *arena, const struct omni_type *type, struct span id, int64_t deadline_ms)
+{
+	return (struct remote_call){COSI_SERVICE "Destroy", cosi_encode_destroy(arena, type, id, SPAN("")),
+				    .deadline_ms = deadline_ms};
+}
+
+bool remote_destroy_end(struct omni_store *base, struct arena *arena, const struct remote_call *call, struct fail *fail)
+{
+	struct span answer;
+	struct fail local = {0};
+	bool maybe_done = false;
+	if (remote_call(remote_of(base), arena, call, &answer, &maybe_done, &local) ||
+	    (local.code == FAIL_NOT_FOUND && maybe_done))
+		return true;
+	return fail_set(fail, local.code, "%s", local.text);
 }
 
 bool remote_destroy(struct omni_store *base, const struct omni_type *type, struct span id, int64_t deadline_ms,
 		    struct fail *fail)
 {
 	struct remote_store *store = remote_of(base);
-	struct remote_call call = {.method = COSI_SERVICE "Destroy", .deadline_ms = remote_deadline(store, deadline_ms)};
 	struct arena arena;
-	struct span answer;
-	struct fail local = {0};
-	bool maybe_done = false;
+	deadline_ms = remote_deadline(store, deadline_ms);
 	base->write_calls++;
 	arena_init(&arena, ARENA_NO_LIMIT);
-	call.message = cosi_encode_destroy(&arena, type, id, SPAN(""));
-	bool ok = remote_check(store, call.deadline_ms, &local) &&
-		  remote_call(store, &arena, &call, &answer, &maybe_done, &local);
+	struct remote_call call = remote_destroy_call(&arena, type, id, deadline_ms);
+	bool ok = remote_check(store, deadline_ms, fail) && remote_destroy_end(base, &arena, &call, fail);
 	arena_done(&arena);
-	if (ok || (local.code == FAIL_NOT_FOUND && maybe_done))
-		return true;
-	return fail_set(fail, local.code, "%s", local.text);
+	return ok;
 }

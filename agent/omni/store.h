@@ -1,4 +1,4 @@
-/* The seam to Omni: eight operations on resources, with the rules of Omni's COSI state. Implementations: the directory
+/* The seam to Omni: operations on resources, with the rules of Omni's COSI state. Implementations: the directory
  * store (agent/omni/dir_*.c), the gRPC client (agent/omni/remote_*.c). Nothing outside agent/omni knows which one it talks to.
  *
  * Calls block at most until the deadline (CLOCK_MONOTONIC milliseconds, 0: the store's default of 30 s) and may be made
@@ -74,6 +74,21 @@ struct omni_about {
 	int64_t key_expires_s;	   /* 0: never */
 };
 
+/* One of several operations that go out together: what is asked, and how it ended. */
+enum omni_op_kind { OMNI_GET, OMNI_LIST, OMNI_CREATE, OMNI_UPDATE, OMNI_TEARDOWN, OMNI_DESTROY };
+struct omni_op {
+	enum omni_op_kind kind;
+	const struct omni_type *type;	 /* of CREATE and UPDATE the resource says it */
+	struct span id;			 /* GET, TEARDOWN, DESTROY */
+	const struct omni_query *query;	 /* LIST; NULL: all */
+	const struct resource *resource; /* CREATE, UPDATE */
+	enum fail_code code;		 /* NONE: it went well */
+	struct span text;		 /* of the failure */
+	struct resource *found;		 /* GET; NULL when it failed */
+	struct resource_list list;	 /* LIST */
+	bool is_ready;			 /* TEARDOWN */
+};
+
 struct omni_store_ops {
 	/* query NULL: all. Sorted by id. */
 	bool (*list)(struct omni_store *store, struct arena *arena, const struct omni_type *type,
@@ -98,6 +113,9 @@ struct omni_store_ops {
 	 * a watch that lost the thread: begin again without one. UNAVAILABLE: the server went away, go on from the bookmark. */
 	bool (*watch)(struct omni_store *store, const struct omni_type *type, struct span bookmark,
 		      struct omni_watch **out, struct fail *fail);
+	/* All of the operations, in any order or at once, each with its own result; none may need what another one does. NULL
+	 * where a store gains nothing by it: use omni_batch. */
+	void (*batch)(struct omni_store *store, struct arena *arena, struct omni_op *ops, size_t count, int64_t deadline_ms);
 	/* The management calls; NULL where a store has none. */
 	bool (*kubeconfig)(struct omni_store *store, struct arena *arena, const struct omni_kubeconfig_request *request,
 			   int64_t deadline_ms, struct span *out_yaml, struct fail *fail);
@@ -151,6 +169,14 @@ struct omni_store_options {
 bool omni_store_open(const char *url, const struct omni_store_options *options, struct omni_store **out,
 		     struct fail *fail);
 void omni_store_close(struct omni_store *store); /* NULL is fine */
+
+/* As ops->batch, by any store. */
+void omni_batch(struct omni_store *store, struct arena *arena, struct omni_op *ops, size_t count, int64_t deadline_ms);
+/* One of them alone, by the store's other operations. */
+void omni_op_run(struct omni_store *store, struct arena *arena, struct omni_op *op, int64_t deadline_ms);
+void omni_op_fail(struct omni_op *op, struct arena *arena, const struct fail *fail); /* it ended so */
+/* Its failure as one; always false. */
+bool omni_op_failure(const struct omni_op *op, struct fail *fail);
 
 /* One method of a remote Omni, by how its calls ended; code names are gRPC's. */
 struct omni_method_count {

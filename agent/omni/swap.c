@@ -102,6 +102,13 @@ static bool destroy(struct omni_store *store, const struct omni_type *type, stru
 	return leave(store, in, in->store->ops->destroy(in->store, type, id, deadline_ms, fail));
 }
 
+static void batch(struct omni_store *store, struct arena *arena, struct omni_op *ops, size_t count, int64_t deadline_ms)
+{
+	struct inside *in = hold(store);
+	omni_batch(in->store, arena, ops, count, deadline_ms);
+	let_go((struct swap_store *)store, in);
+}
+
 static bool has_none(const struct omni_store *inner, const char *what, struct fail *fail)
 {
 	return fail_set(fail, FAIL_UNSUPPORTED, "%s gives no %s", inner->name, what);
@@ -200,7 +207,7 @@ struct omni_store *swap_wrap(struct omni_store *inner)
 {
 	static const struct omni_store_ops ops = {
 		.list = list, .get = get, .create = create, .update = update, .teardown = teardown, .destroy = destroy,
-		.watch = watch, .kubeconfig = kubeconfig, .talosconfig = talosconfig, .about = about, .count = count,
+		.batch = batch, .watch = watch, .kubeconfig = kubeconfig, .talosconfig = talosconfig, .about = about, .count = count,
 		.close = close_store,
 	};
 	struct swap_store *self = must(calloc(1, sizeof *self));

@@ -28,53 +28,69 @@ static void keep(struct reader *r, struct resource *resource)
 	resource_push(r->arena, &r->out->resources, resource);
 }
 
-/* *out is NULL when there is none. */
-static bool get(struct reader *r, const struct omni_type *type, struct span id, struct resource **out)
+/* --- questions ---------------------------------------------------------------------------------------------------------- */
+
+/* What does not need each other's answers is asked at once: over a slow network the round trips count. */
+struct wave {
+	struct omni_op *ops;
+	size_t count, cap;
+};
+
+static void ask_for(struct reader *r, struct wave *wave, const struct omni_type *type, struct span id)
 {
-	struct fail local = {0};
-	*out = NULL;
-	if (r->store->ops->get(r->store, r->arena, type, id, r->deadline_ms, out, &local) ||
-	    local.code == FAIL_NOT_FOUND)
-		return true;
-	*out = NULL;
-	if (r->fail != NULL)
-		*r->fail = local;
-	return fail_wrap(r->fail, "cannot read %s(%.*s)", type->name, SPAN_ARG(id));
+	ARENA_PUSH(r->arena, wave->ops, wave->count, wave->cap) = (struct omni_op){.kind = OMNI_GET, .type = type, .id = id};
 }
 
-static bool list(struct reader *r, const struct omni_type *type, const struct omni_query *query,
-		 struct resource_list *out)
+static void ask_list(struct reader *r, struct wave *wave, const struct omni_type *type, const struct omni_query *query)
 {
-	*out = (struct resource_list){0};
-	return r->store->ops->list(r->store, r->arena, type, query, r->deadline_ms, out, r->fail) ||
-	       fail_wrap(r->fail, "cannot list %s", type->name);
+	ARENA_PUSH(r->arena, wave->ops, wave->count, wave->cap) =
+		(struct omni_op){.kind = OMNI_LIST, .type = type, .query = query};
 }
 
-static bool read_cluster(struct reader *r)
+static bool is_missing(const struct omni_op *op)
 {
-	struct resource *held;
-	if (!get(r, OMNI_CLUSTER, r->cluster, &held))
-		return false;
-	if (held != NULL)
-		keep(r, held);
+	return op->kind == OMNI_GET && op->code == FAIL_NOT_FOUND;
+}
+
+/* True: every answer is there; of a GET without a resource `found` is NULL. */
+static bool ask(struct reader *r, struct wave *wave)
+{
+	omni_batch(r->store, r->arena, wave->ops, wave->count, r->deadline_ms);
+	for (size_t i = 0; i < wave->count; i++) {
+		const struct omni_op *op = &wave->ops[i];
+		if (op->code == FAIL_NONE || is_missing(op))
+			continue;
+		omni_op_failure(op, r->fail);
+		return op->kind == OMNI_LIST ? fail_wrap(r->fail, "cannot list %s", op->type->name)
+					     : fail_wrap(r->fail, "cannot read %s(%.*s)", op->type->name, SPAN_ARG(op->id));
+	}
 	return true;
 }
+
+/* --- what carries the cluster's name --------------------------------------------------------------------------------------- */
 
 static bool read_labelled(struct reader *r)
 {
 	const struct omni_type *const types[] = {OMNI_MACHINE_SET, OMNI_MACHINE_SET_NODE, OMNI_CONFIG_PATCH,
 						 OMNI_EXTENSIONS,  OMNI_MANIFEST_GROUP,	  OMNI_HEALTH_CHECK};
 	struct omni_query query = {0};
+	struct wave wave = {0};
 	omni_query_equal(r->arena, &query, OMNI_LABEL_CLUSTER, r->cluster);
-	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-		struct resource_list found;
-		if (!list(r, types[i], &query, &found))
-			return false;
-		for (size_t j = 0; j < found.count; j++)
-			keep(r, found.items[j]);
+	ask_for(r, &wave, OMNI_CLUSTER, r->cluster);
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+		ask_list(r, &wave, types[i], &query);
+	if (!ask(r, &wave))
+		return false;
+	for (size_t i = 0; i < wave.count; i++) {
+		if (wave.ops[i].found != NULL)
+			keep(r, wave.ops[i].found);
+		for (size_t j = 0; j < wave.ops[i].list.count; j++)
+			keep(r, wave.ops[i].list.items[j]);
 	}
 	return true;
 }
+
+/* --- what does not --------------------------------------------------------------------------------------------------------- */
 
 /* IDs under which resources without a cluster label are wanted: of machines held, and expected ones. */
 static struct map wanted_ids(struct reader *r, const struct omni_type *type, const struct cluster *cluster)
@@ -94,27 +110,29 @@ static struct map wanted_ids(struct reader *r, const struct omni_type *type, con
 }
 
 /* A few are fetched one by one; for many, one list is cheaper. */
-static bool read_unlabelled(struct reader *r, const struct omni_type *type, const struct cluster *cluster)
+static void ask_unlabelled(struct reader *r, struct wave *wave, const struct omni_type *type, const struct map *ids)
 {
 	enum { GETS_MAX = 8 };
-	struct map ids = wanted_ids(r, type, cluster);
-	struct resource_list found = {0};
-	if (ids.count > GETS_MAX) {
-		if (!list(r, type, NULL, &found))
-			return false;
-	} else {
-		for (size_t i = 0; i < ids.count; i++) {
-			struct resource *held;
-			if (!get(r, type, ids.entries[i].key, &held))
-				return false;
-			if (held != NULL)
-				resource_push(r->arena, &found, held);
-		}
+	if (ids->count > GETS_MAX) {
+		ask_list(r, wave, type, NULL);
+		return;
 	}
-	for (size_t i = 0; i < found.count; i++)
-		if (map_get(&ids, found.items[i]->id) != NULL)
-			keep(r, found.items[i]);
-	return true;
+	for (size_t i = 0; i < ids->count; i++)
+		ask_for(r, wave, type, ids->entries[i].key);
+}
+
+static void keep_unlabelled(struct reader *r, const struct wave *wave, const struct omni_type *type, const struct map *ids)
+{
+	for (size_t i = 0; i < wave->count; i++) {
+		const struct omni_op *op = &wave->ops[i];
+		if (op->type != type)
+			continue;
+		if (op->found != NULL)
+			keep(r, op->found);
+		for (size_t j = 0; j < op->list.count; j++)
+			if (map_get(ids, op->list.items[j]->id) != NULL)
+				keep(r, op->list.items[j]);
+	}
 }
 
 static bool expects(const struct cluster *cluster, const struct omni_type *type)
@@ -126,25 +144,28 @@ static bool expects(const struct cluster *cluster, const struct omni_type *type)
 }
 
 /* Expected IDs that were not found by label: not there, without the label, or somebody else's. */
-static bool read_expected(struct reader *r, const struct cluster *cluster)
+static void ask_expected(struct reader *r, struct wave *wave, const struct cluster *cluster)
 {
 	for (size_t i = 0; cluster != NULL && i < cluster->resources.count; i++) {
 		const struct resource *expected = cluster->resources.items[i];
-		struct resource *held;
 		bool is_known = expected->type == OMNI_CLUSTER || expected->type == OMNI_KERNEL_ARGS ||
 				expected->type == OMNI_INSTALL_DISK || recall(r, expected->type, expected->id) != NULL;
-		if (is_known)
-			continue;
-		if (!get(r, expected->type, expected->id, &held))
-			return false;
-		if (held == NULL)
+		if (!is_known)
+			ask_for(r, wave, expected->type, expected->id);
+	}
+}
+
+static void keep_expected(struct reader *r, const struct wave *wave)
+{
+	for (size_t i = 0; i < wave->count; i++) {
+		struct resource *held = wave->ops[i].found;
+		if (held == NULL || held->type == OMNI_KERNEL_ARGS || held->type == OMNI_INSTALL_DISK)
 			continue;
 		remember(r, held);
 		struct span other = label_value(&held->labels, OMNI_LABEL_CLUSTER);
 		bool is_foreign = held->owner.len > 0 || (other.len > 0 && !span_eq(other, r->cluster));
 		resource_push(r->arena, is_foreign ? &r->out->foreign : &r->out->resources, held);
 	}
-	return true;
 }
 
 /* Is a control plane machine about to leave? Then it matters which of the others are alive. */
@@ -168,37 +189,56 @@ static bool loses_control_plane(struct reader *r, const struct cluster *cluster)
 static bool read_disconnected(struct reader *r)
 {
 	size_t count = 0;
+	struct wave wave = {0};
 	struct span *machines = ARENA_ARRAY(r->arena, struct span, r->out->status.count + 1);
 	for (size_t i = 0; i < r->out->status.count; i++) {
-		struct resource *status = r->out->status.items[i], *link;
+		const struct resource *status = r->out->status.items[i];
 		if (labels_get(&status->labels, OMNI_LABEL_DISCONNECTED) == NULL)
 			continue;
-		if (!get(r, OMNI_LINK, status->id, &link))
-			return false;
+		ask_for(r, &wave, OMNI_LINK, status->id);
 		machines[count++] = status->id;
-		if (link != NULL)
-			resource_push(r->arena, &r->out->disconnected, link);
 	}
 	if (count == 0)
 		return true;
 	struct omni_term term = {.key = SPAN(OMNI_LABEL_MACHINE), .op = OMNI_TERM_IN, .values = machines, .value_count = count};
 	struct omni_query query = {&term, 1, 1};
-	struct resource_list patches;
-	if (!list(r, OMNI_CONFIG_PATCH, &query, &patches))
+	ask_list(r, &wave, OMNI_CONFIG_PATCH, &query);
+	if (!ask(r, &wave))
 		return false;
-	for (size_t i = 0; i < patches.count; i++)
-		resource_push(r->arena, &r->out->disconnected, patches.items[i]);
+	for (size_t i = 0; i < count; i++)
+		if (wave.ops[i].found != NULL)
+			resource_push(r->arena, &r->out->disconnected, wave.ops[i].found);
+	const struct resource_list *patches = &wave.ops[count].list;
+	for (size_t i = 0; i < patches->count; i++)
+		resource_push(r->arena, &r->out->disconnected, patches->items[i]);
 	return true;
 }
 
-static bool read_machines(struct reader *r, const struct cluster *cluster)
+/* Everything that could not be asked for before it was known what the cluster has. */
+static bool read_others(struct reader *r, const struct cluster *cluster)
 {
 	bool destroys = cluster == NULL || cluster->destroy_machines;
+	bool has_status = destroys || loses_control_plane(r, cluster);
+	/* Older servers do not know the type: asked for only where the template has it. */
+	bool has_disks = expects(cluster, OMNI_INSTALL_DISK);
+	struct map arguments = wanted_ids(r, OMNI_KERNEL_ARGS, cluster), disks = wanted_ids(r, OMNI_INSTALL_DISK, cluster);
 	struct omni_query query = {0};
-	if (!destroys && !loses_control_plane(r, cluster))
-		return true;
+	struct wave wave = {0};
 	omni_query_equal(r->arena, &query, OMNI_LABEL_CLUSTER, r->cluster);
-	return list(r, OMNI_MACHINE_STATUS, &query, &r->out->status) && (!destroys || read_disconnected(r));
+	ask_unlabelled(r, &wave, OMNI_KERNEL_ARGS, &arguments);
+	if (has_disks)
+		ask_unlabelled(r, &wave, OMNI_INSTALL_DISK, &disks);
+	ask_expected(r, &wave, cluster);
+	if (has_status)
+		ask_list(r, &wave, OMNI_MACHINE_STATUS, &query);
+	if (!ask(r, &wave))
+		return false;
+	keep_unlabelled(r, &wave, OMNI_KERNEL_ARGS, &arguments);
+	keep_unlabelled(r, &wave, OMNI_INSTALL_DISK, &disks);
+	keep_expected(r, &wave);
+	if (has_status)
+		r->out->status = wave.ops[wave.count - 1].list;
+	return !destroys || read_disconnected(r);
 }
 
 bool plan_read_actual(struct omni_store *store, struct arena *arena, const struct cluster *cluster, struct span name,
@@ -207,12 +247,7 @@ bool plan_read_actual(struct omni_store *store, struct arena *arena, const struc
 	struct plan_actual actual = {0};
 	struct reader r = {store, arena, deadline_ms, cluster != NULL ? cluster->name : name, {0}, &actual, fail};
 	map_init(&r.seen, arena);
-	if (!read_cluster(&r) || !read_labelled(&r) || !read_unlabelled(&r, OMNI_KERNEL_ARGS, cluster))
-		return false;
-	/* Older servers do not know the type: asked for only where the template has it. */
-	if (expects(cluster, OMNI_INSTALL_DISK) && !read_unlabelled(&r, OMNI_INSTALL_DISK, cluster))
-		return false;
-	if (!read_expected(&r, cluster) || !read_machines(&r, cluster))
+	if (!read_labelled(&r) || !read_others(&r, cluster))
 		return false;
 	*out = actual;
 	return true;

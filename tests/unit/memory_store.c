@@ -296,6 +296,22 @@ static bool destroy(struct omni_store *base, const struct omni_type *type, struc
 	return fate != FATE_LATE || refuse(store, fail);
 }
 
+/* Any order, as it may be on a network. */
+static void batch(struct omni_store *base, struct arena *arena, struct omni_op *ops, size_t count, int64_t deadline_ms)
+{
+	struct memory_store *store = of(base);
+	size_t *order = ARENA_ARRAY(arena, size_t, count);
+	store->batches++;
+	for (size_t i = 0; i < count; i++) {
+		store->random = store->random * 6364136223846793005u + 1442695040888963407u;
+		size_t j = (size_t)(store->random >> 33) % (i + 1);
+		order[i] = order[j];
+		order[j] = i;
+	}
+	for (size_t i = 0; i < count; i++)
+		omni_op_run(base, arena, &ops[order[i]], deadline_ms);
+}
+
 static bool watch(struct omni_store *base, const struct omni_type *type, struct span bookmark, struct omni_watch **out,
 		  struct fail *fail)
 {
@@ -375,20 +391,20 @@ void memory_store_tick(struct memory_store *store)
 
 /* --- life --------------------------------------------------------------------------------------------------------- */
 
+uint64_t memory_store_shuffle;
+
+#define SINGLE_CALLS                                                                                                   \
+	.list = list, .get = get, .create = create, .update = update, .teardown = teardown, .destroy = destroy, .watch = watch, \
+	.close = close_store
+
 struct memory_store *memory_store_new(void)
 {
-	static const struct omni_store_ops ops = {.list = list,
-						  .get = get,
-						  .create = create,
-						  .update = update,
-						  .teardown = teardown,
-						  .destroy = destroy,
-						  .watch = watch,
-						  .close = close_store};
+	static const struct omni_store_ops single = {SINGLE_CALLS}, shuffled = {SINGLE_CALLS, .batch = batch};
 	struct memory_store *store = calloc(1, sizeof *store);
 	if (store == NULL)
 		abort();
-	store->base.ops = &ops;
+	store->base.ops = memory_store_shuffle == 0 ? &single : &shuffled;
+	store->random = memory_store_shuffle;
 	store->base.name = "memory";
 	arena_init(&store->arena, ARENA_NO_LIMIT);
 	return store;

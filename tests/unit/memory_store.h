@@ -32,9 +32,14 @@ struct memory_store {
 	const struct omni_type *hidden;	     /* reads of this type are refused */
 	bool keeps_torn; /* like a plain COSI server: what is torn down stays until it is destroyed */
 	unsigned slow_ticks; /* machine set nodes need so many ticks to leave */
+	uint64_t random; /* the order of a batch */
+	size_t batches;
 	struct memory_log *log;
 	size_t log_count, log_cap;
 };
+
+/* Not 0: new stores have a batch, which runs the operations in an order that this number decides. */
+extern uint64_t memory_store_shuffle;
 
 struct memory_store *memory_store_new(void);
 void memory_store_free(struct memory_store *store);

@@ -129,6 +129,7 @@ static void begin(struct world *w, uint64_t seed)
 {
 	memset(w, 0, sizeof *w);
 	arena_init(&w->arena, ARENA_NO_LIMIT);
+	memory_store_shuffle = memory_store_shuffle > 0 ? seed : 0;
 	w->store = memory_store_new();
 	w->store->slow_ticks = (unsigned)(seed % 3);
 	w->store->keeps_torn = seed % 2;
@@ -304,15 +305,32 @@ static void nothing_is_destroyed_without_approval(void **state)
 	assert_true(opened > 0 && held > 0);
 }
 
+/* Everything twice: operation by operation, and with those that go together in any order. */
+static int shuffle(void **state)
+{
+	(void)state;
+	memory_store_shuffle = 1;
+	return 0;
+}
+
+static int unshuffle(void **state)
+{
+	(void)state;
+	memory_store_shuffle = 0;
+	return 0;
+}
+
+#define BOTH(test) cmocka_unit_test(test), {"at once: " #test, test, shuffle, unshuffle, NULL}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_plan_leads_to_exactly_the_expected_state),
-		cmocka_unit_test(planning_twice_gives_the_same_hash),
-		cmocka_unit_test(nothing_is_destroyed_without_approval),
-		cmocka_unit_test(killed_at_any_call_the_next_run_converges),
-		cmocka_unit_test(a_failed_read_destroys_nothing),
-		cmocka_unit_test(the_server_failing_now_and_then_only_delays),
+		BOTH(a_plan_leads_to_exactly_the_expected_state),
+		BOTH(planning_twice_gives_the_same_hash),
+		BOTH(nothing_is_destroyed_without_approval),
+		BOTH(killed_at_any_call_the_next_run_converges),
+		BOTH(a_failed_read_destroys_nothing),
+		BOTH(the_server_failing_now_and_then_only_delays),
 	};
 	return RUN_TESTS(tests);
 }
