@@ -472,7 +472,84 @@ void suite_machine_class_in_use(void **state)
 	end(&b);
 }
 
-/* --- watches ----------------------------------------------------------------------------------------------------------- */
+/* --- several at once ---------------------------------------------------------------------------------------------------- */
+
+enum { MANY = 70 };
+
+struct several {
+	struct omni_op ops[MANY + 1];
+	size_t count;
+};
+
+static struct omni_op *add(struct several *several, enum omni_op_kind kind, const struct omni_type *type, const char *id)
+{
+	struct omni_op *op = &several->ops[several->count++];
+	*op = (struct omni_op){.kind = kind, .type = type, .id = span_of(id)};
+	return op;
+}
+
+static struct omni_op *add_write(struct several *several, enum omni_op_kind kind, const struct resource *resource)
+{
+	struct omni_op *op = &several->ops[several->count++];
+	*op = (struct omni_op){.kind = kind, .resource = resource};
+	return op;
+}
+
+static void run(struct bench *b, struct several *several)
+{
+	omni_batch(b->store, &b->arena, several->ops, several->count, 0);
+	several->count = 0;
+}
+
+/* m00 to m69, with a label; "held" is there already. */
+static void create_many(struct bench *b, struct several *several)
+{
+	put(b, labels_of_machine(b, "held"));
+	for (int i = 0; i < MANY; i++) {
+		struct resource *wanted = labels_of_machine(b, arena_spanf(&b->arena, "m%02d", i).ptr);
+		labels_set(&b->arena, &wanted->labels, SPAN("y"), SPAN("1"));
+		add_write(several, OMNI_CREATE, wanted);
+	}
+	struct omni_op *twice = add_write(several, OMNI_CREATE, labels_of_machine(b, "held"));
+	run(b, several);
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(several->ops[i].code, FAIL_NONE);
+	assert_int_equal(twice->code, FAIL_EXISTS);
+	assert_true(twice->text.len > 0);
+}
+
+void suite_batch(void **state)
+{
+	struct bench b;
+	struct several s = {.count = 0};
+	struct omni_query query = {0};
+	begin(&b, state);
+	create_many(&b, &s);
+	const struct omni_type *type = labels_of_machine(&b, "")->type;
+	omni_query_equal(&b.arena, &query, "y", SPAN("1"));
+	struct omni_op *all = add(&s, OMNI_LIST, type, ""), *some = add(&s, OMNI_LIST, type, "");
+	struct omni_op *one = add(&s, OMNI_GET, type, "m07"), *none = add(&s, OMNI_GET, type, "m99");
+	some->query = &query;
+	run(&b, &s);
+	assert_int_equal(all->list.count, MANY + 1);
+	assert_int_equal(some->list.count, MANY);
+	assert_true(span_is(some->list.items[0]->id, "m00") && span_is(some->list.items[MANY - 1]->id, "m69"));
+	assert_true(span_is(one->found->id, "m07"));
+	assert_int_equal(none->code, FAIL_NOT_FOUND);
+	assert_null(none->found);
+	struct resource *fresh = one->found, *old = resource_copy(&b.arena, fresh);
+	labels_set(&b.arena, &fresh->labels, SPAN("y"), SPAN("2"));
+	struct omni_op *good = add_write(&s, OMNI_UPDATE, fresh), *torn = add(&s, OMNI_TEARDOWN, type, "m08");
+	struct omni_op *lost = add(&s, OMNI_TEARDOWN, type, "m99"), *gone = add(&s, OMNI_DESTROY, type, "held");
+	run(&b, &s);
+	assert_true(good->code == FAIL_NONE && torn->code == FAIL_NONE && gone->code == FAIL_NONE);
+	assert_true(torn->is_ready);
+	assert_int_equal(lost->code, FAIL_NOT_FOUND);
+	struct omni_op *late = add_write(&s, OMNI_UPDATE, old);
+	run(&b, &s);
+	assert_int_equal(late->code, FAIL_CONFLICT);
+	end(&b);
+}
 
 static void expect(struct bench *b, struct omni_watch *watch, enum omni_event_kind kind, const char *id, struct omni_event *out)
 {

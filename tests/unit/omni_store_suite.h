@@ -21,6 +21,7 @@ struct store_maker {
 	X(suite_torn_down_goes)                                                                                        \
 	X(suite_list)                                                                                                  \
 	X(suite_odd_ids)                                                                                               \
+	X(suite_batch)                                                                                                 \
 	X(suite_watch)                                                                                                 \
 	X(suite_watch_resumes)
 
