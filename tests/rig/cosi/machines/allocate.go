@@ -78,7 +78,8 @@ func (p *Play) scale(ctx context.Context, v *view, s *set, class *omni.MachineCl
 		} else if err != nil {
 			return err
 		}
-		m.cluster, m.set, m.controlPlane, m.unpublished, p.changed = v.name, s.id, s.controlPlane(), true, true
+		p.give(m, v, s)
+		p.changed = true
 		s.nodes = append(s.nodes, node)
 		more--
 	}

@@ -54,6 +54,7 @@ type machine struct {
 
 	cluster, set string // that it is given to
 	controlPlane bool
+	enlists      time.Time // it becomes a member then
 	lingers      time.Time // it is told to go then
 	wiped        bool
 	unpublished  bool
@@ -109,6 +110,18 @@ func (m *machine) on(doing errand) bool { return !m.idle() && m.doing == doing }
 
 func (m *machine) in(stages ...talos.MachineStatusEvent_MachineStage) bool {
 	return slices.Contains(stages, m.stage)
+}
+
+// give has the machine become a member of a cluster, some time from now.
+func (p *Play) give(m *machine, v *view, s *set) {
+	m.cluster, m.set, m.controlPlane, m.unpublished = v.name, s.id, s.controlPlane(), true
+	m.enlists = p.now.Add(p.paced(enlisting))
+}
+
+// free is the opposite.
+func (m *machine) free() {
+	m.cluster, m.set, m.controlPlane, m.unpublished = "", "", false, true
+	m.wiped, m.lingers = false, time.Time{}
 }
 
 // healthy is what Talos reports of itself: also in maintenance all is well.

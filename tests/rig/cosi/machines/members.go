@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/cosi-project/runtime/pkg/resource"
 	"github.com/cosi-project/runtime/pkg/state"
@@ -63,9 +62,9 @@ func (p *Play) enlist(ctx context.Context, v *view) error {
 				continue
 			}
 			if m.cluster == "" {
-				m.cluster, m.set, m.controlPlane, m.unpublished = v.name, s.id, s.controlPlane(), true
+				p.give(m, v, s)
 			}
-			if !m.joined || s.member(id) != nil || locked(v.cluster, omni.ClusterLocked) {
+			if !m.joined || s.member(id) != nil || locked(v.cluster, omni.ClusterLocked) || !p.due(m.enlists) {
 				continue
 			}
 			if err := p.create(ctx, v, s, id); err != nil {
@@ -96,7 +95,7 @@ func (p *Play) forget(v *view) {
 			continue
 		}
 		if s := v.set(m.set); s.node(id) == nil && s.member(id) == nil {
-			m.cluster, m.set, m.controlPlane, m.unpublished = "", "", false, true
+			m.free()
 		}
 	}
 	v.sets = slices.DeleteFunc(v.sets, func(s *set) bool { return s.spec == nil && len(s.members) == 0 })
@@ -112,11 +111,11 @@ func (p *Play) dismiss(ctx context.Context, v *view) error {
 				going++
 			}
 		}
-		for _, it := range s.members {
+		for _, it := range slices.Clone(s.members) {
 			var err error
 			switch m := p.machines[it.Metadata().ID()]; {
 			case torndown(it):
-				err = p.wipe(ctx, it, m)
+				err = p.wipe(ctx, s, it, m)
 			case s.node(it.Metadata().ID()) == nil && p.mayGo(v, s, m, going):
 				p.changed, going = true, going+1
 				_, err = p.state.Teardown(ctx, it.Metadata(), state.WithTeardownOwner(machineSetController))
@@ -158,7 +157,7 @@ func (p *Play) growing(s *set) bool {
 }
 
 // wipe resets the machine of a member that is torn down. What is left of the member goes when that is done.
-func (p *Play) wipe(ctx context.Context, it *omni.ClusterMachine, m *machine) error {
+func (p *Play) wipe(ctx context.Context, s *set, it *omni.ClusterMachine, m *machine) error {
 	if m != nil && !m.wiped {
 		if !m.on(resets) && m.answers() {
 			p.reset(m)
@@ -173,9 +172,9 @@ func (p *Play) wipe(ctx context.Context, it *omni.ClusterMachine, m *machine) er
 			return err
 		}
 	}
+	s.members = slices.DeleteFunc(s.members, func(other *omni.ClusterMachine) bool { return other == it })
 	if m != nil {
-		m.cluster, m.set, m.controlPlane, m.unpublished = "", "", false, true
-		m.wiped, m.lingers = false, time.Time{}
+		m.free()
 	}
 	return nil
 }

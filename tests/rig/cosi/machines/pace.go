@@ -7,6 +7,7 @@ import "time"
 const (
 	reacting       = 10 * time.Millisecond  // from a write to the first change of a status
 	noticing       = 100 * time.Millisecond // from a new machine set to its nodes: until then it looks empty
+	enlisting      = 100 * time.Millisecond // from a node to a member of the cluster
 	joining        = 300 * time.Millisecond
 	configuring    = 200 * time.Millisecond
 	installing     = 500 * time.Millisecond

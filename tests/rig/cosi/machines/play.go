@@ -33,6 +33,7 @@ const (
 // Play is the play. Its methods may be called at any time.
 type Play struct {
 	state state.State
+	clock func() time.Time
 
 	mu       sync.Mutex
 	pace     float64
@@ -73,7 +74,7 @@ type Joining struct {
 // New makes a play in which everything takes pace times as long as with emulated machines.
 func New(st state.State, pace float64) *Play {
 	return &Play{
-		state: st, pace: pace, capacity: -1, machines: map[string]*machine{}, clusters: map[string]*cluster{},
+		state: st, clock: time.Now, pace: pace, capacity: -1, machines: map[string]*machine{}, clusters: map[string]*cluster{},
 		requests: map[string]*request{}, dirty: map[string]bool{}, wake: make(chan struct{}, 1),
 	}
 }
@@ -168,7 +169,7 @@ func (p *Play) step(ctx context.Context) time.Duration {
 	if p.still {
 		return idling
 	}
-	p.now, p.next = time.Now(), time.Time{}
+	p.now, p.next = p.clock(), time.Time{}
 	if err := p.hear(ctx); err != nil {
 		log.Printf("machines: %v", err)
 	}
@@ -198,7 +199,7 @@ func (p *Play) step(ctx context.Context) time.Duration {
 	if p.next.IsZero() {
 		return idling
 	}
-	return max(0, time.Until(p.next))
+	return max(0, p.next.Sub(p.clock()))
 }
 
 // hear takes what people say of single machines: labels, and links that are to go.
@@ -288,7 +289,7 @@ func (p *Play) asked(name string) bool {
 func (p *Play) Join(ids []string, count int, how Joining) []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.now = time.Now()
+	p.now = p.clock()
 	for range count {
 		p.made++
 		ids = append(ids, numbered(p.made))
@@ -330,7 +331,7 @@ func (p *Play) Suffer(id string, how Trouble) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.now = time.Now()
+	p.now = p.clock()
 	m := p.machines[id]
 	if m == nil {
 		m = p.join(id, Joining{})
