@@ -76,9 +76,10 @@ struct unit {
 	char *errors, *new_errors; /* what Omni refused last: JSON for the reports; NULL: nothing. New: from the next told() on */
 	/* only the worker that has it */
 	struct settled settled;
-	char applied_content[DIGEST_HEX_SIZE], told_hash[DIGEST_HEX_SIZE];
+	char applied_content[DIGEST_HEX_SIZE], told_hash[DIGEST_HEX_SIZE], drift_hash[DIGEST_HEX_SIZE];
 	bool was_ours;	     /* its Cluster recorded us as owner */
 	struct run *ongoing; /* its plan waits for Omni */
+	int64_t confirm_ms;  /* until then what was written may still be on its way into the mirror */
 };
 
 struct feed {
@@ -137,6 +138,8 @@ void feed_poll_now(struct feed *feed, bool forget);
 /* --- content.c --- */
 void content_digest(struct text *scratch, const struct cluster *cluster, char out[DIGEST_HEX_SIZE]);
 void content_add_resource(struct text *out, const struct resource *resource);
+void content_mean(const struct resource *actual, struct mirror_meaning *out); /* for mirrors */
+void content_expect(struct arena *arena, const struct resource_list *declared, struct mirror_expectation *out);
 
 /* --- desired.c: from snapshots to what every unit should be (loop thread) --- */
 void desired_update(struct agent *agent);

@@ -1,6 +1,7 @@
 /* Does a declaration mean the same as before? A digest of everything that a plan depends on: a commit that does not touch
- * a cluster leaves its digest, and costs it nothing. */
+ * a cluster leaves its digest, and costs it nothing. Does Omni hold what is declared? Digests of both sides tell, mostly. */
 #include "agent/agent.h"
+#include "agent/plan/plan.h"
 
 /* Preceded by its length, so that nothing runs together. */
 static void add(struct text *out, struct span piece)
@@ -57,4 +58,29 @@ void content_digest(struct text *scratch, const struct cluster *cluster, char ou
 	for (size_t i = 0; i < cluster->resources.count; i++)
 		content_add_resource(scratch, cluster->resources.items[i]);
 	digest_hex(text_span(scratch), out);
+}
+
+/* --- what is declared, and what is there -------------------------------------------------------------------------------- */
+
+void content_mean(const struct resource *actual, struct mirror_meaning *out)
+{
+	struct plan_meaning meaning = {0};
+	if (plan_may_concern(actual))
+		meaning = plan_meaning(actual, false);
+	*out = (struct mirror_meaning){meaning.whole, meaning.bytes};
+}
+
+void content_expect(struct arena *arena, const struct resource_list *declared, struct mirror_expectation *out)
+{
+	size_t cap = 0;
+	*out = (struct mirror_expectation){.is_certain = true};
+	for (size_t i = 0; i < declared->count; i++) {
+		const struct resource *resource = declared->items[i];
+		struct plan_meaning meaning = plan_meaning(resource, true);
+		out->is_certain = out->is_certain && meaning.whole != 0;
+		out->whole += meaning.whole;
+		if (meaning.by_bytes)
+			ARENA_PUSH(arena, out->texts, out->text_count, cap) =
+				(struct mirror_text){mirror_key(resource->type, resource->id), meaning.bytes};
+	}
 }

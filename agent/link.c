@@ -193,7 +193,8 @@ struct link *link_get(struct agent *agent, struct span connection, const struct 
 	link = calloc(1, sizeof *link);
 	if (link == NULL)
 		abort();
-	*link = (struct link){.agent = agent, .connection = copy(connection), .url = copy(way.url), .mirror = mirror_new()};
+	*link = (struct link){.agent = agent, .connection = copy(connection), .url = copy(way.url),
+			      .mirror = mirror_new(content_mean)};
 	arena_init(&link->arena, ARENA_NO_LIMIT);
 	map_init(&link->units, &link->arena);
 	link->timer = loop_timer_new(agent->loop, on_timer, link);

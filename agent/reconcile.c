@@ -8,6 +8,8 @@
 #include "agent/told.h"
 #include "base/clock.h"
 
+enum { CONFIRM_MS = 500 };
+
 int64_t run_deadline(void)
 {
 	return clock_monotonic_ms() + CALL_TIMEOUT_MS;
@@ -42,6 +44,14 @@ static bool is_settled(const struct run *run)
 	const struct settled *settled = &run->unit->settled;
 	return settled->is_valid && run->has_mark && !run->looks_again && !run->is_frozen &&
 	       mirror_mark_equal(settled->mark, run->mark) && strcmp(settled->content, run->content) == 0;
+}
+
+/* What was written a moment ago comes back with the watches: reading it all again would be no news. */
+static bool is_confirming(const struct run *run)
+{
+	const struct unit *unit = run->unit;
+	return run->has_mark && !run->looks_again && !run->is_frozen && clock_monotonic_ms() < unit->confirm_ms &&
+	       strcmp(unit->applied_content, run->content) == 0;
 }
 
 /* --- judging -------------------------------------------------------------------------------------------------------- */
@@ -127,17 +137,24 @@ static bool is_passing(enum fail_code code)
 	       code == FAIL_IO;
 }
 
-static void finish(struct run *run)
+/* All is as declared, as far as this run knows. */
+static void conclude(struct run *run)
 {
 	struct unit *unit = run->unit;
-	marks_clear(run);
 	memcpy(unit->applied_content, run->content, sizeof unit->applied_content);
 	unit->was_ours = true;
 	if (run->plan.count == 0)
 		run_settle(run);
 	else
 		unit->settled.is_valid = false; /* what was written will be seen, and looked at once more */
+	unit->confirm_ms = run->plan.count == 0 ? 0 : clock_monotonic_ms() + CONFIRM_MS;
 	told_applied(unit, run);
+}
+
+static void finish(struct run *run)
+{
+	marks_clear(run);
+	conclude(run);
 }
 
 /* One step of the run's plan. */
@@ -363,6 +380,12 @@ static enum queue_result work(struct run *run)
 	unit->settled.is_valid = false;
 	if (is_raws(run))
 		return reconcile_raws(run);
+	if (known_cluster(run)) {
+		conclude(run);
+		return QUEUE_DONE;
+	}
+	if (is_confirming(run))
+		return QUEUE_AGAIN;
 	if (!run->is_frozen)
 		return reconcile_cluster(run);
 	told(unit, UNIT_FROZEN, NULL, "%s", run->frozen_why);

@@ -86,6 +86,8 @@ enum queue_result reconcile_raws(struct run *run)
 		told(run->unit, UNIT_FROZEN, NULL, "nothing is pruned: a source is at fault or was not read yet");
 		return QUEUE_DONE;
 	}
+	if (is_certain && known_raws(run, &expected))
+		return run_act(run);
 	if (!read_raws(run, &expected, is_certain, &actual, &in_use, &fail))
 		return told_failure(run->unit, &fail);
 	struct plan_options options = {.gate = run->agent->gate};
@@ -108,7 +110,7 @@ static void scan(struct run *run)
 	pthread_mutex_unlock(&agent->lock);
 	if (!may_scan)
 		return;
-	if (!link->store->ops->list(link->store, &run->arena, OMNI_CLUSTER, NULL, run_deadline(), &list, &fail)) {
+	if (!known_clusters(run, &list, &fail)) {
 		log_warn(agent->log, "omni", "clusters cannot be listed", log_string("omni", link->url), log_fail(&fail));
 		return;
 	}

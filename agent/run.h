@@ -57,6 +57,12 @@ void run_foresee(struct run *run);
 enum queue_result run_blocked(struct run *run);
 enum queue_result run_refused(struct run *run, const struct apply_result *result);
 
+/* reconcile_known.c: without asking Omni, whether it is as declared; then the plan is the one that does nothing. */
+bool known_cluster(struct run *run);
+bool known_raws(struct run *run, const struct resource_list *expected);
+/* Clusters in Omni with our marks. */
+bool known_clusters(struct run *run, struct resource_list *out, struct fail *fail);
+
 /* reconcile_raws.c */
 enum queue_result reconcile_raws(struct run *run);
 void raws_done(struct run *run);

@@ -38,6 +38,7 @@ static void take(void *ctx, const struct cluster *cluster, struct span packed)
 	struct snapshot *snapshot = maker->snapshot;
 	struct piece piece = {.is_compressed = packed.len <= EXPANDED_MAX};
 	content_digest(&maker->scratch, cluster, piece.content);
+	content_expect(&snapshot->arena, &cluster->resources, &piece.expected);
 	piece.packed = piece.is_compressed ? content_compress(maker->compressor, &snapshot->arena, packed)
 					   : arena_copy(&snapshot->arena, packed);
 	ARENA_PUSH(&snapshot->arena, snapshot->pieces, snapshot->piece_count, snapshot->piece_cap) = piece;

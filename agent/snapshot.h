@@ -3,6 +3,7 @@
 #ifndef AGENT_SNAPSHOT_H
 #define AGENT_SNAPSHOT_H
 
+#include "agent/omni/mirror.h"
 #include "agent/settings.h"
 #include "agent/source/sandbox.h"
 #include "base/digest.h"
@@ -11,6 +12,7 @@
 /* What a cluster shall come to, as it is kept until somebody plans: compressed. */
 struct piece {
 	char content[DIGEST_HEX_SIZE]; /* same content, same work (content.c) */
+	struct mirror_expectation expected; /* what Omni holds when it is as declared */
 	bool is_compressed;
 	struct span packed;
 };

@@ -1,57 +1,28 @@
-#include "agent/omni/mirror.h"
+#include "agent/omni/mirror_int.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
-#include "base/map.h"
+#include "agent/omni/records.h"
 
-enum { TYPES = 64, FIRST_SIZE = 256 };
-
-struct owner {
-	struct span name;
-	struct mirror_mark sum;
-	struct mirror_status status;
-};
-
-/* 48 bytes; `owner` NULL: the place is free. */
-struct record {
-	struct mirror_mark key, mark;
-	struct owner *owner;
-	uint32_t round; /* of its type, when it was seen last */
-	uint16_t type;
-};
-
-struct type_state {
-	const struct omni_type *type;
-	uint32_t round;
-	bool is_live;
-};
-
-struct mirror {
-	pthread_mutex_t lock;
-	struct arena arena; /* names of clusters */
-	struct map owners;
-	struct type_state types[TYPES];
-	size_t type_count;
-	struct record *records; /* open addressing */
-	size_t count, size;
-};
+enum { FIRST_SIZE = 256 };
 
 bool mirror_wants(const struct omni_type *type)
 {
 	return (type->flags & (OMNI_TEMPLATE | OMNI_RAW)) != 0 || type == OMNI_CLUSTER_STATUS;
 }
 
-struct mirror *mirror_new(void)
+struct mirror *mirror_new(mirror_mean *mean)
 {
 	struct mirror *mirror = calloc(1, sizeof *mirror);
 	if (mirror == NULL || (mirror->records = calloc(FIRST_SIZE, sizeof *mirror->records)) == NULL)
 		abort();
 	mirror->size = FIRST_SIZE;
+	mirror->mean = mean;
+	text_init(&mirror->scratch, TEXT_NO_LIMIT);
 	pthread_mutex_init(&mirror->lock, NULL);
 	arena_init(&mirror->arena, ARENA_NO_LIMIT);
 	map_init(&mirror->owners, &mirror->arena);
-	for (size_t i = 0; omni_type_at(i) != NULL && mirror->type_count < TYPES; i++)
+	for (size_t i = 0; omni_type_at(i) != NULL && mirror->type_count < MIRROR_TYPES; i++)
 		if (mirror_wants(omni_type_at(i)))
 			mirror->types[mirror->type_count++].type = omni_type_at(i);
 	return mirror;
@@ -62,98 +33,15 @@ void mirror_free(struct mirror *mirror)
 	if (mirror == NULL)
 		return;
 	pthread_mutex_destroy(&mirror->lock);
+	for (size_t i = 0; i < mirror->owners.count; i++) {
+		struct owner *owner = mirror->owners.entries[i].value;
+		free(owner->marks[ON_CLUSTER].packed);
+		free(owner->marks[IN_RECORD].packed);
+	}
+	text_done(&mirror->scratch);
 	arena_done(&mirror->arena);
 	free(mirror->records);
 	free(mirror);
-}
-
-/* --- hashing -------------------------------------------------------------------------------------------------------- */
-
-static uint64_t stir(uint64_t x)
-{
-	x ^= x >> 33;
-	x *= UINT64_C(0xff51afd7ed558ccd);
-	x ^= x >> 33;
-	x *= UINT64_C(0xc4ceb9fe1a85ec53);
-	return x ^ x >> 33;
-}
-
-static void mix_bytes(struct mirror_mark *hash, struct span bytes)
-{
-	for (size_t i = 0; i < bytes.len; i++) {
-		hash->low = (hash->low ^ (unsigned char)bytes.ptr[i]) * UINT64_C(0x100000001b3);
-		hash->high = stir(hash->high + (unsigned char)bytes.ptr[i]);
-	}
-	hash->low = stir(hash->low ^ bytes.len);
-	hash->high += hash->low;
-}
-
-static struct mirror_mark key_of(uint16_t type, struct span id)
-{
-	struct mirror_mark key = {UINT64_C(0xcbf29ce484222325) + type, UINT64_C(0x9e3779b97f4a7c15) * (type + 1u)};
-	mix_bytes(&key, id);
-	return key;
-}
-
-static struct mirror_mark mark_of(struct mirror_mark key, const struct resource *resource)
-{
-	struct mirror_mark mark = {stir(key.low + resource->version), stir(key.high ^ resource->version)};
-	mix_bytes(&mark, resource->created);
-	return mark;
-}
-
-/* --- records -------------------------------------------------------------------------------------------------------- */
-
-static struct record *place_of(const struct mirror *mirror, struct mirror_mark key)
-{
-	size_t i = key.low & (mirror->size - 1);
-	while (mirror->records[i].owner != NULL && !mirror_mark_equal(mirror->records[i].key, key))
-		i = (i + 1) & (mirror->size - 1);
-	return &mirror->records[i];
-}
-
-static void grow(struct mirror *mirror)
-{
-	struct record *old = mirror->records;
-	size_t old_size = mirror->size;
-	if (mirror->count * 4 < mirror->size * 3)
-		return;
-	mirror->size *= 2;
-	mirror->records = calloc(mirror->size, sizeof *mirror->records);
-	if (mirror->records == NULL)
-		abort();
-	for (size_t i = 0; i < old_size; i++)
-		if (old[i].owner != NULL)
-			*place_of(mirror, old[i].key) = old[i];
-	free(old);
-}
-
-static void subtract(struct owner *owner, struct mirror_mark mark)
-{
-	owner->sum.low -= mark.low;
-	owner->sum.high -= mark.high;
-}
-
-static void add(struct owner *owner, struct mirror_mark mark)
-{
-	owner->sum.low += mark.low;
-	owner->sum.high += mark.high;
-}
-
-/* Frees the place; what was pushed behind it by a collision moves up. */
-static void erase(struct mirror *mirror, struct record *record)
-{
-	size_t mask = mirror->size - 1, hole = (size_t)(record - mirror->records);
-	subtract(record->owner, record->mark);
-	mirror->count--;
-	for (size_t i = (hole + 1) & mask; mirror->records[i].owner != NULL; i = (i + 1) & mask) {
-		size_t home = mirror->records[i].key.low & mask;
-		if (((i - home) & mask) >= ((i - hole) & mask)) {
-			mirror->records[hole] = mirror->records[i];
-			hole = i;
-		}
-	}
-	mirror->records[hole] = (struct record){0};
 }
 
 /* --- whose is it ---------------------------------------------------------------------------------------------------- */
@@ -187,10 +75,11 @@ static struct owner *owner_of(struct mirror *mirror, const struct resource *reso
 	if (resource->type == OMNI_CLUSTER || resource->type == OMNI_CLUSTER_STATUS)
 		return owner_named(mirror, resource->id);
 	if (is_of_machine(resource->type)) {
-		struct record *node = place_of(mirror, key_of(index_of(mirror, OMNI_MACHINE_SET_NODE), resource->id));
+		struct record *node = mirror_place(mirror, mirror_key(OMNI_MACHINE_SET_NODE, resource->id));
 		return node->owner != NULL ? node->owner : owner_named(mirror, SPAN(""));
 	}
-	const struct label *label = labels_get(&resource->labels, OMNI_LABEL_CLUSTER);
+	bool is_raw = (resource->type->flags & OMNI_RAW) != 0 && labels_get(&resource->labels, RECORDS_LABEL) == NULL;
+	const struct label *label = is_raw ? NULL : labels_get(&resource->labels, OMNI_LABEL_CLUSTER);
 	return owner_named(mirror, label == NULL ? SPAN("") : label->value);
 }
 
@@ -199,12 +88,12 @@ static void move_along(struct mirror *mirror, struct span machine, struct owner 
 {
 	const struct omni_type *const types[] = {OMNI_KERNEL_ARGS, OMNI_INSTALL_DISK};
 	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-		struct record *record = place_of(mirror, key_of(index_of(mirror, types[i]), machine));
+		struct record *record = mirror_place(mirror, mirror_key(types[i], machine));
 		if (record->owner == NULL || record->owner == to)
 			continue;
-		subtract(record->owner, record->mark);
-		add(to, record->mark);
+		mirror_count_in(mirror, record, false);
 		record->owner = to;
+		mirror_count_in(mirror, record, true);
 	}
 }
 
@@ -216,6 +105,34 @@ static void take_status(struct owner *owner, const struct resource *resource)
 }
 
 /* --- events --------------------------------------------------------------------------------------------------------- */
+
+static bool put_record(struct mirror *mirror, const struct resource *resource, uint16_t type, struct owner *owner)
+{
+	const struct type_state *state = &mirror->types[type];
+	uint64_t key = mirror_key(resource->type, resource->id), seen = mirror_seen(mirror, resource);
+	uint32_t stamp = mirror_stamp(resource);
+	mirror_grow(mirror);
+	struct record *record = mirror_place(mirror, key);
+	if (record->owner == owner && record->seen == seen) {
+		/* There and back while nobody watched: whoever looked meanwhile saw something else. */
+		bool is_doubtful = !state->is_live && record->stamp != stamp;
+		owner->changes += is_doubtful;
+		record->stamp = stamp;
+		record->round = state->round;
+		return is_doubtful;
+	}
+	if (record->owner != NULL)
+		mirror_erase(mirror, record);
+	record = mirror_place(mirror, key);
+	mirror->count++;
+	*record = (struct record){key, seen, {0}, owner, stamp, state->round, type};
+	mirror->mean(resource, &record->meaning);
+	mirror_count_in(mirror, record, true);
+	mirror_take_marks(mirror, record, &resource->annotations);
+	if (resource->type == OMNI_MACHINE_SET_NODE)
+		move_along(mirror, resource->id, owner);
+	return true;
+}
 
 static bool put(struct mirror *mirror, const struct resource *resource, struct span *out_cluster)
 {
@@ -230,19 +147,7 @@ static bool put(struct mirror *mirror, const struct resource *resource, struct s
 		return before.is_known != owner->status.is_known || before.is_ready != owner->status.is_ready ||
 		       before.phase != owner->status.phase;
 	}
-	struct mirror_mark key = key_of(type, resource->id), mark = mark_of(key, resource);
-	grow(mirror);
-	struct record *record = place_of(mirror, key);
-	bool is_same = record->owner == owner && mirror_mark_equal(record->mark, mark);
-	if (record->owner != NULL)
-		subtract(record->owner, record->mark);
-	else
-		mirror->count++;
-	*record = (struct record){key, mark, owner, mirror->types[type].round, type};
-	add(owner, mark);
-	if (resource->type == OMNI_MACHINE_SET_NODE)
-		move_along(mirror, resource->id, owner);
-	return !is_same;
+	return put_record(mirror, resource, type, owner);
 }
 
 bool mirror_put(struct mirror *mirror, const struct resource *resource, struct span *out_cluster)
@@ -255,7 +160,6 @@ bool mirror_put(struct mirror *mirror, const struct resource *resource, struct s
 
 static bool drop(struct mirror *mirror, const struct resource *resource, struct span *out_cluster)
 {
-	uint16_t type = index_of(mirror, resource->type);
 	if (resource->type == OMNI_CLUSTER_STATUS) {
 		struct owner *owner = owner_named(mirror, resource->id);
 		bool is_news = owner->status.is_known;
@@ -263,11 +167,11 @@ static bool drop(struct mirror *mirror, const struct resource *resource, struct 
 		*out_cluster = owner->name;
 		return is_news;
 	}
-	struct record *record = place_of(mirror, key_of(type, resource->id));
+	struct record *record = mirror_place(mirror, mirror_key(resource->type, resource->id));
 	if (record->owner == NULL)
 		return false;
 	*out_cluster = record->owner->name;
-	erase(mirror, record);
+	mirror_erase(mirror, record);
 	if (resource->type == OMNI_MACHINE_SET_NODE)
 		move_along(mirror, resource->id, owner_named(mirror, SPAN("")));
 	return true;
@@ -308,7 +212,7 @@ void mirror_end(struct mirror *mirror, const struct omni_type *type)
 	for (size_t i = 0; i < mirror->size;) {
 		struct record *record = &mirror->records[i];
 		if (record->owner != NULL && record->type == index && record->round != state->round)
-			erase(mirror, record);
+			mirror_erase(mirror, record);
 		else
 			i++;
 	}
@@ -353,7 +257,61 @@ bool mirror_mark(struct mirror *mirror, struct span cluster, struct mirror_mark 
 	pthread_mutex_lock(&mirror->lock);
 	bool all = is_live(mirror);
 	const struct owner *owner = map_get(&mirror->owners, cluster);
-	*out = owner != NULL ? owner->sum : (struct mirror_mark){0};
+	out->changes = owner != NULL ? owner->changes : 0;
+	pthread_mutex_unlock(&mirror->lock);
+	return all;
+}
+
+static bool matches(const struct mirror *mirror, struct span cluster, const struct mirror_expectation *expectation)
+{
+	const struct owner *owner = map_get(&mirror->owners, cluster);
+	if (!expectation->is_certain || !is_live(mirror) || (owner != NULL ? owner->sum : 0) != expectation->whole)
+		return false;
+	for (size_t i = 0; i < expectation->text_count; i++) {
+		const struct record *record = mirror_place(mirror, expectation->texts[i].key);
+		if (owner == NULL || record->owner != owner || record->meaning.bytes != expectation->texts[i].bytes)
+			return false;
+	}
+	return true;
+}
+
+bool mirror_matches(struct mirror *mirror, struct span cluster, const struct mirror_expectation *expectation)
+{
+	pthread_mutex_lock(&mirror->lock);
+	bool does = matches(mirror, cluster, expectation);
+	pthread_mutex_unlock(&mirror->lock);
+	return does;
+}
+
+/* Marks of the record win, as records_show has it. */
+static struct resource *cluster_of(const struct mirror *mirror, struct arena *arena, struct span name)
+{
+	const struct owner *owner = map_get(&mirror->owners, name);
+	if (owner == NULL || mirror_place(mirror, mirror_key(OMNI_CLUSTER, name))->owner != owner)
+		return NULL;
+	struct resource *cluster = resource_new(arena, OMNI_CLUSTER, arena_copy(arena, name));
+	mirror_show_marks(arena, &owner->marks[ON_CLUSTER], cluster);
+	mirror_show_marks(arena, &owner->marks[IN_RECORD], cluster);
+	return cluster;
+}
+
+struct resource *mirror_cluster(struct mirror *mirror, struct arena *arena, struct span name)
+{
+	pthread_mutex_lock(&mirror->lock);
+	struct resource *cluster = cluster_of(mirror, arena, name);
+	pthread_mutex_unlock(&mirror->lock);
+	return cluster;
+}
+
+bool mirror_clusters(struct mirror *mirror, struct arena *arena, struct resource_list *out)
+{
+	pthread_mutex_lock(&mirror->lock);
+	bool all = is_live(mirror);
+	for (size_t i = 0; all && i < mirror->owners.count; i++) {
+		struct resource *cluster = cluster_of(mirror, arena, mirror->owners.entries[i].key);
+		if (cluster != NULL)
+			resource_push(arena, out, cluster);
+	}
 	pthread_mutex_unlock(&mirror->lock);
 	return all;
 }

@@ -1,10 +1,11 @@
-/* What an Omni holds, in a few bytes per resource: enough to know whether anything of a cluster was written since it was
- * looked at last. Kept up by the events of watches; every cluster has a mark, the sum over its resources of a hash of
- * type, ID, version and date of creation. Equal marks: nothing was written in between, so a plan that was empty is still
- * empty, and nobody has to ask Omni.
+/* What an Omni holds, in a few bytes per resource: enough to know whether a cluster is as declared, and whether anything of
+ * it changed since it was looked at last, without asking Omni. Kept up by the events of watches. What is kept are digests
+ * of meanings, so what controllers write all the time (finalizers, versions, dates) is no change; of what is being torn
+ * down the finalizers count, because somebody waits for their end.
  *
  * Resources belong to the cluster that their label names; KernelArgs and InstallDisks, which have none, to that of the
- * MachineSetNode with their ID; everything else (machine classes) to "", the raw resources. Any thread may ask. */
+ * MachineSetNode with their ID; our records (agent/omni/records.h) to their cluster; everything else (machine classes) to
+ * "", the raw resources. Any thread may ask. */
 #ifndef AGENT_OMNI_MIRROR_H
 #define AGENT_OMNI_MIRROR_H
 
@@ -12,8 +13,28 @@
 
 struct mirror;
 
+/* What a resource means to a plan; who plans tells. Numbers of this process only: digest_local. */
+struct mirror_meaning {
+	uint64_t whole; /* 0: no plan is concerned by it */
+	uint64_t bytes; /* of its content */
+};
+typedef void mirror_mean(const struct resource *resource, struct mirror_meaning *out);
+
+/* What a cluster should come to. */
+struct mirror_text {
+	uint64_t key, bytes;
+};
+struct mirror_expectation {
+	bool is_certain;	   /* false: cannot be told by digests */
+	uint64_t whole;		   /* sum over all resources */
+	struct mirror_text *texts; /* of those whose content counts byte by byte */
+	size_t text_count;
+};
+uint64_t mirror_key(const struct omni_type *type, struct span id);
+
+/* How often it changed; also counted: what was written while a watch did not live, since nobody knows what it was. */
 struct mirror_mark {
-	uint64_t low, high;
+	uint64_t changes;
 };
 
 /* Of Omni's ClusterStatus. */
@@ -22,7 +43,7 @@ struct mirror_status {
 	unsigned phase; /* Omni's number */
 };
 
-struct mirror *mirror_new(void);
+struct mirror *mirror_new(mirror_mean *mean);
 void mirror_free(struct mirror *mirror); /* NULL is fine */
 
 /* Which types have to be watched. */
@@ -42,16 +63,23 @@ bool mirror_drop(struct mirror *mirror, const struct resource *resource, struct 
 
 /* Every watch lives. */
 bool mirror_is_live(struct mirror *mirror);
-/* False: not every watch lives, so there is no telling. A cluster that nothing belongs to has the mark zero. */
+/* False: not every watch lives, so there is no telling. */
 bool mirror_mark(struct mirror *mirror, struct span cluster, struct mirror_mark *out);
+/* For certain: every watch lives, Omni holds what is expected, and nothing else that could concern a plan. */
+bool mirror_matches(struct mirror *mirror, struct span cluster, const struct mirror_expectation *expectation);
 void mirror_status(struct mirror *mirror, struct span cluster, struct mirror_status *out);
+
+/* The Cluster with nothing but its ID and the marks of ours on it; NULL: there is none. */
+struct resource *mirror_cluster(struct mirror *mirror, struct arena *arena, struct span name);
+/* All; false: not every watch lives. */
+bool mirror_clusters(struct mirror *mirror, struct arena *arena, struct resource_list *out);
 
 /* For metrics. */
 size_t mirror_count(struct mirror *mirror);
 
 static inline bool mirror_mark_equal(struct mirror_mark a, struct mirror_mark b)
 {
-	return a.low == b.low && a.high == b.high;
+	return a.changes == b.changes;
 }
 
 #endif
