@@ -6,7 +6,8 @@
 #   omni_start NAME [FLAG…]               fresh state; sets omni_endpoint omni_ca omni_key (a file) omni_dir omni_pid
 #   omni_use NAME                         sets them again, for another one that runs
 #   omni_in COMMAND…                      runs a command where the server can be reached
-#   omni_ctl ARGUMENT…                    omnictl as the first account (Admin), or with omni_key=FILE set to another's key
+#   omni_ctl ARGUMENT…                    omnictl as the first account (Admin), or with omni_key=FILE set to another's key; omni_limit: seconds
+#   omni_tool secrets|dump ARGUMENT…      see main.go; as omni_ctl
 #   omni_account NAME ROLE                one more service account: None, Reader, Operator, Admin; its key: $omni_dir/NAME.key
 #   omni_provider ID [SCHEMA]             announces an infra provider, ID in lower case; its key: $omni_dir/ID.key
 #   omni_machines_possible                whether there is a machine emulator, for `omni_start NAME -machines 5`
@@ -76,7 +77,7 @@ omni_start() {
 		fi
 		sleep 0.02
 	done
-	omni_use "$omni_name"
+	omni_use "$omni_name" && chmod 600 "$omni_key"
 }
 
 omni_use() {
@@ -122,7 +123,12 @@ omni_in() { # shellcheck disable=SC2086
 
 omni_ctl() {
 	omni_in env "OMNI_ENDPOINT=$omni_endpoint" ${omni_ca:+"SSL_CERT_FILE=$omni_ca"} \
-		"OMNI_SERVICE_ACCOUNT_KEY=$(cat "$omni_key")" "HOME=$omni_dir" "$omnictl" "$@"
+		"OMNI_SERVICE_ACCOUNT_KEY=$(cat "$omni_key")" "HOME=$omni_dir" ${omni_limit:+timeout "$omni_limit"} "$omnictl" "$@"
+}
+
+omni_tool() {
+	omni_in env "OMNI_ENDPOINT=$omni_endpoint" ${omni_ca:+"SSL_CERT_FILE=$omni_ca"} \
+		"OMNI_SERVICE_ACCOUNT_KEY=$(cat "$omni_key")" "$omni_rig" "$@"
 }
 
 omni_account() {
@@ -132,16 +138,16 @@ omni_account() {
 
 # omnictl prints keys for people, as shell assignments; what it printed when there is none is the reason.
 omni_keep_key() {
-	sed -n 's/.*OMNI_SERVICE_ACCOUNT_KEY=//p' "$omni_dir/$1.out" >"$omni_dir/$1.key"
+	(umask 077 && sed -n 's/.*OMNI_SERVICE_ACCOUNT_KEY=//p' "$omni_dir/$1.out" >"$omni_dir/$1.key")
 	[ -s "$omni_dir/$1.key" ] || { cat "$omni_dir/$1.out" >&2; return 1; }
 }
 
 omni_provider() {
 	omni_ctl infraprovider create "$1" >"$omni_dir/$1.out" 2>&1
-	omni_keep_key "$1" &&
-		omni_in env "OMNI_ENDPOINT=$omni_endpoint" ${omni_ca:+"SSL_CERT_FILE=$omni_ca"} \
-			"OMNI_SERVICE_ACCOUNT_KEY=$(cat "$omni_dir/$1.key")" \
-			"$omni_rig" provider -id "$1" -schema "${2:-tests/rig/omni/provider-schema.json}"
+	omni_keep_key "$1" && (
+		omni_key=$omni_dir/$1.key
+		omni_tool provider -id "$1" -schema "${2:-tests/rig/omni/provider-schema.json}"
+	)
 }
 
 # Runs in the server's namespaces and ends with them.

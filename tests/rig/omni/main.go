@@ -3,6 +3,9 @@
 //
 //	rig run -dir DIR -omni PROGRAM [-cleartext] [-no-eula] [-talos V,…] [-kubernetes V,…] [-machines N]
 //	rig provider -id ID -schema FILE       registers an infra provider; OMNI_ENDPOINT, OMNI_SERVICE_ACCOUNT_KEY
+//	rig secrets CLUSTER…                   keys and certificates for clusters to come: spares Omni the time to make them
+//	rig templates -dir DIR -classes C,…    clusters by chance, as templates, and how they change; fleet/
+//	rig dump                               what people own in this Omni, to be compared
 //
 // `run` is the first process of a new network, mount and process namespace: when it ends, everything in there ends.
 // When Omni is ready, DIR/env holds shell assignments: endpoint, ca, key, pid (to enter its namespaces) and omni (its pid).
@@ -19,10 +22,12 @@ import (
 func main() {
 	log.SetFlags(log.Ltime | log.Lmicroseconds)
 	if len(os.Args) < 2 {
-		log.Fatal("usage: rig run|provider …")
+		log.Fatal("usage: rig run|provider|secrets|templates|dump …")
 	}
 	name, arguments := os.Args[1], os.Args[2:]
-	commands := map[string]func([]string) error{"run": run, "provider": provider}
+	commands := map[string]func([]string) error{
+		"run": run, "provider": provider, "secrets": secrets, "templates": templates, "dump": dump,
+	}
 	do, known := commands[name]
 	if !known {
 		log.Fatalf("%s: no such command", name)
