@@ -14,6 +14,9 @@ enum { COSI_ID_MAX = 1024 };
 
 /* --- requests; in the arena --- */
 
+/* INVALID: an ID that is empty, too long, not UTF-8 or holds control characters. Of what has no *fail the caller asks. */
+bool cosi_check_id(struct span id, struct fail *fail) __attribute__((warn_unused_result));
+
 struct span cosi_encode_get(struct arena *arena, const struct omni_type *type, struct span id);
 /* Also Teardown and TeardownAndDestroy. */
 struct span cosi_encode_destroy(struct arena *arena, const struct omni_type *type, struct span id, struct span owner);
@@ -29,7 +32,7 @@ struct cosi_filter {
 bool cosi_encode_list(struct arena *arena, const struct omni_type *type, const struct cosi_filter *filter,
 		      struct span *out, struct fail *fail) __attribute__((warn_unused_result));
 
-/* INVALID: an ID that is empty, too long, not UTF-8 or holds control characters. */
+/* INVALID: as cosi_check_id; any text with a NUL, or that is not UTF-8. */
 bool cosi_encode_create(struct arena *arena, const struct resource *resource, struct span *out, struct fail *fail)
 	__attribute__((warn_unused_result));
 

@@ -52,7 +52,7 @@ static bool is_clean(struct span s)
 	return true;
 }
 
-static bool check_id(struct span id, struct fail *fail)
+bool cosi_check_id(struct span id, struct fail *fail)
 {
 	if (id.len == 0)
 		return fail_set(fail, FAIL_INVALID, "the ID is empty");
@@ -152,6 +152,36 @@ static pair_list *encode_labels(struct arena *arena, const struct labels *labels
 	return pairs;
 }
 
+/* What Omni would refuse, or not see the end of. */
+static bool check_text(struct span text, const char *what, struct fail *fail)
+{
+	uint32_t c;
+	for (struct span rest = text; rest.len > 0;) {
+		size_t len = utf8_decode(rest, &c);
+		if (c == UTF8_BAD || c == 0)
+			return fail_set(fail, FAIL_INVALID, "%s holds a NUL, or is not UTF-8", what);
+		rest = (struct span){rest.ptr + len, rest.len - len};
+	}
+	return true;
+}
+
+static bool check_labels(const struct labels *labels, const char *what, struct fail *fail)
+{
+	for (size_t i = 0; i < labels->count; i++)
+		if (!check_text(labels->items[i].key, what, fail) || !check_text(labels->items[i].value, what, fail))
+			return false;
+	return true;
+}
+
+static bool check_metadata(const struct resource *resource, struct fail *fail)
+{
+	for (size_t i = 0; i < resource->finalizer_count; i++)
+		if (!check_text(resource->finalizers[i], "a finalizer", fail))
+			return false;
+	return cosi_check_id(resource->id, fail) && check_text(resource->owner, "the owner", fail) &&
+	       check_labels(&resource->labels, "a label", fail) && check_labels(&resource->annotations, "an annotation", fail);
+}
+
 static void encode_metadata(struct arena *arena, const struct resource *resource, Cosi__Resource__Metadata *out)
 {
 	out->namespace_ = arena_string(arena, span_of(resource->type->ns));
@@ -191,7 +221,7 @@ bool cosi_encode_create(struct arena *arena, const struct resource *resource, st
 	Cosi__Resource__Resource sent = COSI__RESOURCE__RESOURCE__INIT;
 	Cosi__Resource__CallOptions options = COSI__RESOURCE__CALL_OPTIONS__INIT;
 	Cosi__Resource__CreateRequest request = COSI__RESOURCE__CREATE_REQUEST__INIT;
-	if (!check_id(resource->id, fail) || !encode_spec(arena, resource, &spec, fail))
+	if (!check_metadata(resource, fail) || !encode_spec(arena, resource, &spec, fail))
 		return false;
 	encode_metadata(arena, resource, &metadata);
 	metadata.version = arena_string(arena, SPAN("undefined"));
@@ -223,7 +253,7 @@ bool cosi_encode_update(struct arena *arena, const struct resource *resource, en
 	Cosi__Resource__UpdateRequest request = COSI__RESOURCE__UPDATE_REQUEST__INIT;
 	if (resource->version == 0 || resource->version > INT64_MAX)
 		return fail_set(fail, FAIL_INVALID, "an update needs the version that was read");
-	if (!check_id(resource->id, fail) || !encode_spec(arena, resource, &spec, fail))
+	if (!check_metadata(resource, fail) || !encode_spec(arena, resource, &spec, fail))
 		return false;
 	encode_metadata(arena, resource, &metadata);
 	metadata.version = arena_string(arena, arena_spanf(arena, "%" PRIu64, resource->version));

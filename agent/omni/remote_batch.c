@@ -9,7 +9,12 @@ static bool prepare(struct remote_store *store, struct arena *arena, struct omni
 		    struct remote_call *call)
 {
 	struct fail fail = {0};
-	bool ok = true;
+	bool has_id = op->kind == OMNI_GET || op->kind == OMNI_TEARDOWN || op->kind == OMNI_DESTROY;
+	bool ok = !has_id || cosi_check_id(op->id, &fail);
+	if (!ok) {
+		omni_op_fail(op, arena, &fail);
+		return false;
+	}
 	switch (op->kind) {
 	case OMNI_GET:
 		*call = remote_get_call(arena, op->type, op->id, deadline_ms);

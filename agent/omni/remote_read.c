@@ -45,7 +45,7 @@ bool remote_get(struct omni_store *base, struct arena *arena, const struct omni_
 {
 	struct remote_store *store = remote_of(base);
 	base->read_calls++;
-	return remote_check(store, deadline_ms, fail) && get(store, arena, type, id, deadline_ms, out, fail);
+	return cosi_check_id(id, fail) && remote_check(store, deadline_ms, fail) && get(store, arena, type, id, deadline_ms, out, fail);
 }
 
 /* --- many -------------------------------------------------------------------------------------------------------------- */

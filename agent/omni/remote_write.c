@@ -202,7 +202,7 @@ bool remote_teardown(struct omni_store *base, const struct omni_type *type, stru
 	base->write_calls++;
 	arena_init(&arena, ARENA_NO_LIMIT);
 	struct remote_call call = remote_teardown_call(&arena, type, id, deadline_ms);
-	bool ok = remote_check(store, deadline_ms, fail) &&
+	bool ok = cosi_check_id(id, fail) && remote_check(store, deadline_ms, fail) &&
 		  (store->has_no_teardown ? teardown_by_update(base, &arena, type, id, deadline_ms, out_ready, fail)
 					  : remote_teardown_end(base, &arena, type, id, &call, out_ready, fail));
 	arena_done(&arena);
@@ -235,7 +235,7 @@ bool remote_destroy(struct omni_store *base, const struct omni_type *type, struc
 	base->write_calls++;
 	arena_init(&arena, ARENA_NO_LIMIT);
 	struct remote_call call = remote_destroy_call(&arena, type, id, deadline_ms);
-	bool ok = remote_check(store, deadline_ms, fail) && remote_destroy_end(base, &arena, &call, fail);
+	bool ok = cosi_check_id(id, fail) && remote_check(store, deadline_ms, fail) && remote_destroy_end(base, &arena, &call, fail);
 	arena_done(&arena);
 	return ok;
 }

@@ -376,6 +376,37 @@ static void test_a_bookmark_excludes_beginnings(void **state)
 	end(&b);
 }
 
+static void test_no_text_is_cut_short(void **state)
+{
+	static const struct span odd[] = {{"a\0b", 3}, {"\xff", 1}, {"\xc3", 1}};
+	struct bench b;
+	struct span bytes;
+	(void)state;
+	begin(&b);
+	for (size_t i = 0; i < COUNT_OF(odd); i++)
+		for (int place = 0; place < 6; place++) {
+			struct resource *sent = resource_new(&b.arena, MACHINE_LABELS, SPAN("m"));
+			struct span finalizer = odd[i], fine = SPAN("fine\nhere");
+			sent->version = 1;
+			if (place == 0)
+				sent->owner = odd[i];
+			else if (place == 1)
+				sent->finalizers = &finalizer, sent->finalizer_count = 1;
+			else
+				labels_set(&b.arena, place < 4 ? &sent->labels : &sent->annotations, place % 2 == 0 ? odd[i] : fine,
+					   place % 2 == 0 ? fine : odd[i]);
+			b.fail = (struct fail){0};
+			assert_false(cosi_encode_update(&b.arena, sent, COSI_RUNNING, &bytes, &b.fail));
+			assert_int_equal(b.fail.code, FAIL_INVALID);
+			assert_false(cosi_encode_create(&b.arena, sent, &bytes, &b.fail));
+			assert_false(cosi_check_id(odd[i], &b.fail));
+		}
+	struct resource *sent = resource_new(&b.arena, MACHINE_LABELS, SPAN("m"));
+	labels_set(&b.arena, &sent->annotations, SPAN("text"), SPAN("two\nlines"));
+	assert_true(cosi_encode_create(&b.arena, sent, &bytes, &b.fail));
+	end(&b);
+}
+
 static void test_ids(void **state)
 {
 	struct bench b;
@@ -486,6 +517,7 @@ int main(void)
 		cmocka_unit_test(test_no_version_is_negative),
 		cmocka_unit_test(test_what_compares_has_a_value),
 		cmocka_unit_test(test_a_bookmark_excludes_beginnings),
+		cmocka_unit_test(test_no_text_is_cut_short),
 		cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_unknown_fields_survive),
 		cmocka_unit_test(test_content_without_the_dictionary),
