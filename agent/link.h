@@ -15,7 +15,7 @@ struct link_state {
 	char *connection; /* way.connection */
 	struct file_stamp stamp; /* of the key file that is in use */
 	struct loop_timer *timer;
-	int64_t about_ms;   /* not before: INT64_MAX: nothing to ask */
+	int64_t about_ms;   /* who it is, while that is not known, is not asked before; 0: asked now, known or not */
 	unsigned urgency;   /* of the key's renewal, as told */
 	pthread_t thread;   /* asks the server who it is */
 	bool has_thread;

@@ -115,13 +115,12 @@ static void ask_who(struct link_state *state)
 	bool may_ask = !state->is_asking;
 	state->is_asking = true;
 	state->wants_about = false;
-	bool is_known = state->reach == LINK_UP && state->version[0] != '\0';
 	pthread_mutex_unlock(&agent->lock);
 	if (!may_ask)
 		return;
 	join(state);
 	state->has_thread = pthread_create(&state->thread, NULL, ask, state) == 0;
-	state->about_ms = is_known ? INT64_MAX : clock_monotonic_ms() + ABOUT_AGAIN_MS;
+	state->about_ms = clock_monotonic_ms() + ABOUT_AGAIN_MS;
 	if (state->has_thread)
 		return;
 	pthread_mutex_lock(&agent->lock);
@@ -222,9 +221,10 @@ static void on_tick(void *ctx)
 	warn_of_expiry(state);
 	look_anew(state);
 	pthread_mutex_lock(&agent->lock);
-	bool wants_about = state->wants_about;
+	bool is_known = state->reach == LINK_UP && state->version[0] != '\0';
+	bool is_wanted = state->wants_about || state->about_ms == 0;
 	pthread_mutex_unlock(&agent->lock);
-	if (wants_about || clock_monotonic_ms() >= state->about_ms)
+	if (is_wanted || (!is_known && clock_monotonic_ms() >= state->about_ms))
 		ask_who(state);
 }
 

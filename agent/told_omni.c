@@ -110,9 +110,14 @@ static void print_change(struct text *out, const struct plan_op *op)
 		text_addf(out, "; and %zu more", op->diff_count - FIELDS);
 }
 
-/* One line per resource. */
+/* One line per resource; once, however often it is tried to undo it. */
 void told_drift(const struct run *run)
 {
+	struct unit *unit = run->unit;
+	bool is_known = strcmp(unit->drift_hash, run->plan.hash) == 0 && unit->state.phase != UNIT_IN_SYNC;
+	memcpy(unit->drift_hash, run->plan.hash, sizeof unit->drift_hash);
+	if (is_known)
+		return;
 	for (size_t i = 0; i < run->plan.count; i++) {
 		const struct plan_op *op = &run->plan.ops[i];
 		struct text change;
