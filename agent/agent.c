@@ -50,6 +50,8 @@ static void on_signal(void *ctx)
 			continue;
 		}
 		log_info(agent->log, "agent", "stopping", log_int("signal", (int64_t)info.ssi_signo));
+		if (agent->settings->once) /* whether all is well is not known */
+			agent->exit_code = EXIT_ERROR;
 		stop(agent);
 	}
 }
@@ -144,7 +146,7 @@ static bool start(struct agent *agent, struct signals *signals, struct fail *fai
 	enum sandbox_mode mode = SANDBOX_AUTO;
 	if (settings->sandbox != NULL)
 		sandbox_mode_parse(span_of(settings->sandbox), &mode);
-	if (!sandbox_init(&agent->sandbox, mode, fail) || !watch_signals(signals, fail))
+	if (!watch_signals(signals, fail) || !sandbox_init(&agent->sandbox, mode, fail))
 		return false;
 	unsigned workers = settings->workers > 0 ? (unsigned)settings->workers : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	agent->queue = queue_new(workers, reconcile, agent);
@@ -153,16 +155,29 @@ static bool start(struct agent *agent, struct signals *signals, struct fail *fai
 	return http_start(agent, fail) && feeds_start(agent, fail);
 }
 
-/* Whatever hangs, at the end of the time the process ends; the next start goes on from what Omni says. */
-static void on_alarm(int signal)
+/* Whatever hangs, at the end of the time the process ends; the next start goes on from what Omni says, so that is no
+ * failure: only what was known before counts. */
+static void end_well(int signal)
+{
+	(void)signal;
+	_exit(EXIT_OK);
+}
+
+static void end_badly(int signal)
 {
 	(void)signal;
 	_exit(EXIT_ERROR);
 }
 
-static void limit_time(void)
+static void end_held(int signal)
 {
-	struct sigaction action = {.sa_handler = on_alarm};
+	(void)signal;
+	_exit(EXIT_HELD);
+}
+
+static void limit_time(int exit_code)
+{
+	struct sigaction action = {.sa_handler = exit_code == EXIT_OK ? end_well : exit_code == EXIT_HELD ? end_held : end_badly};
 	sigset_t set;
 	sigaction(SIGALRM, &action, NULL);
 	sigaction(SIGTERM, &action, NULL); /* asked a second time: at once */
@@ -177,13 +192,13 @@ static void limit_time(void)
 static void finish(struct agent *agent)
 {
 	agent->is_stopping = true;
-	limit_time();
+	limit_time(agent->exit_code);
 	http_stop(agent->http);
 	feeds_cancel(agent);
 	/* Workers use what belongs to feeds and links: they end first. */
 	if (agent->queue != NULL && !queue_free(agent->queue, clock_monotonic_ms() + CALL_END_MS)) {
 		log_warn(agent->log, "agent", "a call did not end in time; left to the next start");
-		_exit(agent->exit_code == 0 ? EXIT_ERROR : agent->exit_code);
+		_exit(agent->exit_code);
 	}
 	feeds_stop(agent);
 	for (size_t i = 0; i < agent->unit_count; i++) {

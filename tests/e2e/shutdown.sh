@@ -1,0 +1,109 @@
+#!/bin/bash
+# SIGTERM ends the agent with 0 within ten seconds: while it starts, connects, watches, applies, and with a server that
+# no longer says a word.
+set -u
+cd "$ROOT" || exit 1
+. tests/tap.sh
+. tests/e2e/lib.sh
+. tests/rig/cosi/lib.sh
+trap 'stop_agent; kill -CONT "$cosi_pid" 2>/dev/null; cosi_stop; rm -rf "$room"' EXIT
+
+cosi_build || skip "the COSI server cannot be built: $go_reason"
+cosi_start one -tls -controllers -account ci:Operator || exit 1
+export OMNI_ENDPOINT=$cosi_endpoint SSL_CERT_FILE=$cosi_ca OMNIOPS_OMNI_KEY_FILE=$cosi_key
+repository a b c demo
+number=0
+change() {
+	number=$((number + 1))
+	cluster demo $((number % 7 + 1)) >"$room/repo/demo.yaml"
+	cluster "new$number" 1 >"$room/repo/new.yaml"
+	commit "change $number"
+}
+agent() { # further flags
+	: >"$room/log"
+	"$OMNIOPS" agent --source "git+file://$room/repo" --http off --interval 200ms --cache-dir "$room/cache" \
+		--status-dir "$room/status" --log-format json --log-level debug "$@" 2>>"$room/log" &
+	agent_pid=$!
+}
+logs() { grep -qF -- "$1" "$room/log"; }
+until_logs() { # as near as a shell can be
+	local tries=0
+	until logs "$1" || [ $((tries += 1)) -gt 600 ]; do sleep 0.005; done
+}
+# ends CODE SECONDS: what SIGTERM brings
+ends() {
+	local code=0 begin=${EPOCHREALTIME/./}
+	kill -TERM "$agent_pid"
+	wait "$agent_pid" || code=$?
+	agent_pid=
+	local ms=$(((${EPOCHREALTIME/./} - begin) / 1000))
+	[ "$code" = "$1" ] && [ "$ms" -lt "$2000" ] || { echo "exits with $code after $ms ms"; tail -n 3 "$room/log"; return 1; }
+}
+# `check` runs in a child, which cannot wait for the agent.
+report() { # text, command
+	if "${@:2}" >"$room/said" 2>&1; then pass "$1"; else fail "$1"; sed 's/^/# /' "$room/said"; fi
+}
+rounds() { # count, what the log says then
+	for _ in $(seq "$1"); do
+		change
+		agent
+		until_logs "$2"
+		ends 0 10 || return 1
+	done
+}
+frozen() { # the server stops in this moment
+	agent
+	until_logs "$1"
+	kill -STOP "$cosi_pid"
+	change
+	until_logs "$(git -C "$room/repo" rev-parse HEAD)"
+	sleep 0.3
+	ends 0 10
+	local result=$?
+	kill -CONT "$cosi_pid"
+	return $result
+}
+frozen_from_the_start() {
+	kill -STOP "$cosi_pid"
+	agent
+	until_logs "$1"
+	ends 0 10
+	local result=$?
+	kill -CONT "$cosi_pid"
+	return $result
+}
+twice() {
+	kill -STOP "$cosi_pid"
+	change
+	agent
+	until_logs "new revision"
+	sleep 0.3
+	kill -TERM "$agent_pid"
+	until_logs stopping
+	sleep 0.2
+	ends 0 2
+	local result=$?
+	kill -CONT "$cosi_pid"
+	return $result
+}
+once() {
+	kill -STOP "$cosi_pid"
+	agent --once
+	until_logs "new revision"
+	ends 1 10
+	local result=$?
+	kill -CONT "$cosi_pid"
+	return $result
+}
+
+report "as soon as it has started" rounds 5 '"msg":"started"'
+report "when it knows what is declared" rounds 5 '"msg":"new revision"'
+report "while it applies" rounds 5 '"component":"apply"'
+report "while it watches" rounds 3 '"msg":"connected"'
+report "with a server that went silent, and calls under way" frozen '"msg":"connected"'
+report "with a server that never answered" frozen_from_the_start '"msg":"new revision"'
+report "a second one ends it at once" twice
+report "a job that is ended early has not succeeded" once
+agent
+report "the next one goes on" within 20 is_state demo InSync
+finish
