@@ -157,8 +157,8 @@ void fleet_first_fault(const struct fleet *fleet, struct span object, char *out,
 /* --- link.c (loop thread, unless it says otherwise) --- */
 /* Made at first sight; never NULL. What cannot be opened now is tried again. */
 struct link *link_get(struct agent *agent, struct span connection, const struct fleet *fleet);
-/* Where a connection leads to: --connection NAME=URL, else --omni, else the OmniConnection in the fleet. False: nowhere. */
-bool link_url(const struct agent *agent, struct span connection, const struct fleet *fleet, struct span *out_url);
+/* Does the connection lead to this Omni? */
+bool link_serves(const struct link *link, struct span connection, const struct fleet *fleet);
 void links_tell(struct agent *agent); /* to units of Omnis that are not open why nothing happens to them */
 void link_ready(struct link *link);
 void link_open_now(struct link *link); /* what could not be opened so far */

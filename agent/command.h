@@ -20,7 +20,8 @@ struct call {
 
 /* Of every command that talks to an Omni. */
 #define OMNI_SETTINGS                                                                                                  \
-	"omni", "omni-key-file", "omni-ca-file", "insecure-skip-tls-verify", "connection", "connection-key"
+	"omni", "omni-key-file", "omni-ca-file", "insecure-skip-tls-verify", "connection", "connection-key", \
+	"secret-dir"
 
 struct command {
 	const char *name, *words; /* "render", "[PATH…]" */

@@ -101,10 +101,9 @@ static void digest_raws(struct update *update, struct link *link, char out[DIGES
 	text_addf(&text, "%d", agent->is_complete);
 	for (size_t i = 0; i < agent->feed_count; i++) {
 		const struct fleet *fleet = agent->feeds[i].taken == NULL ? NULL : agent->feeds[i].taken->fleet;
-		struct span url;
 		for (size_t j = 0; fleet != NULL && j < fleet->raw_count; j++) {
 			const struct raw_resource *raw = fleet->raws[j];
-			if (!link_url(agent, raw->connection, fleet, &url) || !span_is(url, link->url))
+			if (!link_serves(link, raw->connection, fleet))
 				continue;
 			text_addc(&text, raw->has_errors ? 'e' : 'r');
 			if (!raw->has_errors)

@@ -6,6 +6,7 @@
 
 #include "agent/link.h"
 #include "agent/told.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 
 enum { FIRST_DELAY_MS = 1000, LAST_DELAY_MS = 60000, SETTLE_MS = 10000 };
@@ -60,13 +61,12 @@ struct unit *unit_make(struct link *link, struct span name)
 
 /* --- opening -------------------------------------------------------------------------------------------------------- */
 
-bool link_url(const struct agent *agent, struct span connection, const struct fleet *fleet, struct span *out_url)
+bool link_serves(const struct link *link, struct span connection, const struct fleet *fleet)
 {
 	struct target_way way;
-	if (!target_way(agent->settings, fleet, connection, &way))
-		return false;
-	*out_url = way.url;
-	return true;
+	CLEANUP(arena_done) struct arena arena;
+	arena_init(&arena, ARENA_NO_LIMIT);
+	return target_way(link->agent->settings, fleet, connection, &arena, &way) && span_is(way.url, link->url);
 }
 
 /* The default connection takes the first name that leads to the same Omni. */
@@ -184,7 +184,9 @@ void link_ready(struct link *link)
 struct link *link_get(struct agent *agent, struct span connection, const struct fleet *fleet)
 {
 	struct target_way way = {.connection = connection, .url = SPAN("")};
-	bool is_known = target_way(agent->settings, fleet, connection, &way);
+	CLEANUP(arena_done) struct arena arena;
+	arena_init(&arena, ARENA_NO_LIMIT);
+	bool is_known = target_way(agent->settings, fleet, connection, &arena, &way);
 	struct link *link = find(agent, &way);
 	if (link != NULL) {
 		name_link(link, connection);

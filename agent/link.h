@@ -12,7 +12,7 @@ struct link_state {
 	struct link *link;
 	/* loop only */
 	struct target_way way;
-	char *connection; /* way.connection */
+	struct arena arena; /* of the way */
 	struct file_stamp stamp; /* of the key file that is in use */
 	struct loop_timer *timer;
 	int64_t about_ms;   /* who it is, while that is not known, is not asked before; 0: asked now, known or not */

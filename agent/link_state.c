@@ -163,7 +163,7 @@ static void renew(struct link_state *state)
 void link_state_look(struct link_state *state)
 {
 	struct file_stamp stamp = target_key_stamp(&state->way);
-	if (state->way.key_from != KEY_FILE || file_stamp_equal(&stamp, &state->stamp))
+	if (state->way.key_file == NULL || file_stamp_equal(&stamp, &state->stamp))
 		return;
 	state->stamp = stamp;
 	if (state->link->store == NULL)
@@ -235,11 +235,12 @@ struct link_state *link_state_new(struct link *link, const struct target_way *wa
 		abort();
 	state->link = link;
 	state->way = *way;
-	state->connection = strndup(way->connection.ptr == NULL ? "" : way->connection.ptr, way->connection.len);
-	if (state->connection == NULL)
-		abort();
-	state->way.connection = span_of(state->connection);
+	arena_init(&state->arena, ARENA_NO_LIMIT);
+	state->way.connection = arena_copy(&state->arena, way->connection);
 	state->way.url = span_of(link->url);
+	state->way.key_file = way->key_file == NULL ? NULL : arena_string(&state->arena, span_of(way->key_file));
+	state->way.secret_name = arena_copy(&state->arena, way->secret_name);
+	state->way.secret_key = arena_copy(&state->arena, way->secret_key);
 	state->about_ms = INT64_MAX;
 	state->timer = loop_timer_new(link->agent->loop, on_tick, state);
 	bool is_remote = !span_starts(state->way.url, "dir:") && state->way.url.len > 0;
@@ -255,7 +256,7 @@ void link_state_free(struct link_state *state)
 		return;
 	loop_timer_set(state->timer, INT64_MAX);
 	join(state);
-	free(state->connection);
+	arena_done(&state->arena);
 	free(state);
 }
 

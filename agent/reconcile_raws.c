@@ -22,9 +22,7 @@ static bool collect(struct run *run, struct resource_list *out)
 	for (size_t i = 0; i < run->held_count; i++)
 		for (size_t j = 0; run->held[i] != NULL && j < run->held[i]->fleet->raw_count; j++) {
 			const struct raw_resource *raw = run->held[i]->fleet->raws[j];
-			struct span url;
-			if (!link_url(run->agent, raw->connection, run->held[i]->fleet, &url) ||
-			    !span_is(url, run->unit->link->url))
+			if (!link_serves(run->unit->link, raw->connection, run->held[i]->fleet))
 				continue;
 			is_good = is_good && !raw->has_errors;
 			if (!raw->has_errors)

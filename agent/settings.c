@@ -42,6 +42,9 @@ static const struct setting settings_table[] = {
 	{"connection-key", 0, SETTING_LIST, AT(connection_key), "NAME=FILE", VALUE_ANY, NULL, NULL, NULL,
 	 "Service-account key of one connection (repeatable); it is also used at an address that only its OmniConnection "
 	 "declares."},
+	{"secret-dir", 0, SETTING_STRING, AT(secret_dir), "DIR", VALUE_DIR, NULL, NULL, NULL,
+	 "Keys of OmniConnections as files NAME/KEY, as their serviceAccountSecretRef says; used at the address that the file "
+	 "NAME/endpoint says, or that --omni or --connection name."},
 	{"output", 'o', SETTING_STRING, AT(output), "FORMAT", VALUE_ANY, NULL, NULL, NULL, "Form of the output."},
 	{"out", 0, SETTING_STRING, AT(out_dir), "DIR", VALUE_DIR, NULL, NULL, NULL,
 	 "Write one file per cluster into this directory instead of printing."},

@@ -18,7 +18,7 @@ struct string_list {
 
 struct settings {
 	/* the Omni to talk to */
-	const char *omni, *omni_key_file, *omni_ca_file;
+	const char *omni, *omni_key_file, *omni_ca_file, *secret_dir;
 	const struct keys *keys; /* what the environment held (agent/keys.h); NULL: nothing */
 	bool insecure_skip_tls_verify;
 	int64_t timeout_ms;

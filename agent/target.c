@@ -1,13 +1,16 @@
 #include "agent/target.h"
 
+#include <ctype.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/grpc/endpoint.h"
 #include "agent/keys.h"
 #include "agent/omni/records.h"
 #include "agent/omni/swap.h"
+#include "agent/secret_dir.h"
 #include "base/cleanup.h"
 
 /* --- the way -------------------------------------------------------------------------------------------------------- */
@@ -26,39 +29,54 @@ static bool is_remote(struct span url)
 	return !span_starts(url, "dir:");
 }
 
-static struct span without_slash(struct span url)
+struct span target_address(struct arena *arena, struct span url)
 {
-	while (url.len > 0 && url.ptr[url.len - 1] == '/')
-		url.len--;
-	return url;
+	struct endpoint endpoint;
+	if (!is_remote(url) || !endpoint_read(arena, url, &endpoint, NULL))
+		return url;
+	struct span full = span_of(endpoint.url);
+	size_t kept = full.len;
+	if (endpoint.port == (endpoint.is_tls ? 443u : 80u))
+		while (full.ptr[--kept] != ':')
+			;
+	char *address = arena_string(arena, (struct span){full.ptr, kept});
+	for (char *c = address; *c != '\0'; c++)
+		*c = (char)tolower((unsigned char)*c);
+	return (struct span){address, kept};
 }
 
 /* Does a flag name this very address? */
-static bool is_named_somewhere(const struct settings *settings, struct span url)
+static bool is_named_somewhere(const struct settings *settings, struct arena *arena, struct span address)
 {
-	if (settings->omni != NULL && span_eq(without_slash(span_of(settings->omni)), without_slash(url)))
+	if (settings->omni != NULL && span_eq(target_address(arena, span_of(settings->omni)), address))
 		return true;
 	for (size_t i = 0; i < settings->connection.count; i++)
-		if (span_eq(without_slash(span_behind(span_of(settings->connection.items[i]), '=')), without_slash(url)))
+		if (span_eq(target_address(arena, span_behind(span_of(settings->connection.items[i]), '=')), address))
 			return true;
 	return false;
 }
 
-static void choose_key(const struct settings *settings, struct target_way *way)
+/* The nearest word counts: about this connection, then about the Secret that it names, then about all. */
+static void choose_key(const struct settings *settings, const struct connection *declared, struct arena *arena,
+		       struct target_way *way)
 {
 	const struct keys *keys = settings->keys;
 	way->key_file = value_for(&settings->connection_key, way->connection);
-	if (way->key_file == NULL && way->is_named) {
+	way->key_from = way->key_file != NULL ? KEY_FILE : KEY_NOWHERE;
+	if (way->key_from == KEY_NOWHERE && settings->secret_dir != NULL && declared != NULL) {
+		way->key_from = KEY_SECRET;
+		way->secret_name = declared->secret_name;
+		way->secret_key = declared->secret_key;
+		way->key_file = secret_dir_file(arena, settings->secret_dir, way->secret_name, way->secret_key);
+		way->skip_verify = settings->insecure_skip_tls_verify;
+	} else if (way->key_from == KEY_NOWHERE && way->is_named) {
 		bool has_variable = keys != NULL && keys->variable != NULL;
 		bool has_credential = keys != NULL && keys->credential[0] != '\0';
 		way->key_file = settings->omni_key_file != NULL ? settings->omni_key_file
 				: !has_variable && has_credential ? keys->credential
 								  : NULL;
-		if (way->key_file == NULL && has_variable)
-			way->key_from = KEY_ENVIRONMENT;
+		way->key_from = way->key_file != NULL ? KEY_FILE : has_variable ? KEY_ENVIRONMENT : KEY_NOWHERE;
 	}
-	if (way->key_file != NULL)
-		way->key_from = KEY_FILE;
 }
 
 static const struct connection *find_declared(const struct fleet *fleet, struct span connection)
@@ -69,7 +87,8 @@ static const struct connection *find_declared(const struct fleet *fleet, struct 
 	return NULL;
 }
 
-bool target_way(const struct settings *settings, const struct fleet *fleet, struct span connection, struct target_way *out)
+bool target_way(const struct settings *settings, const struct fleet *fleet, struct span connection, struct arena *arena,
+		struct target_way *out)
 {
 	struct target_way way = {.connection = connection, .is_named = true, .skip_verify = settings->insecure_skip_tls_verify};
 	const char *named = value_for(&settings->connection, connection);
@@ -77,17 +96,15 @@ bool target_way(const struct settings *settings, const struct fleet *fleet, stru
 	if (named == NULL)
 		named = settings->omni;
 	if (named != NULL) {
-		way.url = span_of(named);
+		way.url = target_address(arena, span_of(named));
 	} else if (declared != NULL) {
-		way.url = declared->endpoint;
-		way.is_named = is_named_somewhere(settings, way.url);
+		way.url = target_address(arena, declared->endpoint);
+		way.is_named = is_named_somewhere(settings, arena, way.url);
 		way.skip_verify = way.is_named ? way.skip_verify : declared->insecure_skip_tls_verify;
 	} else {
 		return false;
 	}
-	if (is_remote(way.url))
-		way.url = without_slash(way.url); /* one Omni, one spelling */
-	choose_key(settings, &way);
+	choose_key(settings, declared, arena, &way);
 	*out = way;
 	return true;
 }
@@ -107,8 +124,8 @@ static bool no_key(const struct target_way *way, struct fail *fail)
 	if (!way->is_named)
 		return fail_set(fail, FAIL_UNAUTHENTICATED,
 				"the address %.*s of the connection \"%.*s\" comes from the declarations alone, and no key is sent "
-				"there unasked: name it with --connection %.*s=%.*s, or trust what is declared for it with "
-				"--connection-key %.*s=FILE",
+				"there unasked: name it with --connection %.*s=%.*s, write it beside a key of --secret-dir, or trust what "
+				"is declared for it with --connection-key %.*s=FILE",
 				SPAN_ARG(way->url), SPAN_ARG(way->connection), SPAN_ARG(way->connection), SPAN_ARG(way->url),
 				SPAN_ARG(way->connection));
 	return fail_set(fail, FAIL_UNAUTHENTICATED,
@@ -137,7 +154,9 @@ static bool open_remote(const struct settings *settings, const struct target_way
 		return no_key(way, fail);
 	if (way->key_from == KEY_ENVIRONMENT && !take_variable(settings->keys, &options, fail))
 		return false;
-	if (way->key_from == KEY_FILE) {
+	if (way->key_from == KEY_SECRET && !secret_dir_allows(way, fail))
+		return false;
+	if (way->key_file != NULL) {
 		if (!secret_read(&key, AT_FDCWD, way->key_file, KEY_MAX_BYTES, fail))
 			return fail_wrap(fail, "service-account key for %s", url);
 		if (key.len == 0)
@@ -197,7 +216,7 @@ void target_warn(const struct target_way *way, struct log *log)
 		warn(way, log, "the connection is not encrypted: who sees one request can make others");
 	if (!is_plain && way->skip_verify)
 		warn(way, log, "the server's certificate is not verified: anybody on the way can pose as the server");
-	if (way->key_from == KEY_FILE && stat(way->key_file, &status) == 0 &&
+	if (way->key_file != NULL && stat(way->key_file, &status) == 0 &&
 	    (status.st_mode & (S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH)) != 0)
 		warn(way, log, "others on this machine may read or change the key file: chmod 600");
 }
@@ -205,7 +224,7 @@ void target_warn(const struct target_way *way, struct log *log)
 struct file_stamp target_key_stamp(const struct target_way *way)
 {
 	struct stat status;
-	if (way->key_from != KEY_FILE || stat(way->key_file, &status) != 0)
+	if (way->key_file == NULL || stat(way->key_file, &status) != 0)
 		return (struct file_stamp){0};
 	return (struct file_stamp){status.st_mtim, status.st_dev, status.st_ino, status.st_size};
 }
@@ -241,7 +260,8 @@ static struct omni_store *open_already(const struct targets *targets, const stru
 	for (size_t i = 0; i < targets->count; i++) {
 		const struct target_way *other = &targets->items[i]->way;
 		bool same_key = way->key_from == other->key_from &&
-				(way->key_from != KEY_FILE || strcmp(way->key_file, other->key_file) == 0);
+				(way->key_file == other->key_file ||
+				 (way->key_file != NULL && other->key_file != NULL && strcmp(way->key_file, other->key_file) == 0));
 		if (same_key && way->skip_verify == other->skip_verify && span_eq(way->url, other->url))
 			return targets->items[i]->store;
 	}
@@ -264,7 +284,7 @@ bool targets_find(struct targets *targets, const struct fleet *fleet, struct spa
 	struct target_way way;
 	if (is_open(targets, connection, out))
 		return true;
-	if (!target_way(targets->settings, fleet, connection, &way))
+	if (!target_way(targets->settings, fleet, connection, targets->arena, &way))
 		return fail_set(fail, FAIL_NOT_FOUND,
 				"no Omni is named%s%.*s: give --omni URL (or OMNI_ENDPOINT); --omni dir:PATH is the embedded store",
 				connection.len > 0 ? " for the connection " : "", SPAN_ARG(connection));
@@ -275,7 +295,6 @@ bool targets_find(struct targets *targets, const struct fleet *fleet, struct spa
 			return false;
 	}
 	struct target *target = ARENA_NEW(targets->arena, struct target);
-	way.url = arena_copy(targets->arena, way.url);
 	way.connection = arena_copy(targets->arena, connection);
 	*target = (struct target){way.connection, arena_string(targets->arena, way.url), way, store};
 	ARENA_PUSH(targets->arena, targets->items, targets->count, targets->cap) = target;

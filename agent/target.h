@@ -1,8 +1,9 @@
 /* Which Omni a connection leads to, and which key may be used there.
  *
  * The body of a request is not signed, and a signature can be used again for five minutes: whoever receives one request
- * can make others. So a key goes only where whoever runs omniops said so: to the address of --omni or --connection, or,
- * with --connection-key, to the one that a repository declares for that connection. */
+ * can make others. So a key goes only where whoever runs omniops said so: to the address of --omni or --connection, to
+ * the one that stands beside a key of --secret-dir, or, with --connection-key, to the one that a repository declares for
+ * that connection. */
 #ifndef AGENT_TARGET_H
 #define AGENT_TARGET_H
 
@@ -12,19 +13,30 @@
 #include "agent/settings.h"
 #include "render/fleet.h"
 
-enum key_from { KEY_NOWHERE, KEY_ENVIRONMENT, KEY_FILE };
+enum key_from {
+	KEY_NOWHERE,
+	KEY_ENVIRONMENT,
+	KEY_FILE,
+	KEY_SECRET, /* a file of --secret-dir, which has a say in where it is used (agent/secret_dir.h) */
+};
 
 struct target_way {
-	struct span connection, url;
+	struct span connection, url; /* of an Omni: as target_address() writes it */
 	bool is_named;	  /* by a flag or the environment, not only by a repository */
 	bool skip_verify; /* of the server's certificate */
 	enum key_from key_from;
-	const char *key_file; /* KEY_FILE */
+	const char *key_file; /* KEY_FILE, KEY_SECRET; NULL: what the repository calls it is no file name */
+	struct span secret_name, secret_key; /* KEY_SECRET */
 };
 
+/* One spelling per Omni: lower-case host, no port that is the scheme's own, nothing behind it. What is no address of an
+ * Omni (a directory, a fault that opening it tells) stays as it is. */
+struct span target_address(struct arena *arena, struct span url);
+
 /* Where a connection leads to: --connection NAME=URL, else --omni, else the OmniConnection in the fleet (may be NULL).
- * False: nowhere. The one rule for commands and the agent. What is in *out lives as long as settings and fleet. */
-bool target_way(const struct settings *settings, const struct fleet *fleet, struct span connection, struct target_way *out);
+ * False: nowhere. The one rule for commands and the agent; nothing is read. What is in *out lives as long as settings, fleet and arena. */
+bool target_way(const struct settings *settings, const struct fleet *fleet, struct span connection, struct arena *arena,
+		struct target_way *out);
 
 /* Opens what the way leads to; never blocks on the network. `log` may be NULL. A remote Omni comes with the marks of
  * agent/omni/records.h. */

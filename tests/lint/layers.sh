@@ -17,7 +17,7 @@ agent/kube      | base crds render agent/kube
 agent/plan      | base crds render agent/plan agent/omni/store.h
 agent/handlers  | base crds render agent/handlers agent/kube agent/omni/store.h agent/plan
 agent/report    | base crds render agent/report agent/plan agent/omni/store.h
-agent           | base crds render agent agent/source agent/omni agent/kube agent/plan agent/handlers agent/report
+agent           | base crds render agent agent/grpc/endpoint.h agent/source agent/omni agent/kube agent/plan agent/handlers agent/report
 plugin-argocd   | base crds render plugin-argocd
 flux            | base crds render flux
 '
