@@ -1,0 +1,22 @@
+# The proof that no fault on the way changes the end. In the root of the checkout:
+#
+#   . tests/rig/faults/lib.sh
+#   faults_build || skip …              the program, and the server that it runs; `go_reason` says why not
+#   faults_run DIR N SEED [-clear] [-v] N rounds in a new folder, which stays when one fails; main.go says what is done
+#
+# shellcheck shell=sh
+. tests/rig/cosi/lib.sh
+
+faults_build() {
+	cosi_build && go_room faults tests/rig/faults && go_program faults tests/rig/faults go.mod . -ldflags='-s -w' &&
+		faults_program=$go_dir/faults
+}
+
+faults_run() {
+	faults_dir=$1 faults_n=$2 faults_seed=$3
+	shift 3
+	mkdir -p "$faults_dir" &&
+		GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@example.com GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@example.com \
+			GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 "$faults_program" -omniops "$OMNIOPS" -cosi "$cosi_program" \
+			-dir "$faults_dir" -n "$faults_n" -seed "$faults_seed" "$@"
+}

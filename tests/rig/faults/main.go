@@ -1,0 +1,45 @@
+// Command faults is the proof that the agent brings an Omni to what Git says, whatever happens on the way and to whom:
+//
+//	faults -omniops PROGRAM -cosi PROGRAM -dir DIR [-n 40] [-seed 1] [-clear] [-v]
+//
+// In each round declarations change; a proxy between the agent and the server delays, cuts, corrupts, reorders, loses and
+// doubles; server and agent are killed at random moments. Then all of that ends, and within a limit the server has to hold
+// what `omniops render` says. Its journal tells whether anything was torn down that nobody approved, made twice, or written
+// again and again. The first fault ends the program: it prints the seed and the round, and leaves DIR behind.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+)
+
+type options struct {
+	omniops, cosi, dir string
+	rounds             int
+	seed               uint64
+	clear, verbose     bool
+}
+
+func main() {
+	runtime.LockOSThread() // children end with the thread that started them
+	var o options
+	flag.StringVar(&o.omniops, "omniops", "omniops", "the program")
+	flag.StringVar(&o.cosi, "cosi", "cosi", "the server")
+	flag.StringVar(&o.dir, "dir", "", "an empty folder")
+	flag.IntVar(&o.rounds, "n", 40, "rounds")
+	flag.Uint64Var(&o.seed, "seed", 1, "where all chance comes from")
+	flag.BoolVar(&o.clear, "clear", false, "without TLS")
+	flag.BoolVar(&o.verbose, "v", false, "a line for each round")
+	flag.Parse()
+	p, err := newProof(o)
+	if err == nil {
+		err = p.run()
+	}
+	if err != nil {
+		fmt.Printf("seed %d, round %d: %v\n", o.seed, p.number, err)
+		os.Exit(1)
+	}
+	p.report(os.Stdout)
+}
