@@ -14,10 +14,9 @@ struct queue {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct queue_item *items;
-	unsigned worker_count, workers_alive, idle; /* idle: workers without an item */
+	unsigned worker_count, workers_alive, group_limit;
 	unsigned running[QUEUE_GROUPS];
-	bool is_known[QUEUE_GROUPS]; /* has had an item */
-	unsigned resting; /* known groups of which nothing runs: a worker is kept for each */
+	bool is_known[QUEUE_GROUPS]; /* has had an item, and brought its workers */
 	uint64_t next_turn, random;
 	bool is_stopping;
 	enum queue_result (*work)(void *ctx, struct queue_item *item);
@@ -43,19 +42,13 @@ static void wait_until(struct queue *queue, int64_t at_ms)
 		pthread_cond_timedwait(&queue->changed, &queue->lock, &until);
 }
 
-/* A group's first worker is its own; more are taken only from what is left when the others have theirs. */
-static bool may_run(const struct queue *queue, const struct queue_item *item)
-{
-	return queue->running[item->group % QUEUE_GROUPS] == 0 || queue->idle > queue->resting;
-}
-
 /* The item whose turn it is, or NULL and when to look again. */
 static struct queue_item *pick(struct queue *queue, int64_t now, int64_t *out_next_ms)
 {
 	struct queue_item *best = NULL;
 	*out_next_ms = INT64_MAX;
 	for (struct queue_item *item = queue->items; item != NULL; item = item->next) {
-		if (item->state != QUEUE_WAITING || !may_run(queue, item))
+		if (item->state != QUEUE_WAITING || queue->running[item->group % QUEUE_GROUPS] >= queue->group_limit)
 			continue;
 		if (item->due_ms > now) {
 			if (item->due_ms < *out_next_ms)
@@ -96,8 +89,7 @@ static void put(struct queue *queue, struct queue_item *item, int64_t delay_ms)
 
 static void finish(struct queue *queue, struct queue_item *item, enum queue_result result)
 {
-	queue->idle++;
-	queue->resting += --queue->running[item->group % QUEUE_GROUPS] == 0;
+	queue->running[item->group % QUEUE_GROUPS]--;
 	item->state = QUEUE_IDLE;
 	item->failures = result == QUEUE_DONE ? 0 : item->failures + 1;
 	bool was_dirty = item->is_dirty;
@@ -127,8 +119,7 @@ static void *worker(void *argument)
 			continue;
 		}
 		item->state = QUEUE_RUNNING;
-		queue->idle--;
-		queue->resting -= queue->running[item->group % QUEUE_GROUPS]++ == 0;
+		queue->running[item->group % QUEUE_GROUPS]++;
 		queue->metrics.runs++;
 		if (now - item->due_ms > queue->metrics.longest_wait_ms)
 			queue->metrics.longest_wait_ms = now - item->due_ms;
@@ -151,20 +142,15 @@ static void add_worker(struct queue *queue)
 		abort();
 	queue->worker_count++;
 	queue->workers_alive++;
-	queue->idle++;
 }
 
-/* The first group has the workers that there are. */
+/* As many workers as its limit: whatever the others do, there is one for each that it may have. */
 static void meet_group(struct queue *queue, unsigned group)
 {
-	bool is_first = true;
 	if (queue->is_known[group] || queue->is_stopping)
 		return;
-	for (unsigned i = 0; i < QUEUE_GROUPS; i++)
-		is_first = is_first && !queue->is_known[i];
 	queue->is_known[group] = true;
-	queue->resting++;
-	if (!is_first)
+	for (unsigned i = 0; i < queue->group_limit; i++)
 		add_worker(queue);
 }
 
@@ -182,10 +168,7 @@ struct queue *queue_new(unsigned workers, enum queue_result (*work)(void *ctx, s
 	queue->work = work;
 	queue->ctx = ctx;
 	queue->random = (uint64_t)clock_wall_ms() | 1;
-	pthread_mutex_lock(&queue->lock);
-	for (unsigned i = 0; i < workers; i++)
-		add_worker(queue);
-	pthread_mutex_unlock(&queue->lock);
+	queue->group_limit = workers;
 	return queue;
 }
 

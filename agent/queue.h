@@ -1,7 +1,6 @@
 /* Work for a few threads, one item per object. A key waits at most once; a key that is added while it is being worked on
- * runs again afterwards; work on one key never overlaps. Every group of keys (a connection) always has a worker left for
- * it, whatever the others do, so an Omni that does not answer holds up its own clusters only; beyond that, first come,
- * first served. A failed key comes back after an exponential delay with jitter, or soon when it was added meanwhile. */
+ * runs again afterwards; work on one key never overlaps. Every group of keys (a connection) has workers of its own, so
+ * an Omni that does not answer holds up its own clusters only; within a group, first come, first served. A failed key comes back after an exponential delay with jitter, or soon when it was added meanwhile. */
 #ifndef AGENT_QUEUE_H
 #define AGENT_QUEUE_H
 
@@ -36,8 +35,8 @@ struct queue_metrics {
 
 enum { QUEUE_GROUPS = 256 }; /* numbered from 0; more than that share */
 
-/* work(ctx, item) runs on a worker, without any lock of the queue. With the first item of another group comes another
- * worker. */
+/* work(ctx, item) runs on a worker, without any lock of the queue. `workers` are those of one group; they begin with its
+ * first item. */
 struct queue *queue_new(unsigned workers, enum queue_result (*work)(void *ctx, struct queue_item *item), void *ctx);
 void queue_add(struct queue *queue, struct queue_item *item, int64_t delay_ms);
 /* Items that wait or run. */
