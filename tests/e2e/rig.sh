@@ -76,10 +76,13 @@ at_cosi() {
 }
 
 own_tests() {
-	go_room cosi tests/rig/cosi && go_program cosi.test tests/rig/cosi go.mod . || return 1
-	local name tests=$go_dir/cosi.test
-	for name in $("$tests" -test.list .); do
-		check "cosi: $name" "$tests" -test.run "^$name\$"
+	go_room cosi tests/rig/cosi && go_program cosi.test tests/rig/cosi go.mod . &&
+		go_program machines.test tests/rig/cosi go.mod ./machines || return 1
+	local name part folder=$go_dir
+	for part in cosi machines; do
+		for name in $("$folder/$part.test" -test.list .); do
+			check "$part: $name" "$folder/$part.test" -test.run "^$name\$"
+		done
 	done
 }
 

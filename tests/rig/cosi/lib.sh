@@ -9,6 +9,13 @@
 #   cosi_ask counts                 asks it
 #   cosi_stop [NAME]                the named one, or all
 #
+# Of a server with -play:
+#
+#   cosi_machines N [KEY=VALUE…]    N machines join (talos=1.13.3, label=rack=1); `named`: whatever clusters name
+#   cosi_join UUID…                 these join
+#   cosi_trouble UUID HOW           absent, silent, disconnected, upgrade, config, or none
+#   cosi_status TYPE ID             what a status says, as YAML: cosi_status ClusterStatuses demo
+#
 # A server ends with the shell that started it, however that ends: start it in the script itself, not in $(…) or `check`.
 # shellcheck shell=sh
 . tests/gobuild.sh
@@ -65,11 +72,6 @@ cosi_stop() {
 	[ -n "${1:-}" ] || { [ -z "${cosi_room:-}" ] || rm -rf "$cosi_room"; cosi_room=; }
 }
 
-# With -play:
-#   cosi_machines N [key=value…]    N machines join (talos=1.13.3, label=rack=1); `named` instead: whatever clusters name
-#   cosi_join UUID…                 these join
-#   cosi_trouble UUID HOW           absent, silent, disconnected, upgrade, config, or none
-#   cosi_status TYPE ID             a status as YAML, without metadata
 cosi_machines() {
 	cosi_count=$1
 	shift

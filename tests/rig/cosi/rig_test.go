@@ -62,6 +62,13 @@ func (p *place) state(account string) state.State {
 // order speaks to the control port: order("fault", "method=Get&times=2").
 func (p *place) order(what, form string) {
 	p.t.Helper()
+	if w := p.tell(what, form); w.Code != http.StatusOK {
+		p.t.Fatalf("%s %s: %s", what, form, w.Body)
+	}
+}
+
+func (p *place) tell(what, form string) *httptest.ResponseRecorder {
+	p.t.Helper()
 	values, err := url.ParseQuery(form)
 	if err != nil {
 		p.t.Fatal(err)
@@ -69,9 +76,8 @@ func (p *place) order(what, form string) {
 	r := httptest.NewRequest(http.MethodPost, "/"+what, strings.NewReader(values.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	w := httptest.NewRecorder()
-	if p.control.ServeHTTP(w, r); w.Code != http.StatusOK {
-		p.t.Fatalf("%s %s: %s", what, form, w.Body)
-	}
+	p.control.ServeHTTP(w, r)
+	return w
 }
 
 func (p *place) ask(what string) string {
@@ -268,6 +274,83 @@ func TestControllersTearDownAClusterWithItsParts(t *testing.T) {
 	if left.Len() != 0 {
 		t.Fatalf("%d patches are left", left.Len())
 	}
+}
+
+// until waits for what is to become true soon.
+func until(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("in vain: %s", what)
+		}
+	}
+}
+
+func TestMachinesArePlayed(t *testing.T) {
+	p := newPlace(t, func(o *options) {
+		o.play, o.controllers, o.pace, o.join, o.capacity, o.clusters, o.machines = true, true, 0.02, "named", -1, 2, 4
+	})
+	st := p.state("rig")
+	for _, name := range []string{"fleet-0000", "fleet-0001"} {
+		until(t, name+" is ready", func() bool {
+			it, err := safe.StateGetByID[*omni.ClusterStatus](ctx, st, name)
+			return err == nil && it.TypedSpec().Value.Ready && it.TypedSpec().Value.Machines.Healthy == 4
+		})
+	}
+	if lines := strings.Count(p.ask("machines"), " running 1.13.5 fleet-000"); lines != 8 {
+		t.Fatal(p.ask("machines"))
+	}
+	p.order("trouble", "how=disconnected&id="+machineID("fleet-0001", 3))
+	until(t, "fleet-0001 is not ready", func() bool {
+		it, err := safe.StateGetByID[*omni.ClusterStatus](ctx, st, "fleet-0001")
+		return err == nil && !it.TypedSpec().Value.Ready
+	})
+	if ready, err := st.Teardown(ctx, omni.NewCluster("fleet-0000").Metadata()); err != nil || ready {
+		t.Fatalf("%v %v", ready, err)
+	}
+	until(t, "nothing is said of fleet-0000", func() bool {
+		_, err := safe.StateGetByID[*omni.ClusterStatus](ctx, st, "fleet-0000")
+		return state.IsNotFoundError(err)
+	})
+	if lines := strings.Count(p.ask("machines"), " - none\n"); lines != 4 {
+		t.Fatal(p.ask("machines"))
+	}
+	if w := p.tell("trouble", "how=gloomy&id=x"); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "one of [none absent") {
+		t.Fatal(w.Body)
+	}
+}
+
+func TestOrdersToMachinesNeedMachines(t *testing.T) {
+	p := newPlace(t, nil)
+	if w := p.tell("join", "count=1"); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "-play") {
+		t.Fatal(w.Body)
+	}
+}
+
+func TestAFinalizerIsStuck(t *testing.T) {
+	p := newPlace(t, func(o *options) { o.controllers, o.clusters, o.machines = true, 1, 1 })
+	st, md := p.state("rig"), omni.NewMachineSet("fleet-0000-control-planes").Metadata()
+	p.order("hold", "type="+string(omni.MachineSetType)+"&id="+md.ID()+"&finalizer=StuckController")
+	if _, err := st.Teardown(ctx, md); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "it is the only one", func() bool {
+		it, err := st.Get(ctx, md)
+		return err == nil && len(*it.Metadata().Finalizers()) == 1 && it.Metadata().Finalizers().Has("StuckController")
+	})
+	p.order("release", "")
+	until(t, "it is gone", func() bool {
+		_, err := st.Get(ctx, md)
+		return state.IsNotFoundError(err)
+	})
+}
+
+func TestAClusterHasOmnisFinalizers(t *testing.T) {
+	p := newPlace(t, func(o *options) { o.controllers, o.clusters, o.machines = true, 1, 1 })
+	until(t, "each came by itself", func() bool {
+		it, err := safe.StateGetByID[*omni.Cluster](ctx, p.rig.store.state, "fleet-0000")
+		return err == nil && len(*it.Metadata().Finalizers()) == 13 && it.Metadata().Version().Value() == 14
+	})
 }
 
 func TestPutPlaysAController(t *testing.T) {

@@ -302,6 +302,39 @@ func TestAClassGivesTheLongestServingBack(t *testing.T) {
 	}
 }
 
+func TestControlPlanesGoOneByOne(t *testing.T) {
+	s := begin(t)
+	s.Join(nil, 5, Joining{})
+	s.after(time.Second)
+	s.makeCluster("demo")
+	any := s.makeClass("any", &specs.MachineClassSpec{MatchLabels: []string{"omni.sidero.dev/arch = amd64"}})
+	planes := s.makeSet("demo", "control-planes", omni.LabelControlPlaneRole, count(any, 5))
+	s.after(10 * time.Second)
+	s.ready("demo")
+	most := 0
+	s.check = func() {
+		members, err := listed[*omni.ClusterMachine](s.ctx, s.Play, omni.LabelMachineSet, planes.Metadata().ID())
+		s.good(err)
+		going := 0
+		for _, it := range members {
+			if torndown(it) {
+				going++
+			}
+		}
+		most = max(most, going)
+	}
+	s.resize(planes, 4)
+	s.after(20 * time.Millisecond)
+	s.resize(planes, 3)
+	s.after(20 * time.Millisecond)
+	s.finish()
+	s.after(10 * time.Second)
+	s.ready("demo")
+	if left := s.nodes(planes.Metadata().ID()); most != 1 || len(left) != 3 {
+		t.Fatalf("%d at a time, %d are left", most, len(left))
+	}
+}
+
 func TestRunningOutOfMachines(t *testing.T) {
 	s := begin(t)
 	s.Limit(4)
