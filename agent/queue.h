@@ -25,6 +25,7 @@ enum queue_result {
 	QUEUE_DONE,  /* forget failures */
 	QUEUE_RETRY, /* back-off: 0.5 s, 1 s, … 5 min, ± 20 % */
 	QUEUE_AGAIN, /* look again soon (something is being waited for): 0.2 s, 0.4 s, … 10 s */
+	QUEUE_SOON,  /* look again in 0.1 s, however often: something is on its way */
 };
 
 struct queue_metrics {

@@ -385,7 +385,7 @@ static enum queue_result work(struct run *run)
 		return QUEUE_DONE;
 	}
 	if (is_confirming(run))
-		return QUEUE_AGAIN;
+		return QUEUE_SOON; /* it may be drift, too, and that is not to wait long */
 	if (!run->is_frozen)
 		return reconcile_cluster(run);
 	told(unit, UNIT_FROZEN, NULL, "%s", run->frozen_why);
@@ -403,7 +403,7 @@ enum queue_result reconcile(void *ctx, struct queue_item *item)
 	enum queue_result result = work(run);
 	if (is_raws(run))
 		raws_done(run);
-	agent->counters.reconcile_results[result]++;
+	agent->counters.reconcile_results[result == QUEUE_SOON ? QUEUE_AGAIN : result]++;
 	if (run->is_kept)
 		unit->ongoing = run;
 	else

@@ -183,6 +183,25 @@ static void one_that_waits_does_not_hold_up_others(void **state)
 	end(bench);
 }
 
+static enum queue_result is_on_its_way(struct bench *bench, int index)
+{
+	return bench->runs[index] < 3 ? QUEUE_SOON : QUEUE_DONE;
+}
+
+static void what_is_on_its_way_is_looked_for_at_the_same_pace(void **state)
+{
+	(void)state;
+	struct bench *bench = begin(1, is_on_its_way);
+	int64_t start = clock_monotonic_ms();
+	queue_add(bench->queue, &bench->items[0], 0);
+	wait_idle(bench);
+	int64_t took = clock_monotonic_ms() - start;
+	assert_int_equal(bench->runs[0], 4);
+	assert_true(took >= 300); /* three times 0.1 s */
+	assert_int_equal((int)queue_metrics(bench->queue).retries, 0);
+	end(bench);
+}
+
 static enum queue_result all_but_group_0_hang(struct bench *bench, int index)
 {
 	if (bench->items[index].group != 0)
@@ -287,6 +306,7 @@ int main(void)
 		cmocka_unit_test(a_failure_comes_back_later_and_later),
 		cmocka_unit_test(a_failure_that_makes_news_does_not_spin),
 		cmocka_unit_test(one_that_waits_does_not_hold_up_others),
+		cmocka_unit_test(what_is_on_its_way_is_looked_for_at_the_same_pace),
 		cmocka_unit_test(slow_groups_leave_a_worker_to_the_others),
 		cmocka_unit_test(one_group_has_all_the_workers),
 		cmocka_unit_test(many_threads_add_at_once),
