@@ -136,7 +136,8 @@ void feeds_stop(struct agent *agent);	/* and they are gone; nobody else may use 
 void feed_poll_now(struct feed *feed, bool forget);
 
 /* --- content.c --- */
-void content_digest(struct text *scratch, const struct cluster *cluster, char out[DIGEST_HEX_SIZE]);
+uint64_t content_of_resources(struct text *scratch, const struct resource_list *resources);
+void content_digest(struct text *scratch, const struct cluster *cluster, uint64_t resources, char out[DIGEST_HEX_SIZE]);
 void content_add_resource(struct text *out, const struct resource *resource);
 void content_mean(const struct resource *actual, struct mirror_meaning *out); /* for mirrors */
 void content_expect(struct arena *arena, const struct resource_list *declared, struct mirror_expectation *out);

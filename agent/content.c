@@ -48,15 +48,21 @@ void content_add_resource(struct text *out, const struct resource *resource)
 	add_node(out, &resource->spec);
 }
 
-void content_digest(struct text *scratch, const struct cluster *cluster, char out[DIGEST_HEX_SIZE])
+uint64_t content_of_resources(struct text *scratch, const struct resource_list *resources)
+{
+	text_reset(scratch);
+	for (size_t i = 0; i < resources->count; i++)
+		content_add_resource(scratch, resources->items[i]);
+	return digest_local(text_span(scratch));
+}
+
+void content_digest(struct text *scratch, const struct cluster *cluster, uint64_t resources, char out[DIGEST_HEX_SIZE])
 {
 	text_reset(scratch);
 	add(scratch, span_of(cluster->template_hash));
 	add(scratch, cluster->approve);
 	add(scratch, cluster->allow_destroy);
-	text_addf(scratch, "%d%d%d", cluster->suspend, cluster->orphan, cluster->destroy_machines);
-	for (size_t i = 0; i < cluster->resources.count; i++)
-		content_add_resource(scratch, cluster->resources.items[i]);
+	text_addf(scratch, "%d%d%d%llu", cluster->suspend, cluster->orphan, cluster->destroy_machines, (unsigned long long)resources);
 	digest_hex(text_span(scratch), out);
 }
 

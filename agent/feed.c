@@ -83,7 +83,8 @@ static bool render(struct feed *feed, const struct source_result *result, struct
 	struct agent *agent = feed->agent;
 	struct snapshot *snapshot = NULL;
 	agent->counters.renders++;
-	if (!snapshot_render(&agent->sandbox, agent->settings, result->tree, &snapshot, fail) ||
+	/* Only this thread ever puts another one there. */
+	if (!snapshot_render(&agent->sandbox, agent->settings, result->tree, feed->current, &snapshot, fail) ||
 	    !is_worth_having(feed, snapshot->fleet, fail)) {
 		agent->counters.render_errors++;
 		snapshot_unref(snapshot);

@@ -13,6 +13,7 @@
 struct piece {
 	char content[DIGEST_HEX_SIZE]; /* same content, same work (content.c) */
 	struct mirror_expectation expected; /* what Omni holds when it is as declared */
+	uint64_t resources, sent; /* digests of them, and of the bytes that the renderer sent */
 	bool is_compressed;
 	struct span packed;
 };
@@ -37,9 +38,9 @@ struct declared {
 
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 void snapshot_unref(struct snapshot *snapshot); /* NULL is fine */
-/* Holds one reference. */
+/* Holds one reference. What is the same in `before` (NULL: none) is only copied, so the work is that of what changed. */
 bool snapshot_render(struct sandbox *sandbox, const struct settings *settings, struct source_tree *tree,
-		     struct snapshot **out, struct fail *fail);
+		     const struct snapshot *before, struct snapshot **out, struct fail *fail);
 /* A copy of the cluster, with its resources, in the arena. */
 bool snapshot_cluster(const struct declared *declared, struct arena *arena, const struct cluster **out, struct fail *fail);
 

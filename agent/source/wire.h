@@ -28,9 +28,11 @@ void wire_put_diags(struct text *out, const struct diag_list *list);
 void wire_put_fail(struct text *out, const struct fail *fail);
 
 /* Takes what one cluster after the other comes to, in the order of fleet->clusters: its resources and its template_text
- * are gone when `take` returns, the cluster in the fleet has none. `packed`, which is gone as well, holds them for wire_resources. */
+ * are gone when `take` returns, the cluster in the fleet has none. `packed`, which is gone as well, holds them for
+ * wire_resources. Who knows these very bytes from before takes the cluster without its resources: they were checked then. */
 struct fleet_taker {
 	void (*take)(void *ctx, const struct cluster *cluster, struct span packed);
+	bool (*knows)(void *ctx, const struct cluster *cluster, struct span packed); /* NULL: nothing is known */
 	void *ctx;
 };
 

@@ -138,9 +138,12 @@ static struct span get_borrowed(struct wire *wire)
 static void get_packed(struct wire *wire, struct cluster *cluster)
 {
 	struct wire inner;
+	const struct fleet_taker *taker = wire->taker;
 	struct span packed = get_borrowed(wire);
+	if (taker != NULL && taker->knows != NULL && !wire->bad && taker->knows(taker->ctx, cluster, packed))
+		return;
 	wire_init(&inner, wire->arena, packed, wire->budget);
-	if (wire->taker == NULL)
+	if (taker == NULL)
 		get_resources(&inner, &cluster->resources);
 	else
 		pass_on(wire, cluster, &inner, packed);

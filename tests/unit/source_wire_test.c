@@ -208,7 +208,7 @@ static void resources_can_be_taken_away(void **state)
 	struct wire wire;
 	struct fail fail;
 	const struct fleet_options options = FLEET_OPTIONS_DEFAULT;
-	const struct fleet_taker taker = {take, &taken};
+	const struct fleet_taker taker = {.take = take, .ctx = &taken};
 	arena_init(&arena, ARENA_NO_LIMIT);
 	arena_init(&taken.arena, ARENA_NO_LIMIT);
 	load(&arena, &fleet, &tree);
@@ -237,10 +237,53 @@ static void resources_can_be_taken_away(void **state)
 	arena_done(&arena);
 }
 
+static bool knows_second(void *ctx, const struct cluster *cluster, struct span packed)
+{
+	struct taken *taken = ctx;
+	assert_true(packed.len > 0);
+	return span_eq(cluster->name, taken->fleet->clusters[1]->name);
+}
+
+static void count_taken(void *ctx, const struct cluster *cluster, struct span packed)
+{
+	struct taken *taken = ctx;
+	assert_true(packed.len > 0 && !span_eq(cluster->name, taken->fleet->clusters[1]->name));
+	taken->count++;
+}
+
+/* What is known is not looked at; what follows it is read all the same. */
+static void known_resources_are_left_alone(void **state)
+{
+	(void)state;
+	struct taken taken = {.count = 0};
+	struct arena arena;
+	struct tree tree;
+	struct fleet fleet, *copy;
+	struct text message;
+	struct wire wire;
+	struct fail fail;
+	const struct fleet_options options = FLEET_OPTIONS_DEFAULT;
+	const struct fleet_taker taker = {.take = count_taken, .knows = knows_second, .ctx = &taken};
+	arena_init(&arena, ARENA_NO_LIMIT);
+	load(&arena, &fleet, &tree);
+	taken.fleet = &fleet;
+	text_init(&message, TEXT_NO_LIMIT);
+	wire_put_fleet(&message, &fleet);
+	wire_init(&wire, &arena, text_span(&message), 64 << 20);
+	wire.taker = &taker;
+	assert_true(fleet.cluster_count > 1 && wire_fleet(&wire, &options, &copy, &fail));
+	assert_int_equal(taken.count, fleet.cluster_count - 1);
+	assert_int_equal(copy->cluster_count, fleet.cluster_count);
+	assert_int_equal(copy->connection_count, fleet.connection_count);
+	text_done(&message);
+	arena_done(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(resources_can_be_taken_away),
+		cmocka_unit_test(known_resources_are_left_alone),
 		cmocka_unit_test(a_fleet_comes_back),
 		cmocka_unit_test(damage_is_survived),
 		cmocka_unit_test(numbers_and_texts),
