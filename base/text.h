@@ -46,6 +46,7 @@ static inline void text_copy(char *to, const char *from, size_t len)
 {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 	if (len > 0)
+		if (len > 0)
 		memcpy(to, from, len);
 #else
 	if (len > 16) {
