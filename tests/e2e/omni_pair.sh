@@ -51,12 +51,12 @@ on() { (omni_use "$1" && shift && "$@"); }
 ops() {
 	local verb=$1 flags=
 	shift
-	case $verb in plan | apply) flags="--rules 1.9 --timeout 90s" ;; esac
+	case $verb in plan | apply) flags="--rules 1.9 --timeout 300s" ;; esac
 	# shellcheck disable=SC2086
 	omni_in "$OMNIOPS" "$verb" $flags --omni "$omni_endpoint" --omni-key-file "$omni_key" --omni-ca-file "$omni_ca" "$@"
 }
 
-ctl() { (cd "$1" && shift && omni_limit=60 omni_ctl "$@"); }
+ctl() { (cd "$1" && shift && omni_limit=300 omni_ctl "$@"); }
 
 silent() { # command…: succeeds and prints nothing
 	local output
