@@ -4,6 +4,6 @@ rig-omni: ## a real Omni server until Ctrl-C, in a namespace of its own; the fir
 	@scripts/setup.sh rig
 	@B='$(B)' tests/rig/omni/up $(RIG_FLAGS)
 
-rig-cosi: ## Omni's store and signatures with faults on demand, until Ctrl-C
+rig-cosi: ## Omni's store and signatures with machines and faults on demand, until Ctrl-C
 	@scripts/setup.sh rig
 	@B='$(B)' tests/rig/cosi/up $(RIG_FLAGS)

@@ -32,27 +32,29 @@ talos() { cosi_ask machines | awk -v cluster="$1" '$5 == cluster { print $4 }' |
 
 ctl() { OMNI_SERVICE_ACCOUNT_KEY=$(cat "$room/key") HOME=$room timeout 60 "$omnictl" "$@"; }
 
-# What is said of a cluster from now on: one line PHASE READY per change.
+# What is said of clusters from now on.
 watching=
 watch_status() {
-	OMNI_SERVICE_ACCOUNT_KEY=$(cat "$room/key") HOME=$room "$omnictl" get clusterstatus "$1" -w -o yaml >"$room/seen" 2>&1 &
+	OMNI_SERVICE_ACCOUNT_KEY=$(cat "$room/key") HOME=$room "$omnictl" get clusterstatus -w -o yaml >"$room/seen" 2>&1 &
 	watching=$!
-	within 10 watched "$1" && { none ClusterStatuses "$1" || within 10 grep -q '^spec:' "$room/seen"; }
+	within 20 watched
 }
-watched() { cosi_ask watches | grep -q "^ClusterStatuses.omni.sidero.dev $1 "; }
+watched() { cosi_ask watches | grep -q '^ClusterStatuses.omni.sidero.dev '; }
 stop_watching() {
 	[ -z "$watching" ] && return
 	kill "$watching" 2>/dev/null
 	wait "$watching" 2>/dev/null
 	watching=
 }
-phases() { # of ClusterStatusSpec, by number
-	awk '/^    phase: [0-9]/ { split("UP DOWN RUNNING DESTROYING", name); phase = name[$2] }
+phases() { # of a cluster, with + when it is ready
+	awk -v wanted="$1" '/^    id: / { id = $2 }
+		/^    phase: [0-9]/ && id == wanted { split("UP DOWN RUNNING DESTROYING", name); phase = name[$2] }
 		/^    ready: / && phase { print phase ($2 == "true" ? "+" : "-"); phase = "" }' "$room/seen" | uniq | tr '\n' ' '
 }
-went() { # phases, as shell pattern
+went() { # cluster, phases as shell pattern
 	local seen
-	seen=$(phases)
+	seen=$(phases "$1")
+	shift
 	# shellcheck disable=SC2254
 	case $seen in $1) return ;; esac
 	echo "went $seen, not $1"
@@ -67,16 +69,14 @@ if omni_build; then have_omnictl=yes; else have_omnictl= omnictl_reason=$(go_rea
 
 cp -r examples/homelab/plan "$room/plan"
 plan=$room/plan/clusters/talos-prod-01.yaml
-began=$SECONDS
-[ -z "$have_omnictl" ] || watch_status talos-prod-01
+[ -z "$have_omnictl" ] || watch_status
 check "a template whose machines a provider makes" apply "$room/plan"
 check "… becomes healthy" healthy talos-prod-01
-check "… within seconds" [ $((SECONDS - began)) -le 10 ]
 check "its nodes are those of the class" bash -c '[ "$(grep -c managed-by-machine-set-node-controller <<<"$1")" = 5 ]' - "$(really MachineSetNodes)"
 check "a Cluster has as many finalizers as in Omni" bash -c '[ "$(grep -c "^ *- [A-Z][A-Za-z]*Controller$" <<<"$1")" = 13 ]' - "$(really Clusters talos-prod-01)"
 if [ -n "$have_omnictl" ]; then
 	stop_watching
-	check "Omni's phases on the way: scaling up, then running, in the end ready" went '*UP- RUNNING- RUNNING+ '
+	check "Omni's phases on the way: scaling up, then running, in the end ready" went talos-prod-01 '*UP- RUNNING- RUNNING+ '
 	check "omnictl waits for it, and shows the same" tree_of talos-prod-01
 	check "… the cluster" shows '^Cluster "talos-prod-01" RUNNING Ready \(5/5\)'
 	check "… Kubernetes" shows 'Kubernetes Upgrade Done'
@@ -90,7 +90,7 @@ check "status shows it, too" exits 0 omniops status talos-prod-01
 check "… with five machines" [ "$(grep -cE 'RUNNING' "$room/out")" -ge 5 ]
 
 resize() { sed -i "/kind: Workers/,\$s/size: .*/size: $1/" "$plan"; }
-[ -z "$have_omnictl" ] || watch_status talos-prod-01
+[ -z "$have_omnictl" ] || watch_status
 resize 3
 check "one worker more" apply "$room/plan"
 check "… is a member" within 10 has_members talos-prod-01-workers 3
@@ -103,7 +103,7 @@ provided() { [ "$(cosi_ask machines | grep -c .)" = "$1" ]; }
 check "the provider has its machines back" within 10 provided 4
 if [ -n "$have_omnictl" ]; then
 	stop_watching
-	check "the phases of that" went 'RUNNING+ UP- RUNNING- RUNNING+ *DOWN- *RUNNING+ '
+	check "the phases of that" went talos-prod-01 'RUNNING+ UP- RUNNING- RUNNING+ *DOWN- *RUNNING+ '
 fi
 
 cosi_order capacity -d count=5
@@ -129,7 +129,6 @@ check "… and all is well again" healthy talos-prod-01
 
 # --- machines by name, and their troubles ---------------------------------------------------------------------------------
 
-began=$SECONDS
 first=7b1c1d4e-52f1-4b6c-9a58-0d6f1f6f1a01 second=7b1c1d4e-52f1-4b6c-9a58-0d6f1f6f1a02 third=7b1c1d4e-52f1-4b6c-9a58-0d6f1f6f1a03
 cosi_join $first $second
 check "three known machines, of which one is not there" apply examples/edge
@@ -137,7 +136,6 @@ check "… are waited for" within 10 has_members edge-berlin-workers 1
 check "… in vain" exits 1 omniops health edge-berlin
 cosi_join $third
 check "the third comes, and all is well" healthy edge-berlin
-check "… within seconds" [ $((SECONDS - began)) -le 10 ]
 cosi_trouble $second disconnected
 not_healthy() { ! omniops health "$1"; }
 check "a machine that is disconnected shows" within 10 not_healthy edge-berlin
@@ -156,16 +154,14 @@ held() { really MachineSetNodes $third | grep -A1 'finalizers:' | grep -qx ' *- 
 check "… that is the only one left on it" within 5 held
 cosi_order release
 check "when that is let go, the rest follows" within 10 none Clusters edge-berlin
-[ -z "$have_omnictl" ] || watch_status talos-prod-01
-began=$SECONDS
-check "a cluster is deleted" exits 0 omniops delete --approve-all --yes talos-prod-01
-check "… within seconds" [ $((SECONDS - began)) -le 10 ]
+[ -z "$have_omnictl" ] || watch_status
+check "a cluster is deleted" exits 0 omniops delete --approve-all --yes --timeout 20s talos-prod-01
 check "… and no member is left" none ClusterMachineStatuses
 check "… nor anything that was said of it" within 5 none ClusterStatuses
 check "… and nothing is asked of the provider" within 5 none MachineRequestSets
 if [ -n "$have_omnictl" ]; then
 	stop_watching
-	check "the phases of that" went 'RUNNING+ *DESTROYING- '
+	check "the phases of that" went talos-prod-01 'RUNNING+ *DESTROYING- '
 fi
 free() { [ "$(cosi_ask machines | grep -c ' maintenance .* - none$')" = 3 ]; }
 check "the machines that were named wait for another cluster" within 5 free
