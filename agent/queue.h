@@ -1,6 +1,7 @@
 /* Work for a few threads, one item per object. A key waits at most once; a key that is added while it is being worked on
- * runs again afterwards; work on one key never overlaps. Every group of keys (a connection) has workers of its own, so
- * an Omni that does not answer holds up its own clusters only; within a group, first come, first served. A failed key comes back after an exponential delay with jitter, or soon when it was added meanwhile. */
+ * runs again afterwards; work on one key never overlaps. Every group of keys (a connection) has workers of its own, so an
+ * Omni that does not answer holds up its own clusters only; within a group, first come, first served. A failed key comes
+ * back after an exponential delay with jitter, or soon when it was added meanwhile. */
 #ifndef AGENT_QUEUE_H
 #define AGENT_QUEUE_H
 
