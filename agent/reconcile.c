@@ -401,8 +401,8 @@ enum queue_result reconcile(void *ctx, struct queue_item *item)
 		run = run_new(agent, unit);
 	run->is_kept = false;
 	enum queue_result result = work(run);
-	if (is_raws(run))
-		raws_done(run);
+	if (is_raws(run) && !raws_done(run) && result == QUEUE_DONE)
+		result = QUEUE_RETRY;
 	agent->counters.reconcile_results[result == QUEUE_SOON ? QUEUE_AGAIN : result]++;
 	if (run->is_kept)
 		unit->ongoing = run;

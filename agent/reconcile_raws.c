@@ -96,8 +96,8 @@ enum queue_result reconcile_raws(struct run *run)
 
 /* --- what follows ---------------------------------------------------------------------------------------------------- */
 
-/* Clusters of ours in Omni that nobody declares any more, perhaps since before this process started. */
-static void scan(struct run *run)
+/* Clusters of ours in Omni that nobody declares any more, perhaps since before this process started. False: not known yet. */
+static bool scan(struct run *run)
 {
 	struct agent *agent = run->agent;
 	struct link *link = run->unit->link;
@@ -107,10 +107,10 @@ static void scan(struct run *run)
 	bool may_scan = !link->is_scanned;
 	pthread_mutex_unlock(&agent->lock);
 	if (!may_scan)
-		return;
+		return true;
 	if (!known_clusters(run, &list, &fail)) {
 		log_warn(agent->log, "omni", "clusters cannot be listed", log_string("omni", link->url), log_fail(&fail));
-		return;
+		return false;
 	}
 	pthread_mutex_lock(&agent->lock);
 	/* Units made here are judged by the loop, as every absence: when the input is not complete they are frozen. */
@@ -121,6 +121,7 @@ static void scan(struct run *run)
 	agent->has_doubtful_absence = true;
 	pthread_mutex_unlock(&agent->lock);
 	loop_post(agent->loop, desired_update_in_loop, agent);
+	return true;
 }
 
 /* The clusters that waited for the raw resources of this content; whether those could be applied is not their matter. */
@@ -141,8 +142,9 @@ static void wake_clusters(struct run *run)
 	pthread_mutex_unlock(&agent->lock);
 }
 
-void raws_done(struct run *run)
+bool raws_done(struct run *run)
 {
-	scan(run);
+	bool is_scanned = scan(run);
 	wake_clusters(run);
+	return is_scanned;
 }

@@ -65,7 +65,7 @@ bool known_clusters(struct run *run, struct resource_list *out, struct fail *fai
 
 /* reconcile_raws.c */
 enum queue_result reconcile_raws(struct run *run);
-void raws_done(struct run *run);
+bool raws_done(struct run *run); /* false: which clusters there are could not be read yet */
 
 /* marks.c: annotations of ours on the Cluster; failures are only logged, the next run tries again */
 void marks_tell(struct run *run, enum unit_phase phase, const char *message);
