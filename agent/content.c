@@ -1,5 +1,7 @@
 /* Does a declaration mean the same as before? A digest of everything that a plan depends on: a commit that does not touch
  * a cluster leaves its digest, and costs it nothing. Does Omni hold what is declared? Digests of both sides tell, mostly. */
+#include <stdlib.h>
+
 #include "agent/agent.h"
 #include "agent/plan/plan.h"
 
@@ -50,10 +52,14 @@ void content_add_resource(struct text *out, const struct resource *resource)
 
 uint64_t content_of_resources(struct text *scratch, const struct resource_list *resources)
 {
+	enum { SHORT = 16 };
 	text_reset(scratch);
 	for (size_t i = 0; i < resources->count; i++)
 		content_add_resource(scratch, resources->items[i]);
-	return digest_local(text_span(scratch));
+	char hex[DIGEST_HEX_SIZE];
+	digest_hex(text_span(scratch), hex);
+	hex[SHORT] = '\0';
+	return strtoull(hex, NULL, 16);
 }
 
 void content_digest(struct text *scratch, const struct cluster *cluster, uint64_t resources, char out[DIGEST_HEX_SIZE])

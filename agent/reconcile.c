@@ -90,16 +90,26 @@ void run_judge(struct run *run, const struct resource *carrier)
 	run->agent->counters.plans++;
 }
 
-/* What is declared was applied before, so it was changed in Omni. After a restart the Cluster tells what was applied; it
- * knows the template but not the files beside it, so a file that changed meanwhile looks like drift, too. */
-static bool is_drift(const struct run *run)
+/* Of what is declared, with the files beside the template: the same in every process. */
+struct span run_content(struct run *run)
+{
+	const struct declared *desired = &run->desired;
+	if (desired->snapshot == NULL)
+		return SPAN("");
+	return arena_spanf(&run->arena, "%016llx", (unsigned long long)desired->snapshot->pieces[desired->index].resources);
+}
+
+/* What is declared was applied before, so it was changed in Omni. After a restart the Cluster tells what was applied. */
+static bool is_drift(struct run *run)
 {
 	const struct cluster *cluster = run->desired.cluster;
 	if (cluster == NULL || is_raws(run))
 		return false;
 	if (run->unit->applied_content[0] != '\0')
 		return strcmp(run->unit->applied_content, run->content) == 0;
+	struct span content = mark_value(run->cluster, ANNOTATION_APPLIED_CONTENT);
 	return run->cluster != NULL && run_is_ours(run, run->cluster) &&
+	       (content.len == 0 || span_eq(content, run_content(run))) &&
 	       span_is(mark_value(run->cluster, ANNOTATION_APPLIED_HASH), cluster->template_hash);
 }
 
@@ -126,6 +136,7 @@ static struct apply_options apply_options(struct run *run)
 	if (run->desired.cluster != NULL) {
 		options.template_hash = span_of(run->desired.cluster->template_hash);
 		options.revision = span_of(run->desired.snapshot->revision);
+		options.content = run_content(run);
 	}
 	return options;
 }

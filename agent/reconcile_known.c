@@ -8,7 +8,7 @@ static bool may_know(const struct run *run)
 }
 
 /* Nothing would be written: it is recorded as applied, and no mark says anything else. */
-static bool is_recorded(const struct run *run)
+static bool is_recorded(struct run *run)
 {
 	const struct cluster *cluster = run->desired.cluster;
 	const char *const passing[] = {ANNOTATION_SYNC_STATE, ANNOTATION_SYNC_MESSAGE, ANNOTATION_DRIFT};
@@ -19,6 +19,7 @@ static bool is_recorded(const struct run *run)
 			return false;
 	return run_is_ours(run, run->cluster) &&
 	       span_is(mark_value(run->cluster, ANNOTATION_APPLIED_HASH), cluster->template_hash) &&
+	       span_eq(mark_value(run->cluster, ANNOTATION_APPLIED_CONTENT), run_content(run)) &&
 	       span_is(mark_value(run->cluster, ANNOTATION_DELETE_POLICY), cluster->orphan ? "orphan" : "");
 }
 

@@ -44,6 +44,7 @@ int64_t run_deadline(void);
 /* Empty: nothing is recorded in Omni. */
 struct span run_owner(const struct agent *agent);
 bool run_is_ours(const struct run *run, const struct resource *resource);
+struct span run_content(struct run *run);
 void run_judge(struct run *run, const struct resource *carrier);
 /* What the verdict says: told, held, or a step of the plan. */
 enum queue_result run_act(struct run *run);

@@ -13,7 +13,8 @@
 struct piece {
 	char content[DIGEST_HEX_SIZE]; /* same content, same work (content.c) */
 	struct mirror_expectation expected; /* what Omni holds when it is as declared */
-	uint64_t resources, sent; /* digests of them, and of the bytes that the renderer sent */
+	uint64_t resources; /* digest of what it declares, the same in every process */
+	uint64_t sent;	    /* digest of the bytes that the renderer sent */
 	bool is_compressed;
 	struct span packed;
 };

@@ -109,13 +109,19 @@ static void annotate(struct applier *a, struct arena *arena, struct resource *cl
 	labels_set(arena, annotations, span_of(ANNOTATION_OWNER), a->options->owner);
 	if (a->options->template_hash.len > 0)
 		labels_set(arena, annotations, span_of(ANNOTATION_APPLIED_HASH), a->options->template_hash);
+	if (a->options->content.len > 0)
+		labels_set(arena, annotations, span_of(ANNOTATION_APPLIED_CONTENT), a->options->content);
+	else
+		labels_remove(annotations, span_of(ANNOTATION_APPLIED_CONTENT));
 	if (a->options->revision.len > 0)
 		labels_set(arena, annotations, span_of(ANNOTATION_APPLIED_REVISION), a->options->revision);
 }
 
 static bool is_annotated(const struct applier *a, const struct resource *cluster)
 {
+	struct span content = a->options->content;
 	return span_eq(label_value(&cluster->annotations, ANNOTATION_OWNER), a->options->owner) &&
+	       (content.len == 0 || span_eq(label_value(&cluster->annotations, ANNOTATION_APPLIED_CONTENT), content)) &&
 	       span_eq(label_value(&cluster->annotations, ANNOTATION_APPLIED_HASH), a->options->template_hash);
 }
 

@@ -25,7 +25,8 @@ struct apply_event {
 struct apply_options {
 	int64_t call_timeout_ms; /* per call; 0: the store's default */
 	bool dry_run;
-	struct span owner, revision, template_hash; /* written as annotations of the Cluster; empty owner: none written */
+	/* Written as annotations of the Cluster; empty owner: none is written; empty content: it is not known. */
+	struct span owner, revision, template_hash, content;
 	void (*on_event)(void *ctx, const struct apply_event *event);
 	void *ctx;
 	/* plan->count zeroed bytes that the caller keeps between the steps of one plan: operations known to be done are not

@@ -15,6 +15,8 @@
 #define ANNOTATION_OURS "omni.texashpc.com/" /* prefix of every annotation of ours; never compared */
 #define ANNOTATION_OWNER "omni.texashpc.com/owner"
 #define ANNOTATION_APPLIED_HASH "omni.texashpc.com/applied-hash"
+/* Of the resources that the declarations came to, with the contents of files. Only the agent records it. */
+#define ANNOTATION_APPLIED_CONTENT "omni.texashpc.com/applied-content"
 #define ANNOTATION_APPLIED_REVISION "omni.texashpc.com/applied-revision"
 /* On resources whose ID the user chose (idOverride): made from the template of the cluster that is the value. */
 #define ANNOTATION_TEMPLATE "omni.texashpc.com/template"

@@ -166,4 +166,17 @@ start_anew
 check "the next start" within 10 is_state one InSync
 sleep 1
 check "… needs no look" makes 0 'Get|List'
+
+stop_agent
+sed -i 's/"4"/"5"/' "$room/repo/by-bytes.yaml"
+commit file
+start_anew --drift report
+check "a file that changed in Git while the agent was away is no drift" within 5 holds ConfigPatches "$bytes" 'vm.max_map_count: "5"'
+check "… and all is well" within 5 is_state one InSync
+sleep 1
+stop_agent
+edit ConfigPatches "$bytes" 's/vm.max_map_count: .*/vm.max_map_count: "6"/'
+start_anew --drift report
+check "what changed in Omni meanwhile is only reported" within 5 is_state one OutOfSync
+check "… and left" holds ConfigPatches "$bytes" 'vm.max_map_count: "6"'
 finish
