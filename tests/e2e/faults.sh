@@ -2,6 +2,7 @@
 # Delays, cuts, corruption and reordering between the agent and a COSI server, both killed at random moments: when that is
 # over, Omni is what Git says, nothing was torn down that nobody approved, and nothing was made twice.
 #   N=500 SEED=7 B=$PWD/build tests/run tests/e2e/faults    more rounds, other chance; a failed round says its seed
+#   REAL=30 …                                               so many on the real Omni, too
 cd "$ROOT" || exit 1
 . tests/tap.sh
 . tests/rig/faults/lib.sh
@@ -24,5 +25,16 @@ happened() { grep -qE "$1: [1-9]" "$room/tls.out" "$room/clear.out" || { echo "n
 for fault in "answer lost, RST_STREAM" "bytes cut, (FIN|RST)" "call overtaken by others" "byte corrupted" "request sent twice"; do
 	check "it did happen: $fault" happened "$fault"
 done
+if [ "${REAL:-0}" -gt 0 ]; then
+	. tests/rig/omni/lib.sh
+	trap 'omni_stop; rm -rf "$room"' EXIT
+	if omni_possible && omni_build && omni_start faults; then
+		faults_real "$room/real" "$REAL" "$SEED" >"$room/real.out" 2>&1
+		check "on a real Omni, $REAL rounds" ended $? "$room/real.out"
+		sed 's/^/# /' "$room/real.out"
+	else
+		skip "on a real Omni" "${omni_reason:-$(go_reason)}"
+	fi
+fi
 sed 's/^/# /' "$room/tls.out" "$room/clear.out"
 finish

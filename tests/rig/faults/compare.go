@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
 	"os/exec"
 	"reflect"
 	"slices"
@@ -18,9 +17,9 @@ import (
 // document is a resource as render and the server's control port print it.
 type document struct {
 	Metadata struct {
-		Type, ID, Phase string
-		Labels          map[string]string
-		Annotations     map[string]string
+		Type, ID, Phase, Owner, Version, Created string
+
+		Labels, Annotations map[string]string
 	}
 	Spec any
 }
@@ -40,7 +39,7 @@ const (
 // Everything that the declarations of this program can become.
 var comparedTypes = []string{
 	"Clusters", "MachineSets", "MachineSetNodes", "ConfigPatches", "MachineClasses", "ExtensionsConfigurations", "KernelArgs",
-	"KubernetesManifestGroups", "KubernetesHealthChecks", "InstallDiskConfigs", "MachineLabels",
+	"KubernetesManifestGroups", "KubernetesHealthChecks", "MachineLabels",
 }
 
 func read(in io.Reader, into content) error {
@@ -52,7 +51,7 @@ func read(in io.Reader, into content) error {
 		} else if err != nil {
 			return err
 		}
-		if d.Metadata.ID == "" {
+		if d.Metadata.ID == "" || d.Metadata.Owner != "" { // a controller's
 			continue
 		}
 		maps.DeleteFunc(d.Metadata.Annotations, func(name, _ string) bool { return strings.HasPrefix(name, markPrefix) })
@@ -117,23 +116,6 @@ func (c content) marked() content {
 	return c
 }
 
-// held is what the server has.
-func held(control string) (content, error) {
-	all := content{}
-	for _, kind := range comparedTypes {
-		answer, err := http.Get(control + "/resources?type=" + kind + ".omni.sidero.dev")
-		if err != nil {
-			return nil, err
-		}
-		err = read(answer.Body, all)
-		_ = answer.Body.Close()
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", kind, err)
-		}
-	}
-	return all, nil
-}
-
 // difference says what is there and should not be, what is missing, and what is another one.
 func difference(wanted, there content) []string {
 	var lines []string
@@ -152,6 +134,18 @@ func difference(wanted, there content) []string {
 	for name := range there {
 		if wanted[name] == nil {
 			lines = append(lines, "too many: "+name)
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// madeAgain says what exists as before, but is another one: for a server without a journal.
+func madeAgain(before, now content) []string {
+	var lines []string
+	for name, it := range now {
+		if was := before[name]; was != nil && was.Metadata.Created != it.Metadata.Created {
+			lines = append(lines, fmt.Sprintf("made again: %s, at %s and at %s", name, was.Metadata.Created, it.Metadata.Created))
 		}
 	}
 	slices.Sort(lines)

@@ -3,6 +3,7 @@
 #   . tests/rig/faults/lib.sh
 #   faults_build || skip …              the program, and the server that it runs; `go_reason` says why not
 #   faults_run DIR N SEED [-clear] [-v] N rounds in a new folder, which stays when one fails; main.go says what is done
+#   faults_real DIR N SEED [-v]         the same on a real Omni (tests/rig/omni), a quarter of a minute for each round
 #
 # shellcheck shell=sh
 . tests/rig/cosi/lib.sh
@@ -12,11 +13,25 @@ faults_build() {
 		faults_program=$go_dir/faults
 }
 
-faults_run() {
+faults_in() { # DIR N SEED COMMAND…
 	faults_dir=$1 faults_n=$2 faults_seed=$3
 	shift 3
 	mkdir -p "$faults_dir" &&
 		GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@example.com GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@example.com \
-			GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 "$faults_program" -omniops "$OMNIOPS" -cosi "$cosi_program" \
-			-dir "$faults_dir" -n "$faults_n" -seed "$faults_seed" "$@"
+			GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 "$@" -omniops "$OMNIOPS" -dir "$faults_dir" -n "$faults_n" \
+			-seed "$faults_seed"
+}
+
+faults_run() {
+	faults_dir=$1 faults_n=$2 faults_seed=$3
+	shift 3
+	faults_in "$faults_dir" "$faults_n" "$faults_seed" "$faults_program" -cosi "$cosi_program" "$@"
+}
+
+# Needs `. tests/rig/omni/lib.sh`, omni_build and omni_start before it.
+faults_real() {
+	faults_dir=$1 faults_n=$2 faults_seed=$3
+	shift 3
+	omni_account agent Operator && omni_account human Operator &&
+		faults_in "$faults_dir" "$faults_n" "$faults_seed" omni_in "$faults_program" -real "$omni_dir" -omnictl "$omnictl" "$@"
 }

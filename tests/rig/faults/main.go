@@ -1,6 +1,7 @@
 // Command faults is the proof that the agent brings an Omni to what Git says, whatever happens on the way and to whom:
 //
 //	faults -omniops PROGRAM -cosi PROGRAM -dir DIR [-n 40] [-seed 1] [-clear] [-v]
+//	faults -omniops PROGRAM -real FOLDER -omnictl PROGRAM -dir DIR …
 //
 // In each round declarations change; a proxy between the agent and the server delays, cuts, corrupts, reorders, loses and
 // doubles; server and agent are killed at random moments. Then all of that ends, and within a limit the server has to hold
@@ -17,6 +18,7 @@ import (
 
 type options struct {
 	omniops, cosi, dir string
+	real, omnictl      string
 	rounds             int
 	seed               uint64
 	clear, verbose     bool
@@ -27,6 +29,8 @@ func main() {
 	var o options
 	flag.StringVar(&o.omniops, "omniops", "omniops", "the program")
 	flag.StringVar(&o.cosi, "cosi", "cosi", "the server")
+	flag.StringVar(&o.real, "real", "", "instead of -cosi: the folder of a real Omni (tests/rig/omni), from inside of its network")
+	flag.StringVar(&o.omnictl, "omnictl", "omnictl", "reads the real Omni")
 	flag.StringVar(&o.dir, "dir", "", "an empty folder")
 	flag.IntVar(&o.rounds, "n", 40, "rounds")
 	flag.Uint64Var(&o.seed, "seed", 1, "where all chance comes from")

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -18,7 +16,6 @@ type process struct {
 	log       string
 	running   *exec.Cmd
 	ended     chan struct{}
-	kills     int
 	beginning func() error // waits until it can be used
 }
 
@@ -56,10 +53,10 @@ func (p *process) alive() bool {
 }
 
 // kill does not say goodbye.
-func (p *process) kill() {
-	p.kills++
-	_ = p.running.Process.Kill()
+func (p *process) kill() error {
+	err := p.running.Process.Kill()
 	<-p.ended
+	return err
 }
 
 // stop tells an agent to end, which it has to do well.
@@ -74,56 +71,4 @@ func (p *process) stop() error {
 		return fmt.Errorf("it ended with %s", p.running.ProcessState)
 	}
 	return nil
-}
-
-// server is the COSI server that goes on where it was.
-type server struct {
-	process
-	dir                           string
-	endpoint, control, ca, key    string
-	listen, controlled, humansKey string
-}
-
-func newServer(program, dir string, withTLS bool) (*server, error) {
-	s := &server{dir: dir, humansKey: filepath.Join(dir, "human.key")}
-	s.log = filepath.Join(dir, "log")
-	s.command = []string{program, "-dir", dir, "-keep", "-controllers", "-account", "agent:Operator", "-account", "human:Operator"}
-	if withTLS {
-		s.command = append(s.command, "-tls")
-	}
-	s.beginning = s.ready
-	if err := s.start(); err != nil {
-		return nil, err
-	}
-	s.listen = s.endpoint[strings.Index(s.endpoint, "//")+2:]
-	s.command = append(s.command, "-listen", s.listen, "-control", strings.TrimPrefix(s.control, "http://"))
-	return s, nil
-}
-
-// ready waits for the file that the server writes when it can be reached.
-func (s *server) ready() error {
-	env := filepath.Join(s.dir, "env")
-	for range 1000 {
-		if text, err := os.ReadFile(env); err == nil {
-			for _, line := range strings.Split(string(text), "\n") {
-				name, value, _ := strings.Cut(line, "=")
-				switch name {
-				case "endpoint":
-					s.endpoint = value
-				case "control":
-					s.control = value
-				case "ca":
-					s.ca = value
-				case "key":
-					s.key = value
-				}
-			}
-			return os.Remove(env)
-		}
-		if !s.alive() {
-			return errors.New("the server ends at once: " + s.log)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	return errors.New("the server does not begin")
 }

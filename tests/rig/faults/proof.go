@@ -22,10 +22,13 @@ type proof struct {
 	proxy  *proxy
 	audit  *audit
 	wanted content
+	there  content // at the end of the last round
 
 	number          int
 	approvals       map[string]time.Time // by cluster and hash
 	approved        int
+	agentKills      int
+	serverKills     int
 	began           time.Time
 	slowest, waited time.Duration
 }
@@ -45,13 +48,18 @@ func newProof(o options) (*proof, error) {
 	if p.world, err = newWorld(at("repo")); err != nil {
 		return p, err
 	}
-	if p.server, err = newServer(o.cosi, at("server"), !o.clear); err != nil {
+	if o.real != "" {
+		p.server, err = realServer(o.real, o.omnictl)
+	} else {
+		p.server, err = newServer(o.cosi, at("server"), !o.clear)
+	}
+	if err != nil {
 		return p, err
 	}
-	p.audit = newAudit(filepath.Join(at("server"), "journal"))
+	p.audit = newAudit(p.server.journal)
 	var certificate *tls.Certificate
-	if !o.clear {
-		pair, err := tls.LoadX509KeyPair(p.server.ca, filepath.Join(at("server"), "server.pem"))
+	if p.server.private != "" {
+		pair, err := tls.LoadX509KeyPair(p.server.certificate, p.server.private)
 		if err != nil {
 			return p, err
 		}
@@ -142,17 +150,27 @@ func (p *proof) disturb() error {
 		if !p.agent.alive() {
 			return errors.New("the agent ended by itself: " + p.agent.log)
 		}
-		victim := []*process{nil, nil, nil, nil, nil, &p.server.process, &p.server.process, p.agent}[c.below(8)]
-		if victim != nil {
-			victim.kill()
-			time.Sleep(c.upTo(step))
-			if err := victim.start(); err != nil {
-				return err
-			}
+		var err error
+		switch which := c.below(8); {
+		case which < 2:
+			p.serverKills++
+			err = revive(p.server, c.upTo(step))
+		case which < 3:
+			p.agentKills++
+			err = revive(p.agent, c.upTo(step))
+		}
+		if err != nil {
+			return err
 		}
 		p.approve()
 	}
 	return nil
+}
+
+func revive(victim mortal, after time.Duration) error {
+	err := victim.kill()
+	time.Sleep(after)
+	return errors.Join(err, victim.start())
 }
 
 // settle waits until Omni is what Git says.
@@ -164,29 +182,44 @@ func (p *proof) settle() error {
 			return errors.New("the agent ended by itself: " + p.agent.log)
 		}
 		p.approve()
-		there, err := held(p.server.control)
-		if err != nil {
-			return err
-		}
-		if faults := p.audit.check(); len(faults) > 0 {
-			return errors.New(strings.Join(faults, "\n"))
-		}
-		if wrong = append(difference(p.wanted, there), p.unsettled()...); len(wrong) == 0 {
-			took := time.Since(began)
-			p.slowest, p.waited = max(p.slowest, took), p.waited+took
-			clear(p.world.leaving)
-			return nil
+		if wrong = p.unsettled(); len(wrong) == 0 {
+			there, err := p.server.read()
+			if err != nil {
+				return err
+			}
+			if faults := p.audit.check(); len(faults) > 0 {
+				return errors.New(strings.Join(faults, "\n"))
+			}
+			if wrong = difference(p.wanted, there); len(wrong) == 0 {
+				return p.settled(there, time.Since(began))
+			}
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
+	wrong = append(wrong, p.audit.check()...)
+	for name := range p.world.leaving {
+		s := p.status(name)
+		wrong = append(wrong, fmt.Sprintf("to be approved: %s is %q, plan %s: %s", name, s.State, s.Plan.Hash, s.Message))
+	}
 	return fmt.Errorf("after %s Omni is not what Git says, or the agent does not say so:\n%s", patience, strings.Join(wrong, "\n"))
+}
+
+func (p *proof) settled(there content, took time.Duration) error {
+	if again := madeAgain(p.there, there); len(again) > 0 {
+		return errors.New(strings.Join(again, "\n"))
+	}
+	p.slowest, p.waited = max(p.slowest, took), p.waited+took
+	p.there = there
+	clear(p.world.leaving)
+	return nil
 }
 
 // --- what the agent says ------------------------------------------------------------------------------------------------
 
 type status struct {
-	State string
-	Plan  struct{ Hash string }
+	State, Message string
+
+	Plan struct{ Hash string }
 }
 
 func (p *proof) status(cluster string) (s status) {
@@ -220,8 +253,8 @@ func (p *proof) approve() {
 		if s.State != "Held" || time.Since(p.approvals[key]) < 3*time.Second {
 			continue
 		}
-		for resource, there := range p.lastHeld(name) {
-			p.audit.mayGo[resource] = there
+		if p.allow(name) != nil {
+			continue
 		}
 		command := exec.Command(p.omniops, append([]string{"approve", name, s.Plan.Hash}, p.flags(p.server.endpoint, p.server.humansKey)...)...)
 		if command.Run() != nil {
@@ -232,27 +265,28 @@ func (p *proof) approve() {
 	}
 }
 
-// lastHeld names what belongs to a cluster now.
-func (p *proof) lastHeld(cluster string) map[string]bool {
-	names := map[string]bool{}
-	there, err := held(p.server.control)
-	if err != nil {
-		return names
+// allow notes that what belongs to a cluster now may go.
+func (p *proof) allow(cluster string) error {
+	if p.audit.path == "" {
+		return nil
 	}
+	there, err := p.server.read()
 	for name, it := range there {
 		if clusterOf(it) == cluster {
-			names[name] = true
+			p.audit.mayGo[name] = true
 		}
 	}
-	return names
+	return err
 }
 
 func (p *proof) report(to io.Writer) {
 	fmt.Fprintf(to, "seed %d: %d rounds in %.0f s; agent killed %d times, server %d times; %d plans approved\n", p.seed, p.rounds,
-		time.Since(p.began).Seconds(), p.agent.kills, p.server.kills, p.approved)
+		time.Since(p.began).Seconds(), p.agentKills, p.serverKills, p.approved)
 	fmt.Fprintf(to, "until Omni was what Git says: %.2f s on average, %.2f s at most\n",
 		p.waited.Seconds()/float64(p.rounds+1), p.slowest.Seconds())
-	fmt.Fprintf(to, "%d changes in the journal; the most of one resource by the agent in one round: %d (%s)\n", p.audit.changes, p.audit.most,
-		p.audit.mostOf)
+	if p.audit.path != "" {
+		fmt.Fprintf(to, "%d changes in the journal; the most of one resource by the agent in one round: %d (%s)\n", p.audit.changes,
+			p.audit.most, p.audit.mostOf)
+	}
 	fmt.Fprintf(to, "faults: %s\n", &p.proxy.faults)
 }

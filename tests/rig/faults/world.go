@@ -24,6 +24,7 @@ type cluster struct {
 }
 
 var clusterNames = []string{"ash", "birch", "cedar", "elm", "fir", "hazel", "larch", "oak"}
+var kubernetesVersions = []string{"v1.35.1", "v1.35.5"}
 var classNames = []string{"large", "small", "storage"}
 
 func newWorld(dir string) (*world, error) {
@@ -97,7 +98,7 @@ func (w *world) change(c *chance, name string) string {
 		it.patch = (it.patch + 1 + c.below(2)) % 3
 		return "another patch of"
 	case c.in(3):
-		it.kubernetes = (it.kubernetes + 1) % 3
+		it.kubernetes = (it.kubernetes + 1) % len(kubernetesVersions)
 		return "another Kubernetes for"
 	}
 	it.workers = it.workers%9 + c.below(5) + 1
@@ -165,9 +166,9 @@ kind: OmniCluster
 metadata: {name: %s, namespace: omni}
 spec:
   connectionRef: {name: main}
-  kubernetes: {version: v1.35.%d}
+  kubernetes: {version: %s}
   talos: {version: v1.13.3}
-`, name, c.kubernetes+1)
+`, name, kubernetesVersions[c.kubernetes])
 	if c.patch > 0 {
 		text += fmt.Sprintf("  patches:\n    - name: settings\n      inline: {machine: {sysctls: {net.core.somaxconn: \"%d\"}}}\n", c.patch*1024)
 	}
