@@ -30,7 +30,6 @@ var finalizersOf = map[resource.Type][]resource.Finalizer{
 	},
 	omni.MachineSetNodeType:          {"MachineSetStatusController"},
 	omni.ExtensionsConfigurationType: {"MachineExtensionsController"},
-	omni.ConfigPatchType:             {"ClusterMachineConfigController"},
 }
 
 // Those that only some resources of a type have.
