@@ -140,6 +140,17 @@ static void on_settle_timer(void *ctx)
 
 /* --- start and stop ------------------------------------------------------------------------------------------------ */
 
+/* With a remote Omni they wait more than they work; more than these would cost memory and gain little. */
+static unsigned worker_count(const struct settings *settings)
+{
+	enum { REMOTE_WORKERS = 4 };
+	unsigned cores = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+	bool is_remote = settings->omni != NULL && !span_starts(span_of(settings->omni), "dir:");
+	if (settings->workers > 0)
+		return (unsigned)settings->workers;
+	return is_remote && cores < REMOTE_WORKERS ? REMOTE_WORKERS : cores;
+}
+
 static bool start(struct agent *agent, struct signals *signals, struct fail *fail)
 {
 	const struct settings *settings = agent->settings;
@@ -148,7 +159,7 @@ static bool start(struct agent *agent, struct signals *signals, struct fail *fai
 		sandbox_mode_parse(span_of(settings->sandbox), &mode);
 	if (!watch_signals(signals, fail) || !sandbox_init(&agent->sandbox, mode, fail))
 		return false;
-	unsigned workers = settings->workers > 0 ? (unsigned)settings->workers : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned workers = worker_count(settings);
 	agent->queue = queue_new(workers, reconcile, agent);
 	log_info(agent->log, "agent", "started", log_string("version", OMNIOPS_VERSION), log_int("workers", workers),
 		 log_string("sandbox", agent->sandbox.layers_text), log_string("gate", plan_risk_name(agent->gate)));

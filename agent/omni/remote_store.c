@@ -4,6 +4,8 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
+enum { CALLS_MAX = 128 }; /* the batches of four workers; Omni's server takes 250 streams on a connection */
+
 static void close_store(struct omni_store *base)
 {
 	struct remote_store *store = remote_of(base);
@@ -83,6 +85,7 @@ static bool open_channel(struct remote_store *store, struct arena *arena, const 
 		.skip_verify = options->skip_verify,
 		.signer = remote_signer(store),
 		.call_timeout_ms = store->call_timeout_ms,
+		.max_calls = CALLS_MAX,
 		.probe_method = COSI_SERVICE "Get",
 		.probe_request =
 			cosi_encode_get(arena, omni_type_find(SPAN("SysVersions.system.sidero.dev")), SPAN("current")),

@@ -15,7 +15,7 @@ omni_row() {
 	calls=$(($(omni_calls) - omni_before))
 	awk -v text="$1" -v n="$2" -v cpu="$3" -v wall="$4" -v kib="$5" -v bytes="$6" -v calls="$calls" -v ref="${omni_reference:-0}" 'BEGIN {
 		printf "  %-34s %8d %9.1f %9.1f %9.1f %9.1f %7.0f %8s\n", text, n, wall / n / 1000, calls / n, bytes / n / 1024,
-			cpu / n / 1000, kib / 1024, ref > 0 ? sprintf("%.2f", wall / n / ref) : ""
+			cpu / n / 1000, kib / 1024, (ref > 0) ? sprintf("%.2f", wall / n / ref) : ""
 	}'
 	omni_reference=${omni_reference:-$(($4 / $2))}
 }
@@ -31,15 +31,14 @@ omni_server() { # milliseconds that every call takes longer
 }
 
 omni_agent() {
-	"$B/omniops" agent --source "git+file://$room/work?ref=main" --interval 1h --http 127.0.0.1:0 --cache-dir "$room/cache" \
+	omni_port=$((20000 + RANDOM % 20000))
+	"$B/omniops" agent --source "git+file://$room/work?ref=main" --interval 1h --http "127.0.0.1:$omni_port" --cache-dir "$room/cache" \
 		--gate critical --log-format json --status-dir "$room/status" 2>"$room/log" &
 	agent=$!
 }
 
 omni_metric() { # the sum of a family
-	local address
-	address=$(sed -n 's/.*"msg":"listening","address":"\([^"]*\)".*/\1/p' "$room/log" | head -n 1)
-	curl -fsS "http://$address/metrics" | awk -v name="$1" 'index($1, name "{") == 1 { sum += $2 } END { print sum + 0 }'
+	curl -fsS "http://127.0.0.1:$omni_port/metrics" | awk -v name="$1" 'index($1, name "{") == 1 { sum += $2 } END { print sum + 0 }'
 }
 
 omni_bytes() { echo $(($(omni_metric omni_agent_omni_sent_bytes_total) + $(omni_metric omni_agent_omni_received_bytes_total))); }
@@ -73,7 +72,7 @@ omni_sync_apply() { # delay, clusters
 	for pass in "first apply" "again, nothing to do"; do
 		omni_before=$(omni_calls)
 		[ "$pass" = "first apply" ] && omni_reference=$omni_first || omni_reference=$omni_again
-		best 1 "$B/omniops" apply --yes "$room/some" || return
+		best 1 "$B/omniops" apply --yes "$room/some" 2>/dev/null || return
 		omni_row "omniops: $pass" "$2" "$cpu_us" "$wall_us" "$kib" 0
 	done
 	rm -rf "$room/some"
@@ -86,7 +85,7 @@ omni_sync_agent() { # delay, clusters
 	omni_reference=$omni_first
 	begin_us=${EPOCHREALTIME/./}
 	omni_agent
-	wait_in_sync "$2" 1800 || return
+	wait_in_sync "$2" 900 || return
 	end=$((${EPOCHREALTIME/./} - begin_us))
 	omni_row "omniops agent: first sync from Git" "$2" "$(omni_cpu_us)" "$end" "$(agent_kib)" "$(omni_bytes)"
 	omni_wait_quiet
@@ -97,7 +96,7 @@ omni_sync_agent() { # delay, clusters
 	omni_before=$(omni_calls) omni_reference=
 	begin_us=${EPOCHREALTIME/./}
 	omni_agent
-	wait_in_sync "$2" 1800 || return
+	wait_in_sync "$2" 900 || return
 	end=$((${EPOCHREALTIME/./} - begin_us))
 	omni_row "omniops agent: restart, unchanged" "$2" "$(omni_cpu_us)" "$end" "$(agent_kib)" "$(omni_bytes)"
 	stop_agent
