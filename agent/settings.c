@@ -81,7 +81,7 @@ static const struct setting settings_table[] = {
 	{"resync", 0, SETTING_DURATION, AT(resync_ms), "DURATION", VALUE_ANY, NULL, "10m", NULL,
 	 "Look at every cluster again this often; costs no call where Omni is watched and nothing changed. 0: never."},
 	{"workers", 0, SETTING_NUMBER, AT(workers), "N", VALUE_ANY, NULL, "0", NULL,
-	 "Threads that plan and apply, for each Omni: none waits for another. 0: one per core."},
+	 "Threads that plan and apply, for each Omni: none waits for another. 0: one per core, with a remote Omni at least 4."},
 	{"http", 0, SETTING_STRING, AT(http), "ADDR:PORT", VALUE_ANY, NULL, "127.0.0.1:8080", NULL,
 	 "Listen here for /metrics, /healthz, /readyz, the status page, /api/v1 and webhooks; \"off\": do not listen."},
 	{"http-token-file", 0, SETTING_STRING, AT(http_token_file), "FILE", VALUE_FILE, NULL, NULL, NULL,
