@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/text.h"
+
 enum { FIRST_BLOCK = 4096, LARGEST_BLOCK = 1 << 20, HUGE_PAGE = 2 << 20, ALIGNMENT = alignof(max_align_t) };
 
 struct arena_block {
@@ -177,8 +179,7 @@ char *arena_bytes(struct arena *arena, size_t size)
 char *arena_string(struct arena *arena, struct span s)
 {
 	char *copy = arena_bytes(arena, s.len + 1);
-	if (s.len > 0)
-		memcpy(copy, s.ptr, s.len);
+	text_copy(copy, s.ptr, s.len);
 	copy[s.len] = '\0';
 	return copy;
 }

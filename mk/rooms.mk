@@ -41,6 +41,9 @@ $(B)/version: FORCE
 .PHONY: FORCE
 FORCE:
 
+# Nearly all of the time is spent here.
+$(B)/render/%.o: OPT := $(OPT:-O2=-O3)
+
 define compile
 	$(call say,CC,$<)
 	@mkdir -p $(@D)

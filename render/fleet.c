@@ -194,8 +194,9 @@ static bool put_together(struct build *build, struct fail *fail)
 }
 
 /* Only what the whole way would say as well may stand. */
-static bool is_lost(const struct build *build, bool ok)
+static bool is_lost(struct build *build, bool ok)
 {
+	quick_settle(&build->quick);
 	const struct fleet *fleet = build->fleet;
 	return build->quick.is_on && (!ok || build->quick.is_lost || fleet->diags.error_count > 0 || fleet->is_incomplete);
 }
@@ -217,6 +218,7 @@ bool fleet_load(struct fleet *fleet, struct tree *tree, struct fail *fail)
 	struct build here, *build = fleet->options.stream ? ARENA_NEW(fleet->arena, struct build) : &here;
 	open_build(build, fleet, tree);
 	build->quick.is_on = fleet->options.stream && fleet->options.text_only && fleet->diags.error_count == 0 && !tree->is_incomplete;
+	build->load.is_brief = build->quick.is_on;
 	bool ok = put_together(build, fail);
 	if (is_lost(build, ok)) {
 		start_again(build, &before);

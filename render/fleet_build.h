@@ -7,10 +7,13 @@
 #include "render/fleet.h"
 
 /* What fleet_quick.c keeps of the files that are done. */
+enum { QUICK_WAITING = 32 };
 struct quick {
 	bool is_on, is_lost;
 	uint64_t *slots; /* hashes of what is taken; 0 is empty */
 	size_t taken, slot_count;
+	uint64_t waiting[QUICK_WAITING]; /* those that are not in the slots yet */
+	size_t waiting_count;
 	struct unit **units;
 	size_t unit_count, unit_cap;
 	size_t document_count; /* their memory is given back */
@@ -102,7 +105,8 @@ struct quick_mark {
 void quick_finish_file(struct build *build, const struct quick_mark *before, struct span path);
 void quick_take(struct build *build, uint64_t hash); /* what is taken twice loses the quick way */
 void quick_take_text(struct build *build, const void *what, struct span text);
-bool quick_has_cluster(const struct build *build, struct span ns, struct span name);
+bool quick_has_cluster(struct build *build, struct span ns, struct span name);
+void quick_settle(struct quick *quick); /* before is_lost is trusted */
 void quick_done(struct quick *quick);
 
 /* fleet_read.c: files to documents, classified and checked against their kinds. */

@@ -9,7 +9,7 @@
 #include "render/cluster.h"
 #include "render/fleet_build.h"
 
-enum { FIRST_SLOTS = 1 << 16 }; /* memory that is not touched costs nothing */
+enum { FIRST_SLOTS = 1 << 17 }; /* memory that is not touched costs nothing */
 
 /* --- what may be there only once ---------------------------------------------------------------------------------- */
 
@@ -34,19 +34,34 @@ static void grow(struct quick *quick)
 	free(old.slots);
 }
 
+void quick_settle(struct quick *quick)
+{
+	if (!quick->is_on)
+		return;
+	if ((quick->taken + quick->waiting_count) * 2 >= quick->slot_count)
+		grow(quick);
+	for (size_t i = 0; i < quick->waiting_count; i++) {
+		uint64_t *slot = find_slot(quick, quick->waiting[i]);
+		quick->is_lost |= *slot != 0;
+		*slot = quick->waiting[i];
+	}
+	quick->taken += quick->waiting_count;
+	quick->waiting_count = 0;
+}
+
+/* The table is larger than the caches: a hash waits until its slot is at hand. */
 void quick_take(struct build *build, uint64_t hash)
 {
 	struct quick *quick = &build->quick;
 	if (!quick->is_on)
 		return;
-	if (quick->taken * 2 >= quick->slot_count)
+	if (quick->slot_count == 0)
 		grow(quick);
 	hash += hash == 0; /* which marks an empty slot */
-	uint64_t *slot = find_slot(quick, hash);
-	if (*slot != 0)
-		quick->is_lost = true;
-	*slot = hash;
-	quick->taken++;
+	__builtin_prefetch(&quick->slots[hash & (quick->slot_count - 1)], 1);
+	quick->waiting[quick->waiting_count++] = hash;
+	if (quick->waiting_count == QUICK_WAITING)
+		quick_settle(quick);
 }
 
 void quick_take_text(struct build *build, const void *what, struct span text)
@@ -55,9 +70,10 @@ void quick_take_text(struct build *build, const void *what, struct span text)
 		quick_take(build, map_hash((uint64_t)(uintptr_t)build ^ (uint64_t)(uintptr_t)what, text));
 }
 
-bool quick_has_cluster(const struct build *build, struct span ns, struct span name)
+bool quick_has_cluster(struct build *build, struct span ns, struct span name)
 {
 	uint64_t hash = build_object_hash(build, &KIND_CLUSTER, ns, name);
+	quick_settle(&build->quick);
 	return build->quick.slot_count > 0 && *find_slot(&build->quick, hash) != 0;
 }
 
@@ -251,8 +267,6 @@ void quick_finish_file(struct build *build, const struct quick_mark *before, str
 	build->quick.is_lost |= !are_own(&fleet->diags, before->diags, path);
 	build->quick.document_count += file.count;
 	fleet->document_count = before->documents;
-	if (fleet->diags.count == before->diags) { /* which name the objects */
+	if (fleet->diags.count == before->diags) /* which name the objects */
 		arena_release(build->nodes, before->nodes);
-		load_shared_forget(&build->load);
-	}
 }

@@ -189,7 +189,7 @@ bool load_yaml_shared(struct load_shared *shared, struct arena *arena, struct sp
 	shared->scratch.limit_bytes = ARENA_NO_LIMIT;
 	arena_rewind(&shared->scratch);
 	loader.scratch = shared->scratch;
-	loader.texts = shared->texts;
+	loader.texts = shared->is_brief ? NULL : shared->texts;
 	map_init(&loader.anchors, &loader.scratch);
 	input_open(&loader.input, &loader.scratch, bytes);
 	loader.levels = ARENA_ARRAY(&loader.scratch, struct level, loader.limits.max_depth + 1);
@@ -200,11 +200,6 @@ bool load_yaml_shared(struct load_shared *shared, struct arena *arena, struct sp
 	free(loader.stack);
 	shared->scratch = loader.scratch;
 	return is_whole;
-}
-
-void load_shared_forget(struct load_shared *shared)
-{
-	memset(shared->texts, 0, sizeof shared->texts);
 }
 
 void load_shared_done(struct load_shared *shared)

@@ -42,6 +42,7 @@ bool load_yaml(struct arena *arena, struct span bytes, enum load_dialect dialect
 enum { LOAD_TEXTS = 512 };
 struct load_shared {
 	struct arena scratch;
+	bool is_brief; /* the nodes are given back before the next stream: it shares no texts with them */
 	struct span texts[LOAD_TEXTS];
 };
 
@@ -49,7 +50,6 @@ struct load_shared {
 bool load_yaml_shared(struct load_shared *shared, struct arena *arena, struct span bytes, enum load_dialect dialect,
 		      const struct load_limits *limits, const struct diag_at *at, struct load_document **out_documents,
 		      size_t *out_count);
-void load_shared_forget(struct load_shared *shared); /* the arena of the nodes gives back memory */
 void load_shared_done(struct load_shared *shared);
 
 /* One document of plain content (a patch body); false on any fault, with its place in the text of `fail`. Nothing at

@@ -63,6 +63,8 @@ static size_t intern_slot(struct span text)
 /* Texts that come again and again (keys above all) are kept once, as far as the slots allow. */
 struct span build_intern(struct loader *loader, struct span text)
 {
+	if (loader->texts == NULL)
+		return keep(loader, text);
 	struct span *slot = &loader->texts[intern_slot(text)];
 	if (slot->ptr != NULL && span_eq(*slot, text))
 		return *slot;
@@ -167,19 +169,33 @@ static bool is_merge_key(const struct node *key)
 
 /* --- the stack ---------------------------------------------------------------------------------------------------- */
 
+static void grow_stack(struct loader *loader)
+{
+	loader->stack_cap = loader->stack_cap == 0 ? 256 : loader->stack_cap * 2;
+	loader->stack = realloc(loader->stack, loader->stack_cap * sizeof *loader->stack);
+	if (loader->stack == NULL)
+		abort();
+}
+
+/* Where the next node will lie: it is made there, and then it is on the stack. */
+static struct node *next_node(struct loader *loader)
+{
+	if (loader->depth == 0)
+		return &loader->root;
+	if (loader->stack_count == loader->stack_cap)
+		grow_stack(loader);
+	return &loader->stack[loader->stack_count];
+}
+
+static void push_made(struct loader *loader)
+{
+	loader->stack_count += loader->depth > 0;
+}
+
 static void push(struct loader *loader, const struct node *node)
 {
-	if (loader->depth == 0) {
-		loader->root = *node;
-		return;
-	}
-	if (loader->stack_count == loader->stack_cap) {
-		loader->stack_cap = loader->stack_cap == 0 ? 256 : loader->stack_cap * 2;
-		loader->stack = realloc(loader->stack, loader->stack_cap * sizeof *loader->stack);
-		if (loader->stack == NULL)
-			abort();
-	}
-	loader->stack[loader->stack_count++] = *node;
+	*next_node(loader) = *node;
+	push_made(loader);
 }
 
 static bool count(struct loader *loader, const struct node *node, size_t nodes, size_t bytes)
@@ -221,33 +237,34 @@ static void set_plain(struct loader *loader, struct node *node, struct span raw)
 static bool add_scalar(struct loader *loader, const struct event *event)
 {
 	struct span raw = event->value;
-	struct node node = {.kind = NODE_STRING, .style = (unsigned)(event->style - 1) & 7};
+	struct node *node = next_node(loader);
 	bool is_key = is_key_position(loader);
-	if (node.style == NODE_DOUBLE)
+	*node = (struct node){.kind = NODE_STRING, .style = (unsigned)(event->style - 1) & 7};
+	if (node->style == NODE_DOUBLE)
 		loader->last_quoted = event->start;
-	loader_place(loader, &node, &event->start);
+	loader_place(loader, node, &event->start);
 	if (raw.len > NODE_LEN_MAX)
-		return fault_limit(loader, "TooBig", &node, "a text is longer than 16 MiB");
+		return fault_limit(loader, "TooBig", node, "a text is longer than 16 MiB");
 	if (event->tag != NULL) {
-		tag_scalar(loader, &node, event->tag, raw);
-	} else if (node.style == NODE_PLAIN && !resolve_is_text(raw)) {
-		set_plain(loader, &node, raw);
+		tag_scalar(loader, node, event->tag, raw);
+	} else if (node->style == NODE_PLAIN && !resolve_is_text(raw)) {
+		set_plain(loader, node, raw);
 	} else {
-		set_text(loader, &node, raw);
+		set_text(loader, node, raw);
 	}
 	if (is_key) {
-		guess_dialect(loader, &node);
-		if (loader->dialect == LOAD_KUBERNETES && node.kind != NODE_STRING)
-			build_string_key(loader, &node);
-		if (is_merge_key(&node))
+		guess_dialect(loader, node);
+		if (loader->dialect == LOAD_KUBERNETES && node->kind != NODE_STRING)
+			build_string_key(loader, node);
+		if (is_merge_key(node))
 			loader->levels[loader->depth - 1].has_merge = true;
-	} else if (node.kind == NODE_FLOAT) {
-		build_check_finite(loader, &node);
+	} else if (node->kind == NODE_FLOAT) {
+		build_check_finite(loader, node);
 	}
 	if (event->anchor != NULL)
-		*new_anchor(loader, event->anchor) = (struct anchor){node, 1, raw.len, 0, false};
-	push(loader, &node);
-	return count(loader, &node, 1, raw.len) && !loader->is_failed;
+		*new_anchor(loader, event->anchor) = (struct anchor){*node, 1, raw.len, 0, false};
+	push_made(loader);
+	return count(loader, node, 1, raw.len) && !loader->is_failed;
 }
 
 static void note_complex_key(struct loader *loader, const struct node *node)

@@ -61,14 +61,14 @@ static bool collection_end(struct events *events, struct event *out, enum event_
 		events->mark_count--;
 		skip(events);
 	}
-	return make(out, kind, events->tokens.token.start_mark);
+	return make(out, kind, events->tokens.token->start_mark);
 }
 
 /* --- nodes -------------------------------------------------------------------------------------------------------- */
 
 static bool scalar(struct events *events, struct event *out)
 {
-	const yaml_token_t *token = &events->tokens.token;
+	const yaml_token_t *token = events->tokens.token;
 	out->style = token->data.scalar.style;
 	out->value = (struct span){(const char *)token->data.scalar.value, token->data.scalar.length};
 	tokens_skip_scalar(&events->tokens);
@@ -78,7 +78,7 @@ static bool scalar(struct events *events, struct event *out)
 static bool collection(struct events *events, struct event *out, enum event_kind kind, enum state state)
 {
 	events->state = (uint8_t)state;
-	yaml_mark_t start = events->tokens.token.start_mark;
+	yaml_mark_t start = events->tokens.token->start_mark;
 	ARENA_PUSH(events->scratch, events->marks, events->mark_count, events->mark_cap) = start;
 	skip(events);
 	return make(out, kind, start);
@@ -89,14 +89,14 @@ static bool no_content(struct events *events, struct event *out, enum node_form 
 	if (!properties->has_start)
 		return fault_inside(events,
 				    form == FORM_FLOW ? "while parsing a flow node" : "while parsing a block node",
-				    events->tokens.token.start_mark, "did not find expected node content");
+				    events->tokens.token->start_mark, "did not find expected node content");
 	pop_state(events);
 	return empty_scalar(out, properties->start);
 }
 
 static bool content(struct events *events, struct event *out, enum node_form form, const struct properties *properties)
 {
-	switch (events->tokens.token.type) {
+	switch (events->tokens.token->type) {
 	case YAML_SCALAR_TOKEN: pop_state(events); return scalar(events, out);
 	case YAML_FLOW_SEQUENCE_START_TOKEN: return collection(events, out, EVENT_SEQ_START, STATE_FLOW_SEQ_FIRST);
 	case YAML_FLOW_MAPPING_START_TOKEN: return collection(events, out, EVENT_MAP_START, STATE_FLOW_MAP_FIRST);
@@ -112,7 +112,7 @@ static bool content(struct events *events, struct event *out, enum node_form for
 		if (form != FORM_BLOCK_OR_PLAIN_SEQ)
 			break;
 		events->state = STATE_PLAIN_SEQ;
-		return make(out, EVENT_SEQ_START, events->tokens.token.start_mark);
+		return make(out, EVENT_SEQ_START, events->tokens.token->start_mark);
 	default: break;
 	}
 	return no_content(events, out, form, properties);
@@ -121,8 +121,8 @@ static bool content(struct events *events, struct event *out, enum node_form for
 static bool alias(struct events *events, struct event *out)
 {
 	pop_state(events);
-	make(out, EVENT_ALIAS, events->tokens.token.start_mark);
-	out->anchor = take_text(events, events->tokens.token.data.alias.value);
+	make(out, EVENT_ALIAS, events->tokens.token->start_mark);
+	out->anchor = take_text(events, events->tokens.token->data.alias.value);
 	tokens_skip_texts(&events->tokens);
 	return true;
 }
@@ -172,14 +172,14 @@ static const struct slot flow_value = {ONE_OF(FLOW_ENTRY) | ONE_OF(FLOW_MAPPING_
 
 static bool fill(struct events *events, struct event *out, const struct slot *slot)
 {
-	yaml_mark_t behind = events->tokens.token.end_mark;
+	yaml_mark_t behind = events->tokens.token->end_mark;
 	skip(events);
 	yaml_token_type_t type = peek(events);
 	if (type == YAML_NO_TOKEN)
 		return false;
 	if (is_in(type, slot->nothing)) {
 		events->state = (uint8_t)slot->next;
-		return empty_scalar(out, slot->form == FORM_FLOW ? events->tokens.token.start_mark : behind);
+		return empty_scalar(out, slot->form == FORM_FLOW ? events->tokens.token->start_mark : behind);
 	}
 	if (type == YAML_SCALAR_TOKEN) { /* what most nodes are, without the way through the stack */
 		events->state = (uint8_t)slot->next;
@@ -192,7 +192,7 @@ static bool fill(struct events *events, struct event *out, const struct slot *sl
 static bool nothing(struct events *events, struct event *out, enum state next)
 {
 	events->state = (uint8_t)next;
-	return empty_scalar(out, events->tokens.token.start_mark);
+	return empty_scalar(out, events->tokens.token->start_mark);
 }
 
 static yaml_mark_t last_mark(const struct events *events)
@@ -260,12 +260,12 @@ static bool flow_seq(struct events *events, struct event *out, bool is_first)
 	if (!separator(events, is_first, ONE_OF(FLOW_SEQUENCE_END), "while parsing a flow sequence",
 		       "did not find expected ',' or ']'"))
 		return false;
-	switch (events->tokens.token.type) {
+	switch (events->tokens.token->type) {
 	case YAML_FLOW_SEQUENCE_END_TOKEN: return collection_end(events, out, EVENT_SEQ_END, true);
 	case YAML_KEY_TOKEN:
 		events->state = STATE_PAIR;
 		skip(events);
-		return make(out, EVENT_MAP_START, events->tokens.token.start_mark);
+		return make(out, EVENT_MAP_START, events->tokens.token->start_mark);
 	default: push_state(events, STATE_FLOW_SEQ); return node(events, out, FORM_FLOW);
 	}
 }
@@ -278,7 +278,7 @@ static bool pair(struct events *events, struct event *out)
 	if (is_in(type, ONE_OF(VALUE) | ONE_OF(FLOW_ENTRY) | ONE_OF(FLOW_SEQUENCE_END))) {
 		skip(events);
 		events->state = STATE_PAIR_VALUE;
-		return empty_scalar(out, events->tokens.token.end_mark);
+		return empty_scalar(out, events->tokens.token->end_mark);
 	}
 	push_state(events, STATE_PAIR_VALUE);
 	return node(events, out, FORM_FLOW);
@@ -289,7 +289,7 @@ static bool pair_end(struct events *events, struct event *out)
 	if (peek(events) == YAML_NO_TOKEN)
 		return false;
 	events->state = STATE_FLOW_SEQ;
-	return make(out, EVENT_MAP_END, events->tokens.token.start_mark);
+	return make(out, EVENT_MAP_END, events->tokens.token->start_mark);
 }
 
 static bool flow_map(struct events *events, struct event *out, bool is_first)
@@ -297,7 +297,7 @@ static bool flow_map(struct events *events, struct event *out, bool is_first)
 	if (!separator(events, is_first, ONE_OF(FLOW_MAPPING_END), "while parsing a flow mapping",
 		       "did not find expected ',' or '}'"))
 		return false;
-	switch (events->tokens.token.type) {
+	switch (events->tokens.token->type) {
 	case YAML_FLOW_MAPPING_END_TOKEN: return collection_end(events, out, EVENT_MAP_END, true);
 	case YAML_KEY_TOKEN: return fill(events, out, &flow_key);
 	default: push_state(events, STATE_FLOW_NO_VALUE); return node(events, out, FORM_FLOW);
@@ -318,21 +318,21 @@ static bool implicit_document(struct events *events, struct event *out)
 	push_state(events, STATE_DOCUMENT_END);
 	events->state = STATE_BLOCK_NODE;
 	out->is_implicit = true;
-	out->end = events->tokens.token.start_mark;
-	return make(out, EVENT_DOCUMENT_START, events->tokens.token.start_mark);
+	out->end = events->tokens.token->start_mark;
+	return make(out, EVENT_DOCUMENT_START, events->tokens.token->start_mark);
 }
 
 static bool explicit_document(struct events *events, struct event *out)
 {
-	yaml_mark_t start = events->tokens.token.start_mark;
+	yaml_mark_t start = events->tokens.token->start_mark;
 	if (!events_directives(events))
 		return false;
-	if (events->tokens.token.type != YAML_DOCUMENT_START_TOKEN)
+	if (events->tokens.token->type != YAML_DOCUMENT_START_TOKEN)
 		return fault(events, "did not find expected <document start>");
 	push_state(events, STATE_DOCUMENT_END);
 	events->state = STATE_CONTENT;
 	out->is_implicit = false;
-	out->end = events->tokens.token.end_mark;
+	out->end = events->tokens.token->end_mark;
 	skip(events);
 	return make(out, EVENT_DOCUMENT_START, start);
 }
@@ -349,7 +349,7 @@ static bool document(struct events *events, struct event *out, bool is_first)
 	if (type == YAML_STREAM_END_TOKEN) {
 		events->state = STATE_END;
 		skip(events);
-		return make(out, EVENT_STREAM_END, events->tokens.token.start_mark);
+		return make(out, EVENT_STREAM_END, events->tokens.token->start_mark);
 	}
 	bool is_next_json = events->is_json && is_in(type, ONE_OF(FLOW_MAPPING_START) | ONE_OF(FLOW_SEQUENCE_START));
 	bool is_marked = is_in(type, ONE_OF(VERSION_DIRECTIVE) | ONE_OF(TAG_DIRECTIVE) | ONE_OF(DOCUMENT_START));
@@ -367,7 +367,7 @@ static bool document_content(struct events *events, struct event *out)
 				 ONE_OF(STREAM_END)))
 		return node(events, out, FORM_BLOCK);
 	pop_state(events);
-	return empty_scalar(out, events->tokens.token.start_mark);
+	return empty_scalar(out, events->tokens.token->start_mark);
 }
 
 static bool document_end(struct events *events, struct event *out)
@@ -375,7 +375,7 @@ static bool document_end(struct events *events, struct event *out)
 	yaml_token_type_t type = peek(events);
 	if (type == YAML_NO_TOKEN)
 		return false;
-	make(out, EVENT_DOCUMENT_END, events->tokens.token.start_mark);
+	make(out, EVENT_DOCUMENT_END, events->tokens.token->start_mark);
 	if (type == YAML_DOCUMENT_END_TOKEN)
 		skip(events);
 	events->tag_count = 0;
@@ -416,7 +416,7 @@ bool events_next(struct events *events, struct event *out)
 	case STATE_FLOW_NO_VALUE: return flow_no_value(events, out);
 	case STATE_END: break;
 	}
-	return make(out, EVENT_STREAM_END, events->tokens.token.start_mark);
+	return make(out, EVENT_STREAM_END, events->tokens.token->start_mark);
 }
 
 void events_open(struct events *events, struct arena *scratch, struct span text, size_t chars)

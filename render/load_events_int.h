@@ -36,13 +36,13 @@ static inline const char *take_text(struct events *events, const yaml_char_t *te
 
 static inline bool fault(struct events *events, const char *problem)
 {
-	events->fault = (struct events_fault){.problem = problem, .problem_mark = events->tokens.token.start_mark};
+	events->fault = (struct events_fault){.problem = problem, .problem_mark = events->tokens.token->start_mark};
 	return false;
 }
 
 static inline bool fault_inside(struct events *events, const char *context, yaml_mark_t context_mark, const char *problem)
 {
-	events->fault = (struct events_fault){problem, context, events->tokens.token.start_mark, context_mark};
+	events->fault = (struct events_fault){problem, context, events->tokens.token->start_mark, context_mark};
 	return false;
 }
 

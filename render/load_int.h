@@ -101,7 +101,7 @@ struct loader {
 	size_t nodes, bytes; /* of the document, aliases expanded */
 	struct node root;
 
-	struct span *texts; /* of load_shared */
+	struct span *texts; /* of load_shared; NULL: none are shared */
 	struct load_document *documents;
 	size_t document_count, document_cap;
 	size_t first_diag; /* of the document */

@@ -20,10 +20,10 @@ static bool whole_tag(struct events *events, struct properties *properties)
 
 bool events_properties(struct events *events, struct properties *properties)
 {
-	const yaml_token_t *token = &events->tokens.token;
-	yaml_token_type_t type = token->type;
+	yaml_token_type_t type = events->tokens.token->type;
 	while ((type == YAML_ANCHOR_TOKEN && properties->anchor == NULL) ||
 	       (type == YAML_TAG_TOKEN && properties->tag == NULL)) {
+		const yaml_token_t *token = events->tokens.token;
 		if (!properties->has_start)
 			properties->start = token->start_mark;
 		properties->has_start = true;
@@ -54,7 +54,7 @@ static bool add_tag(struct events *events, const char *handle, const char *prefi
 
 static bool version_directive(struct events *events, bool *has_version)
 {
-	const yaml_token_t *token = &events->tokens.token;
+	const yaml_token_t *token = events->tokens.token;
 	int major = token->data.version_directive.major, minor = token->data.version_directive.minor;
 	if (*has_version)
 		return fault(events, "found duplicate %YAML directive");
@@ -69,7 +69,7 @@ bool events_directives(struct events *events)
 	bool has_version = false;
 	for (;;) {
 		yaml_token_type_t type = peek(events);
-		const yaml_token_t *token = &events->tokens.token;
+		const yaml_token_t *token = events->tokens.token;
 		if (type == YAML_NO_TOKEN)
 			return false;
 		if (type == YAML_VERSION_DIRECTIVE_TOKEN) {

@@ -26,6 +26,7 @@ static void lend_buffer(struct tokens *tokens, struct span text, size_t chars)
 void tokens_open(struct tokens *tokens, struct span text, size_t chars)
 {
 	*tokens = (struct tokens){0};
+	tokens->token = &tokens->scanned;
 	if (!yaml_parser_initialize(&tokens->yaml))
 		abort();
 	yaml_parser_set_encoding(&tokens->yaml, YAML_UTF8_ENCODING);
@@ -48,34 +49,37 @@ static bool take_queued(struct tokens *tokens)
 	for (const yaml_simple_key_t *key = yaml->simple_keys.start; key != yaml->simple_keys.top; key++)
 		if (key->possible && key->token_number == yaml->tokens_parsed)
 			return false;
-	tokens->token = *yaml->tokens.head++;
+	tokens->token = yaml->tokens.head++;
 	yaml->tokens_parsed++;
 	yaml->token_available = 0;
-	yaml->stream_end_produced = tokens->token.type == YAML_STREAM_END_TOKEN;
+	yaml->stream_end_produced = tokens->token->type == YAML_STREAM_END_TOKEN;
 	return true;
 }
 
 yaml_token_type_t tokens_scan(struct tokens *tokens)
 {
 	if (tokens->owns_value)
-		yaml_token_delete(&tokens->token);
+		yaml_token_delete(tokens->token);
 	tokens->owns_value = false;
-	if (!take_queued(tokens) && !yaml_parser_scan(&tokens->yaml, &tokens->token))
-		return YAML_NO_TOKEN;
+	if (!take_queued(tokens)) {
+		tokens->token = &tokens->scanned;
+		if (!yaml_parser_scan(&tokens->yaml, &tokens->scanned))
+			return YAML_NO_TOKEN;
+	}
 	tokens->has_token = true;
-	return tokens->token.type;
+	return tokens->token->type;
 }
 
 void tokens_skip_texts(struct tokens *tokens)
 {
-	yaml_token_delete(&tokens->token);
+	yaml_token_delete(tokens->token);
 	tokens->has_token = false;
 }
 
 void tokens_close(struct tokens *tokens)
 {
 	if (tokens->owns_value || tokens->has_token)
-		yaml_token_delete(&tokens->token);
+		yaml_token_delete(tokens->token);
 	if (tokens->buffer != NULL) {
 		tokens->yaml.buffer.start = tokens->buffer;
 		tokens->yaml.buffer.end = tokens->buffer_end;

@@ -11,7 +11,8 @@
 
 struct tokens {
 	yaml_parser_t yaml;
-	yaml_token_t token;
+	yaml_token_t *token;		  /* in libyaml's queue, where it stays until the next is asked for; or `scanned` */
+	yaml_token_t scanned;
 	bool has_token;			  /* `token` is the next one */
 	bool owns_value;		  /* `token` is a scalar whose text is in use */
 	yaml_char_t *buffer, *buffer_end; /* libyaml's own, while it reads ours: only of a known version */
@@ -28,7 +29,7 @@ yaml_token_type_t tokens_scan(struct tokens *tokens);
 /* The type of the next token, which stays the next; YAML_NO_TOKEN after a fault: tokens->yaml says which. */
 static inline yaml_token_type_t tokens_peek(struct tokens *tokens)
 {
-	return tokens->has_token ? tokens->token.type : tokens_scan(tokens);
+	return tokens->has_token ? tokens->token->type : tokens_scan(tokens);
 }
 
 /* Over a token that holds no text; over a scalar whose text is used until the next one; over one with texts. */
