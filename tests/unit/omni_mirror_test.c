@@ -2,6 +2,7 @@
  * anew; what is expected is found, and nothing besides. */
 #include "tests/unit/test.h"
 
+#include <pthread.h>
 #include <stdio.h>
 
 #include "agent/omni/mirror.h"
@@ -327,6 +328,49 @@ static void status_is_told_when_it_changes(void **state)
 	end(&bench);
 }
 
+static void *ask(void *argument)
+{
+	enum { QUESTIONS = 3000 };
+	struct mirror *mirror = argument;
+	struct arena arena;
+	size_t found = 0;
+	arena_init(&arena, ARENA_NO_LIMIT);
+	for (int i = 0; i < QUESTIONS; i++) {
+		struct mirror_mark mark;
+		struct mirror_status status;
+		const struct mirror_expectation nothing = {.is_certain = true};
+		mirror_mark(mirror, SPAN("a"), &mark);
+		mirror_status(mirror, SPAN("a"), &status);
+		found += mirror_matches(mirror, SPAN("b"), &nothing) + (mirror_cluster(mirror, &arena, SPAN("a")) != NULL);
+		arena_reset(&arena);
+	}
+	arena_done(&arena);
+	return found > 0 ? mirror : NULL;
+}
+
+/* Workers ask while the loop writes. */
+static void any_thread_may_ask(void **state)
+{
+	(void)state;
+	enum { ASKERS = 3, WRITES = 3000 };
+	struct bench bench = begin();
+	pthread_t threads[ASKERS];
+	struct resource *cluster = make(&bench, OMNI_CLUSTER, "a", NULL, 1);
+	put(&bench, cluster);
+	for (int i = 0; i < ASKERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, ask, bench.mirror), 0);
+	for (int i = 0; i < WRITES; i++) {
+		labels_set(&bench.arena, &cluster->annotations, SPAN(RECORDS_PREFIX "revision"), arena_spanf(&bench.arena, "%d", i));
+		assert_span(put(&bench, cluster), "a");
+	}
+	for (int i = 0; i < ASKERS; i++) {
+		void *found;
+		pthread_join(threads[i], &found);
+		assert_non_null(found);
+	}
+	end(&bench);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -340,6 +384,7 @@ int main(void)
 		cmocka_unit_test(kernel_arguments_follow_their_machine),
 		cmocka_unit_test(a_watch_that_begins_anew_forgets_what_is_gone),
 		cmocka_unit_test(status_is_told_when_it_changes),
+		cmocka_unit_test(any_thread_may_ask),
 	};
 	return RUN_TESTS(tests);
 }
