@@ -13,7 +13,7 @@ struct link_state {
 	/* loop only */
 	struct target_way way;
 	struct arena arena; /* of the way */
-	struct file_stamp stamp; /* of the key file that is in use */
+	struct file_stamp stamp, ca_stamp; /* of the key file and of the certificates that are in use */
 	struct loop_timer *timer;
 	int64_t about_ms;   /* who it is, while that is not known, is not asked before; 0: asked now, known or not */
 	unsigned urgency;   /* of the key's renewal, as told */

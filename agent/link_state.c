@@ -133,27 +133,28 @@ static void ask_who(struct link_state *state)
 bool link_state_open(struct link_state *state, struct omni_store **out, struct fail *fail)
 {
 	struct agent *agent = state->link->agent;
-	state->stamp = target_key_stamp(&state->way); /* before it is read: a change in between is seen */
+	state->stamp = target_key_stamp(&state->way); /* before they are read: a change in between is seen */
+	state->ca_stamp = target_ca_stamp(agent->settings, &state->way);
 	if (!target_open(agent->settings, &state->way, agent->log, out, fail))
 		return false;
 	state->about_ms = 0;
 	return true;
 }
 
-/* The same Omni with another key: clusters, watches and what is known of them stay. */
-static void renew(struct link_state *state)
+/* The same Omni with another key, or other certificates: clusters, watches and what is known of them stay. */
+static void renew(struct link_state *state, const char *what)
 {
 	struct link *link = state->link;
 	struct agent *agent = link->agent;
 	struct fail fail;
 	target_warn(&state->way, agent->log);
 	if (!target_renew(agent->settings, &state->way, agent->log, link->store, &fail)) {
-		log_error(agent->log, "omni", "the key file changed, but cannot be used; the old key stays in use",
-			  log_string("omni", link->url), log_string("file", state->way.key_file), log_fail(&fail));
+		log_error(agent->log, "omni", "key or certificates changed, but cannot be used; the old key stays in use",
+			  log_string("omni", link->url), log_string("changed", what), log_fail(&fail));
 		return;
 	}
-	log_info(agent->log, "omni", "the key file changed; the new key is in use", log_string("omni", link->url),
-		 log_string("file", state->way.key_file));
+	log_info(agent->log, "omni", "key or certificates changed; the new key is in use", log_string("omni", link->url),
+		 log_string("changed", what));
 	state->urgency = 0;
 	state->about_ms = 0;
 	watcher_hurry(link->watcher);
@@ -163,13 +164,16 @@ static void renew(struct link_state *state)
 void link_state_look(struct link_state *state)
 {
 	struct file_stamp stamp = target_key_stamp(&state->way);
-	if (state->way.key_file == NULL || file_stamp_equal(&stamp, &state->stamp))
+	struct file_stamp ca_stamp = target_ca_stamp(state->link->agent->settings, &state->way);
+	bool is_same_key = file_stamp_equal(&stamp, &state->stamp);
+	if (is_same_key && file_stamp_equal(&ca_stamp, &state->ca_stamp))
 		return;
 	state->stamp = stamp;
+	state->ca_stamp = ca_stamp;
 	if (state->link->store == NULL)
 		link_open_now(state->link);
 	else
-		renew(state);
+		renew(state, is_same_key ? "certificates" : state->way.key_file);
 }
 
 /* Said once when it becomes urgent, and once more when it is over. */

@@ -221,12 +221,23 @@ void target_warn(const struct target_way *way, struct log *log)
 		warn(way, log, "others on this machine may read or change the key file: chmod 600");
 }
 
-struct file_stamp target_key_stamp(const struct target_way *way)
+static struct file_stamp stamp_of(const char *file)
 {
 	struct stat status;
-	if (way->key_file == NULL || stat(way->key_file, &status) != 0)
+	if (file == NULL || stat(file, &status) != 0)
 		return (struct file_stamp){0};
 	return (struct file_stamp){status.st_mtim, status.st_dev, status.st_ino, status.st_size};
+}
+
+struct file_stamp target_key_stamp(const struct target_way *way)
+{
+	return stamp_of(way->key_file);
+}
+
+struct file_stamp target_ca_stamp(const struct settings *settings, const struct target_way *way)
+{
+	const char *file = settings->omni_ca_file != NULL ? settings->omni_ca_file : getenv("SSL_CERT_FILE");
+	return stamp_of(is_remote(way->url) ? file : NULL);
 }
 
 bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b)

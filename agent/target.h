@@ -56,6 +56,7 @@ struct file_stamp {
 	off_t size;
 };
 struct file_stamp target_key_stamp(const struct target_way *way);
+struct file_stamp target_ca_stamp(const struct settings *settings, const struct target_way *way); /* of its certificates */
 bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b);
 
 /* --- for commands: opened once per run --- */
