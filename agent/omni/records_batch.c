@@ -54,11 +54,12 @@ static struct span cluster_of(const struct omni_op *op)
 	}
 }
 
-static bool marks_of(struct bundle *b, struct span cluster, struct labels *out, struct fail *fail)
+/* Those of a Cluster are never from before: an approval that came since would not be seen. */
+static bool marks_of(struct bundle *b, const struct omni_op *op, struct span cluster, struct labels *out, struct fail *fail)
 {
 	const struct known *known = find_known(b, cluster);
 	if (known == NULL || !known->is_read)
-		return records_read(b->self, b->arena, cluster, true, b->deadline_ms, out, fail);
+		return records_read(b->self, b->arena, cluster, op->type != OMNI_CLUSTER, b->deadline_ms, out, fail);
 	*out = known->marks;
 	return true;
 }
@@ -122,7 +123,7 @@ static bool show(struct bundle *b, struct omni_op *op, struct fail *fail)
 	struct span cluster = records_cluster_of(op->found);
 	if (cluster.len == 0)
 		return true;
-	if (!marks_of(b, cluster, &marks, fail))
+	if (!marks_of(b, op, cluster, &marks, fail))
 		return false;
 	records_show(b->arena, &marks, op->found);
 	return true;
