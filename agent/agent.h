@@ -8,6 +8,7 @@
 #define AGENT_AGENT_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "agent/loop.h"
 #include "agent/omni/mirror.h"
@@ -113,6 +114,7 @@ struct agent {
 	struct http *http;
 	struct loop_timer *timer, *resync_timer, *tidy_timer;
 	uint64_t update; /* number of the current desired_update */
+	_Atomic(const char *) rules; /* --rules auto: of which release; NULL: not known yet */
 	enum plan_risk gate;
 	bool corrects_drift;
 	bool is_stopping;
@@ -134,6 +136,11 @@ bool feeds_start(struct agent *agent, struct fail *fail);
 void feeds_cancel(struct agent *agent); /* what they do now ends soon */
 void feeds_stop(struct agent *agent);	/* and they are gone; nobody else may use their snapshots any more */
 void feed_poll_now(struct feed *feed, bool forget);
+
+/* --- feed_rules.c: by which release's rules sources are rendered --- */
+void feeds_settle_rules(struct agent *agent); /* asks the default Omni, for some seconds; feed threads */
+void feeds_take_version(struct agent *agent, const char *url, struct span version); /* any thread, without the lock */
+void feed_settings(const struct agent *agent, struct settings *out);
 
 /* --- content.c --- */
 uint64_t content_of_resources(struct text *scratch, const struct resource_list *resources);

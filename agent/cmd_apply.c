@@ -8,6 +8,7 @@
 #include "agent/input.h"
 #include "agent/pass.h"
 #include "agent/plan/refusal.h"
+#include "agent/rules.h"
 #include "base/clock.h"
 
 static bool ask(const char *question)
@@ -145,15 +146,17 @@ static bool has_known_output(const struct call *call)
 static int run_apply(struct call *call)
 {
 	struct input input;
-	if (!has_known_output(call))
-		return EXIT_USAGE;
-	if (!input_read_good(call, &input)) {
-		fputs("omniops: nothing was applied\n", stderr);
-		return EXIT_ERROR;
-	}
 	struct pass pass;
 	struct fail fail;
+	if (!has_known_output(call))
+		return EXIT_USAGE;
 	pass_init(&pass, call->arena, &call->settings);
+	rules_settle(&call->settings, &pass);
+	if (!input_read_good(call, &input)) {
+		fputs("omniops: nothing was applied\n", stderr);
+		pass_done(&pass);
+		return EXIT_ERROR;
+	}
 	int code = pass_plan_fleet(&pass, &input.fleet, &fail) ? show_and_apply(call, &pass, &input)
 							       : command_error(&fail);
 	pass_done(&pass);

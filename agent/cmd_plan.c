@@ -2,6 +2,7 @@
 #include "agent/command.h"
 #include "agent/input.h"
 #include "agent/pass.h"
+#include "agent/rules.h"
 
 static int run_plan(struct call *call)
 {
@@ -9,11 +10,14 @@ static int run_plan(struct call *call)
 	if (call->settings.output != NULL && !plan_format_parse(span_of(call->settings.output), &format))
 		return command_usage_error(call->command, "plan prints text, json or markdown, not \"%s\"", call->settings.output);
 	struct input input;
-	if (!input_read_good(call, &input))
-		return EXIT_ERROR;
 	struct pass pass;
 	struct fail fail;
 	pass_init(&pass, call->arena, &call->settings);
+	rules_settle(&call->settings, &pass);
+	if (!input_read_good(call, &input)) {
+		pass_done(&pass);
+		return EXIT_ERROR;
+	}
 	bool ok = pass_plan_fleet(&pass, &input.fleet, &fail);
 	struct text out;
 	text_init(&out, TEXT_NO_LIMIT);

@@ -82,9 +82,11 @@ static bool render(struct feed *feed, const struct source_result *result, struct
 {
 	struct agent *agent = feed->agent;
 	struct snapshot *snapshot = NULL;
+	struct settings settings;
 	agent->counters.renders++;
+	feed_settings(agent, &settings);
 	/* Only this thread ever puts another one there. */
-	if (!snapshot_render(&agent->sandbox, agent->settings, result->tree, feed->current, &snapshot, fail) ||
+	if (!snapshot_render(&agent->sandbox, &settings, result->tree, feed->current, &snapshot, fail) ||
 	    !is_worth_having(feed, snapshot->fleet, fail)) {
 		agent->counters.render_errors++;
 		snapshot_unref(snapshot);
@@ -183,6 +185,7 @@ static void *feed_main(void *argument)
 {
 	struct feed *feed = argument;
 	struct schedule schedule;
+	feeds_settle_rules(feed->agent);
 	schedule_init(&schedule, source_interval_ms(feed->source), clock_monotonic_ms(),
 		      (uint64_t)clock_wall_ms() + feed->index);
 	do

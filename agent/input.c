@@ -2,13 +2,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
+
+#include "agent/rules.h"
 
 void input_take_settings(const struct settings *settings, struct fleet_options *options)
 {
-	if (settings->rules != NULL)
-		options->rules = strcmp(settings->rules, "1.9") == 0 ? OMNI_RULES_1_9 : OMNI_RULES_1_10;
+	options->rules = rules_of_settings(settings);
 	options->offline_schema = !settings->no_schema;
 }
 

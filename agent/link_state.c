@@ -71,6 +71,7 @@ static void take_about(struct link_state *state, const struct omni_about *about)
 	snprintf(state->identity, sizeof state->identity, "%.*s", SPAN_ARG(about->identity));
 	state->key_expires_s = about->key_expires_s;
 	pthread_mutex_unlock(&agent->lock);
+	feeds_take_version(agent, state->link->url, about->version);
 	if (is_news)
 		log_info(agent->log, "omni", "connected", log_string("omni", state->link->url), log_string("version", state->version),
 			 log_string("instance", state->instance), log_string("identity", state->identity));

@@ -12,7 +12,7 @@
 static const char *const colors[] = {"auto", "always", "never", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
 static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};
-static const char *const rule_sets[] = {"1.9", "1.10", NULL};
+static const char *const rule_sets[] = {"auto", "1.9", "1.10", NULL};
 static const char *const risks[] = {"safe", "disruptive", "destructive", "critical", NULL};
 static const char *const drifts[] = {"correct", "report", NULL};
 static const char *const sandboxes[] = {"auto", "require", "off", NULL};
@@ -33,8 +33,9 @@ static const struct setting settings_table[] = {
 	 "Give up after this time, for example 90s or 10m."},
 	{"root", 0, SETTING_STRING, AT(root), "DIR", VALUE_DIR, NULL, NULL, NULL,
 	 "Root of the tree: nothing outside of it is read. Default: the working directory if all paths lie below it."},
-	{"rules", 0, SETTING_STRING, AT(rules), "RELEASE", VALUE_CHOICE, rule_sets, "1.10", NULL,
-	 "Check templates by the rules of this Omni release, and write patches as its omnictl does: 1.9, or 1.10 and newer."},
+	{"rules", 0, SETTING_STRING, AT(rules), "RELEASE", VALUE_CHOICE, rule_sets, "auto", NULL,
+	 "Check templates by the rules of this Omni release, and write patches as its omnictl does: 1.9, or 1.10 and newer. auto: "
+	 "the release of the Omni of --omni; offline the newest."},
 	{"no-schema", 0, SETTING_FLAG, AT(no_schema), NULL, VALUE_ANY, NULL, NULL, NULL,
 	 "Do not check the fields of configuration patches against Talos's schema."},
 	{"connection", 0, SETTING_LIST, AT(connection), "NAME=URL", VALUE_ANY, NULL, NULL, NULL,

@@ -51,7 +51,7 @@ on() { (omni_use "$1" && shift && "$@"); }
 ops() {
 	local verb=$1 flags=
 	shift
-	case $verb in plan | apply) flags="--rules 1.9 --timeout 300s" ;; esac
+	case $verb in plan | apply) flags="--timeout 300s" ;; esac
 	# shellcheck disable=SC2086
 	omni_in "$OMNIOPS" "$verb" $flags --omni "$omni_endpoint" --omni-key-file "$omni_key" --omni-ca-file "$omni_ca" "$@"
 }

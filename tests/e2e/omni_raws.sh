@@ -97,7 +97,7 @@ kinds() {
 
 sweep() { # flags: one pass of the agent over the whole tree
 	omni_in "$OMNIOPS" agent --once --source "dir:$tree" --omni "$omni_endpoint" --omni-key-file "$omni_key" --omni-ca-file "$omni_ca" \
-		--rules 1.9 --interval 200ms --cache-dir "$room/cache" --status-dir "$room/status" --http off "$@"
+		--interval 200ms --cache-dir "$room/cache" --status-dir "$room/status" --http off "$@"
 }
 is_there() { omni_ctl get machineclass "$1" >/dev/null 2>&1; }
 holds() { omni_ctl get machineclass "$1" -o yaml | grep -F "$2"; }

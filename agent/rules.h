@@ -1,0 +1,21 @@
+/* By which release's rules templates are checked and written: those of --rules, or, when that is "auto", those of the
+ * Omni that they go to. Both forms mean the same; but Omni's own command line compares texts, so its diff is silent only
+ * when they are written as that release writes them. */
+#ifndef AGENT_RULES_H
+#define AGENT_RULES_H
+
+#include "agent/pass.h"
+#include "render/fleet.h"
+
+/* Of a server's version ("v1.9.3", "v1.10.0-beta.1"); the newest for what cannot be read. */
+enum omni_rules rules_of_version(struct span version);
+
+/* "auto" and NULL: the newest. */
+enum omni_rules rules_of_settings(const struct settings *settings);
+bool rules_are_automatic(const struct settings *settings);
+
+/* For commands: asks the Omni of --omni, briefly, and writes the answer into the settings. One that does not answer is
+ * told by the call that comes next. */
+void rules_settle(struct settings *settings, struct pass *pass);
+
+#endif
