@@ -170,13 +170,11 @@ bool omni_store_open(const char *url, const struct omni_store_options *options, 
 		     struct fail *fail);
 void omni_store_close(struct omni_store *store); /* NULL is fine */
 
-/* As ops->batch, by any store. */
+/* As ops->batch, by any store; one of them alone, by the store's other operations. */
 void omni_batch(struct omni_store *store, struct arena *arena, struct omni_op *ops, size_t count, int64_t deadline_ms);
-/* One of them alone, by the store's other operations. */
 void omni_op_run(struct omni_store *store, struct arena *arena, struct omni_op *op, int64_t deadline_ms);
 void omni_op_fail(struct omni_op *op, struct arena *arena, const struct fail *fail); /* it ended so */
-/* Its failure as one; always false. */
-bool omni_op_failure(const struct omni_op *op, struct fail *fail);
+bool omni_op_failure(const struct omni_op *op, struct fail *fail);		     /* always false */
 
 /* One method of a remote Omni, by how its calls ended; code names are gRPC's. */
 struct omni_method_count {
