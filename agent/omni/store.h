@@ -113,8 +113,7 @@ struct omni_store_ops {
 	 * a watch that lost the thread: begin again without one. UNAVAILABLE: the server went away, go on from the bookmark. */
 	bool (*watch)(struct omni_store *store, const struct omni_type *type, struct span bookmark,
 		      struct omni_watch **out, struct fail *fail);
-	/* All of the operations, in any order or at once, each with its own result; none may need what another one does. NULL
-	 * where a store gains nothing by it: use omni_batch. */
+	/* All of them, in any order or at once; none may need what another one does. NULL where a store gains nothing by it. */
 	void (*batch)(struct omni_store *store, struct arena *arena, struct omni_op *ops, size_t count, int64_t deadline_ms);
 	/* The management calls; NULL where a store has none. */
 	bool (*kubeconfig)(struct omni_store *store, struct arena *arena, const struct omni_kubeconfig_request *request,
