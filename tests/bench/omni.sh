@@ -110,7 +110,7 @@ omni_repository() { # clusters
 	git -C "$room/work" -c user.name=t -c user.email=t@example.com commit -qm first
 }
 
-# One changed line among all clusters: from the commit to the answer of its first write.
+# One changed line among all clusters: from the commit, of which the agent is told, to its first write.
 omni_changes() { # clusters
 	local i name begin_us calls before cpu
 	before=$(omni_calls)
@@ -121,8 +121,9 @@ omni_changes() { # clusters
 		calls=$(cosi_ask counts)
 		git -C "$room/work" -c user.name=t -c user.email=t@example.com commit -qam "$i"
 		begin_us=${EPOCHREALTIME/./}
+		kill -HUP "$agent" # look at the source now
 		until cosi_ask counts | grep -o '"Update":[0-9]*' | grep -vqxF -- "$(grep -o '"Update":[0-9]*' <<<"$calls")"; do
-			[ $((${EPOCHREALTIME/./} - begin_us)) -lt 60000000 ] || { note "a change does not arrive"; return; }
+			[ $((${EPOCHREALTIME/./} - begin_us)) -lt 60000000 ] || { note "a change does not arrive" >&2; return; }
 			sleep 0.01
 		done
 		echo $((${EPOCHREALTIME/./} - begin_us))
