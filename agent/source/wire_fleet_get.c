@@ -154,6 +154,7 @@ static void get_packed(struct wire *wire, struct cluster *cluster)
 
 bool wire_resources(struct wire *wire, struct resource_list *out, struct fail *fail)
 {
+	*out = (struct resource_list){0};
 	get_resources(wire, out);
 	return wire_end(wire) || fail_set(fail, FAIL_BUG, "resources that were kept cannot be read any more");
 }
