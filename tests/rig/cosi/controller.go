@@ -235,7 +235,9 @@ func (c *controller) removeKind(ctx context.Context, md *resource.Metadata, it p
 	}
 	for _, r := range list.Items {
 		owned := state.WithTeardownOwner(r.Metadata().Owner())
-		if _, err = c.state.Teardown(ctx, r.Metadata(), owned); err != nil && !state.IsNotFoundError(err) {
+		// Somebody else may write it, or tear it down, at this moment: it stays in the list, and has another turn.
+		_, err = c.state.Teardown(ctx, r.Metadata(), owned)
+		if err != nil && !state.IsNotFoundError(err) && !state.IsConflictError(err) {
 			return 0, err
 		}
 	}
