@@ -82,7 +82,7 @@ static void refuse_all(struct arena *arena, struct omni_op *ops, size_t count, c
 void remote_batch(struct omni_store *base, struct arena *arena, struct omni_op *ops, size_t count, int64_t deadline_ms)
 {
 	struct remote_store *store = remote_of(base);
-	struct remote_call calls[IN_FLIGHT_MAX];
+	struct remote_call calls[IN_FLIGHT_MAX] = {0};
 	struct fail fail = {0};
 	bool is_away = false; /* the server: nobody waits for it more than once */
 	deadline_ms = remote_deadline(store, deadline_ms);
