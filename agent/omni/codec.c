@@ -55,7 +55,7 @@ static void keep(void *arena, void *ptr)
 	(void)ptr; /* it goes with the arena */
 }
 
-static ProtobufCMessage *unpack(struct arena *arena, const ProtobufCMessageDescriptor *descriptor, struct span bytes)
+void *codec_unpack(struct arena *arena, const ProtobufCMessageDescriptor *descriptor, struct span bytes)
 {
 	ProtobufCAllocator allocator = {allocate, keep, arena};
 	return protobuf_c_message_unpack(descriptor, &allocator, bytes.len, (const uint8_t *)bytes.ptr);
@@ -168,7 +168,7 @@ bool codec_encode(struct arena *arena, const struct omni_type *type, const struc
 		  struct span *out_bytes, struct fail *fail)
 {
 	const ProtobufCMessageDescriptor *descriptor = codec_descriptor(type->spec->name);
-	ProtobufCMessage *before = old.len == 0 ? NULL : unpack(arena, descriptor, old);
+	ProtobufCMessage *before = old.len == 0 ? NULL : codec_unpack(arena, descriptor, old);
 	if (old.len > 0 && before == NULL)
 		return fail_set(fail, FAIL_PROTOCOL, "the stored spec of a %s cannot be decoded", type->name);
 	ProtobufCMessage *message = build(arena, descriptor, type->spec, spec, before);
@@ -304,7 +304,7 @@ bool codec_decode(struct arena *arena, const struct omni_type *type, struct span
 		  const struct codec_content *content, struct node *out_spec, struct fail *fail)
 {
 	static const struct codec_content none;
-	const ProtobufCMessage *message = unpack(arena, codec_descriptor(type->spec->name), bytes);
+	const ProtobufCMessage *message = codec_unpack(arena, codec_descriptor(type->spec->name), bytes);
 	if (message == NULL)
 		return fail_set(fail, FAIL_PROTOCOL, "the spec of a %s cannot be decoded", type->name);
 	struct node spec = read_message(arena, type->spec, message);

@@ -13,6 +13,9 @@
 /* The message of a spec ("ClusterSpec"); NULL: none of ours. */
 const ProtobufCMessageDescriptor *codec_descriptor(const char *spec_name);
 
+/* A message as protobuf-c has it, made in the arena and gone with it; NULL: the bytes are none. */
+void *codec_unpack(struct arena *arena, const ProtobufCMessageDescriptor *descriptor, struct span bytes);
+
 /* `old` are the bytes that are replaced, empty: none. Fields in them that are not known here are written back. */
 bool codec_encode(struct arena *arena, const struct omni_type *type, const struct node *spec, struct span old,
 		  struct span *out_bytes, struct fail *fail) __attribute__((warn_unused_result));

@@ -6,23 +6,6 @@
 #include "base/cleanup.h"
 #include "base/timestamp.h"
 
-static void *allocate(void *arena, size_t size)
-{
-	return arena_try_alloc(arena, size);
-}
-
-static void keep(void *arena, void *ptr)
-{
-	(void)arena;
-	(void)ptr; /* it goes with the arena */
-}
-
-static void *unpack(struct arena *scratch, const ProtobufCMessageDescriptor *descriptor, struct span bytes)
-{
-	ProtobufCAllocator allocator = {allocate, keep, scratch};
-	return protobuf_c_message_unpack(descriptor, &allocator, bytes.len, (const uint8_t *)bytes.ptr);
-}
-
 /* --- metadata --------------------------------------------------------------------------------------------------------- */
 
 static struct span read_time(struct arena *arena, const Cosi__Resource__Timestamp *time)
@@ -145,7 +128,7 @@ bool cosi_decode_resource(const struct cosi_reader *reader, struct arena *arena,
 {
 	arena_rewind(reader->scratch);
 	const Cosi__Resource__ResourceResponse *response =
-		unpack(reader->scratch, &cosi__resource__resource_response__descriptor, message);
+		codec_unpack(reader->scratch, &cosi__resource__resource_response__descriptor, message);
 	if (response == NULL)
 		return fail_set(fail, FAIL_PROTOCOL, "the answer cannot be decoded");
 	return read_resource(reader, arena, response->resource, out, fail);
@@ -154,7 +137,7 @@ bool cosi_decode_resource(const struct cosi_reader *reader, struct arena *arena,
 bool cosi_decode_teardown(struct arena *scratch, struct span message, bool *out_ready, struct fail *fail)
 {
 	const Cosi__Resource__TeardownResponse *response =
-		unpack(scratch, &cosi__resource__teardown_response__descriptor, message);
+		codec_unpack(scratch, &cosi__resource__teardown_response__descriptor, message);
 	if (response == NULL)
 		return fail_set(fail, FAIL_PROTOCOL, "the answer cannot be decoded");
 	*out_ready = response->destroy_ready;
@@ -231,7 +214,7 @@ bool cosi_decode_event(const struct cosi_reader *reader, struct arena *arena, st
 		       struct cosi_event *out, struct fail *fail)
 {
 	arena_rewind(reader->scratch);
-	const Cosi__Resource__Event *from = unpack(reader->scratch, &cosi__resource__event__descriptor, event);
+	const Cosi__Resource__Event *from = codec_unpack(reader->scratch, &cosi__resource__event__descriptor, event);
 	if (from == NULL)
 		return fail_set(fail, FAIL_PROTOCOL, "an event cannot be decoded");
 	struct cosi_event made = {.kind = event_kind((int)from->event_type)};

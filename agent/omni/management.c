@@ -1,5 +1,6 @@
 #include "agent/omni/management.h"
 
+#include "agent/omni/codec.h"
 #include "agent/omni/proto/management.pb-c.h"
 #include "base/cleanup.h"
 
@@ -27,22 +28,10 @@ bool management_encode_kubeconfig(struct arena *arena, const struct omni_kubecon
 	return true;
 }
 
-static void *allocate(void *arena, size_t size)
-{
-	return arena_try_alloc(arena, size);
-}
-
-static void keep(void *arena, void *ptr)
-{
-	(void)arena;
-	(void)ptr; /* it goes with the arena */
-}
-
 bool management_decode_yaml(struct arena *arena, struct span message, struct span *out_yaml, struct fail *fail)
 {
-	ProtobufCAllocator allocator = {allocate, keep, arena};
 	const Management__KubeconfigResponse *response =
-		management__kubeconfig_response__unpack(&allocator, message.len, (const uint8_t *)message.ptr);
+		codec_unpack(arena, &management__kubeconfig_response__descriptor, message);
 	if (response == NULL || response->kubeconfig.len == 0)
 		return fail_set(fail, FAIL_PROTOCOL, "the answer holds no configuration");
 	*out_yaml = (struct span){(const char *)response->kubeconfig.data, response->kubeconfig.len};
