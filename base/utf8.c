@@ -46,6 +46,17 @@ size_t utf8_valid_prefix(struct span s)
 	return at;
 }
 
+bool utf8_is_clean(struct span s)
+{
+	uint32_t c;
+	for (size_t len; s.len > 0; s = (struct span){s.ptr + len, s.len - len}) {
+		len = utf8_decode(s, &c);
+		if (c == UTF8_BAD || c < 0x20 || (c >= 0x7f && c < 0xa0))
+			return false;
+	}
+	return true;
+}
+
 size_t utf8_encode(uint32_t c, char out[4])
 {
 	if (c < 0x80) {

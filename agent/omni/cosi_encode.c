@@ -41,24 +41,13 @@ struct span cosi_encode_destroy(struct arena *arena, const struct omni_type *typ
 	return encode_name(arena, type, id, owner);
 }
 
-static bool is_clean(struct span s)
-{
-	uint32_t c;
-	for (size_t len; s.len > 0; s = (struct span){s.ptr + len, s.len - len}) {
-		len = utf8_decode(s, &c);
-		if (c == UTF8_BAD || c < 0x20 || (c >= 0x7f && c < 0xa0))
-			return false;
-	}
-	return true;
-}
-
 bool cosi_check_id(struct span id, struct fail *fail)
 {
 	if (id.len == 0)
 		return fail_set(fail, FAIL_INVALID, "the ID is empty");
 	if (id.len > COSI_ID_MAX)
 		return fail_set(fail, FAIL_INVALID, "the ID is longer than %d bytes", COSI_ID_MAX);
-	return is_clean(id) || fail_set(fail, FAIL_INVALID, "the ID holds control characters, or is not UTF-8");
+	return utf8_is_clean(id) || fail_set(fail, FAIL_INVALID, "the ID holds control characters, or is not UTF-8");
 }
 
 /* --- filters ---------------------------------------------------------------------------------------------------------- */

@@ -61,17 +61,6 @@ size_t check_list_length(const struct resource *resource, const char *key)
 
 enum { ID_MAX = 1024, KEY_MAX = 1024, VALUE_MAX = 16384, LABELS_MAX = 256 };
 
-static bool is_clean(struct span s)
-{
-	uint32_t c;
-	for (size_t len; s.len > 0; s = (struct span){s.ptr + len, s.len - len}) {
-		len = utf8_decode(s, &c);
-		if (c == UTF8_BAD || c < 0x20 || (c >= 0x7f && c < 0xa0))
-			return false;
-	}
-	return true;
-}
-
 static void check_id(struct check *check)
 {
 	struct span id = check->new->id;
@@ -79,7 +68,7 @@ static void check_id(struct check *check)
 		refuse(check, "the ID is empty");
 	if (id.len > ID_MAX)
 		refuse(check, "the ID is longer than %d bytes", ID_MAX);
-	if (!is_clean(id))
+	if (!utf8_is_clean(id))
 		refuse(check, "the ID holds control characters, or is not UTF-8");
 }
 
@@ -104,7 +93,7 @@ static void check_labels(struct check *check, const struct labels *labels, const
 		else if (label->key.len > KEY_MAX || label->value.len > VALUE_MAX)
 			refuse(check, "the %s \"%.*s\" is too long: keys have up to %d bytes, values up to %d", what,
 			       (int)(label->key.len > KEY_MAX ? 80 : label->key.len), label->key.ptr, KEY_MAX, VALUE_MAX);
-		else if (!is_clean(label->key) || !is_clean(label->value))
+		else if (!utf8_is_clean(label->key) || !utf8_is_clean(label->value))
 			refuse(check, "the %s \"%.*s\" holds control characters, or is not UTF-8", what, SPAN_ARG(label->key));
 	}
 }
