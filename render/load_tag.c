@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/utf8.h"
 
 #define TAG_PREFIX "tag:yaml.org,2002:"
@@ -37,45 +38,11 @@ static void set_string(struct loader *loader, struct node *node, struct span tex
 	build_set_resolved(loader, node, &(struct resolved){.kind = NODE_STRING}, text);
 }
 
-static int base64_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* Line breaks and blanks are allowed anywhere; padding is required. */
-static bool decode_base64(struct span raw, char *out, size_t *out_len)
-{
-	uint32_t bits = 0;
-	size_t count = 0, padding = 0, len = 0;
-	for (size_t i = 0; i < raw.len; i++) {
-		if (memchr(" \t\r\n", raw.ptr[i], 4) != NULL)
-			continue;
-		int value = raw.ptr[i] == '=' ? 0 : base64_value(raw.ptr[i]);
-		padding += raw.ptr[i] == '=';
-		if (value < 0 || (padding > 0 && raw.ptr[i] != '='))
-			return false;
-		bits = bits << 6 | (uint32_t)value;
-		if (++count % 4 == 0)
-			for (int shift = 16; shift >= 0; shift -= 8)
-				out[len++] = (char)(bits >> shift & 0xFF);
-	}
-	if (count % 4 != 0 || padding > 2)
-		return false;
-	*out_len = len - padding;
-	return true;
-}
-
 static void tag_binary(struct loader *loader, struct node *node, struct span raw)
 {
 	char *bytes = arena_alloc(&loader->scratch, raw.len + 4);
-	size_t len = 0;
-	if (!decode_base64(raw, bytes, &len))
+	size_t len = 0, bad;
+	if (!base64_decode(raw, true, bytes, &len, &bad))
 		diag_error(&loader->at, "WrongTag", node, NULL, "tagged !!binary, but not base64");
 	else if (utf8_valid_prefix((struct span){bytes, len}) != len)
 		diag_error(&loader->at, "NotUtf8", node, NULL, "the decoded !!binary is not UTF-8 text");

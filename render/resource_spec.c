@@ -1,5 +1,6 @@
 /* Specs in Omni's YAML: checked against the table of fields, and brought into the one form in which equal specs are equal
  * nodes. */
+#include "base/base64.h"
 #include "render/resource_int.h"
 
 static struct diag *wrong_type(const struct spec_reader *reader, const struct node *node, const struct field_path *path,
@@ -66,33 +67,13 @@ static struct node read_number(struct spec_reader *reader, enum spec_kind kind, 
 	return value == 0 ? (struct node){0} : node_int(reader->arena, value);
 }
 
-static int base64_digit(char c)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *at = c == '\0' ? NULL : strchr(digits, c);
-	return at == NULL ? -1 : (int)(at - digits);
-}
-
 /* Text stands for bytes as base64. What is no base64 is the bytes themselves: so they are in memory. */
 static struct node from_base64(struct arena *arena, const struct node *node)
 {
-	char *bytes = arena_alloc(arena, (size_t)node->len + 4);
-	uint32_t bits = 0;
-	size_t len = 0, digits = 0, padding = 0;
-	for (uint32_t i = 0; i < node->len; i++) {
-		char c = node->text[i];
-		if (c == ' ' || c == '\n' || c == '\r' || c == '\t')
-			continue;
-		int digit = c == '=' ? 0 : base64_digit(c);
-		padding += c == '=';
-		if (digit < 0 || (padding > 0 && c != '=') || padding > 2)
-			return *node;
-		bits = bits << 6 | (uint32_t)digit;
-		if (++digits % 4 == 0)
-			for (int shift = 16; shift >= 0; shift -= 8)
-				bytes[len++] = (char)(bits >> shift & 0xff);
-	}
-	return digits % 4 == 0 && digits > padding ? node_string((struct span){bytes, len - padding}) : *node;
+	char *bytes = arena_alloc(arena, node->len);
+	size_t len = 0, bad;
+	bool is_base64 = base64_decode(node_text(node), true, bytes, &len, &bad);
+	return is_base64 && len > 0 ? node_string((struct span){bytes, len}) : *node;
 }
 
 static struct node read_bytes(struct spec_reader *reader, const struct node *node, const struct field_path *path)

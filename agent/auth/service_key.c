@@ -6,6 +6,7 @@
 
 #include "agent/auth/armor.h"
 #include "agent/auth/internal.h"
+#include "base/base64.h"
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "base/timestamp.h"

@@ -2,8 +2,8 @@
 
 #include <openssl/evp.h>
 
-#include "agent/auth/armor.h"
 #include "agent/auth/internal.h"
+#include "base/base64.h"
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "base/utf8.h"
