@@ -3,26 +3,15 @@
 #include "agent/agent.h"
 #include "agent/rules.h"
 #include "agent/target.h"
-#include "base/clock.h"
-
-enum { ASK_MS = 5000 };
-
-static const char *name_of(struct span version)
-{
-	return rules_of_version(version) == OMNI_RULES_1_9 ? "1.9" : "1.10";
-}
 
 /* NULL: no Omni is named, it has no version, or it does not answer. */
 static const char *ask(const struct settings *settings, struct arena *arena)
 {
 	struct omni_store *store = NULL;
-	struct omni_about about;
 	struct target_way way;
 	if (!target_way(settings, NULL, SPAN(""), arena, &way) || !target_open(settings, &way, NULL, &store, NULL))
 		return NULL;
-	bool is_known = store->ops->about != NULL &&
-			store->ops->about(store, arena, clock_monotonic_ms() + ASK_MS, &about, NULL);
-	const char *rules = is_known ? name_of(about.version) : NULL;
+	const char *rules = rules_ask(store, arena);
 	omni_store_close(store);
 	return rules;
 }
@@ -53,8 +42,8 @@ void feeds_take_version(struct agent *agent, const char *url, struct span versio
 {
 	if (!rules_are_automatic(agent->settings) || !is_default(agent->settings, url))
 		return;
-	const char *rules = name_of(version), *old = atomic_exchange(&agent->rules, rules);
-	if (old == rules || (old == NULL && strcmp(rules, "1.10") == 0)) /* unknown was rendered as the newest */
+	const char *rules = rules_name(rules_of_version(version)), *old = atomic_exchange(&agent->rules, rules);
+	if (old == rules || (old == NULL && rules == rules_name(OMNI_RULES_1_10))) /* unknown was rendered as the newest */
 		return;
 	for (size_t i = 0; i < agent->feed_count; i++)
 		feed_poll_now(&agent->feeds[i], true);

@@ -29,13 +29,26 @@ enum omni_rules rules_of_settings(const struct settings *settings)
 	return !rules_are_automatic(settings) && strcmp(settings->rules, "1.9") == 0 ? OMNI_RULES_1_9 : OMNI_RULES_1_10;
 }
 
+const char *rules_name(enum omni_rules rules)
+{
+	return rules == OMNI_RULES_1_9 ? "1.9" : "1.10";
+}
+
+const char *rules_ask(struct omni_store *store, struct arena *arena)
+{
+	struct omni_about about;
+	if (store->ops->about == NULL || !store->ops->about(store, arena, clock_monotonic_ms() + ASK_MS, &about, NULL))
+		return NULL;
+	return rules_name(rules_of_version(about.version));
+}
+
 void rules_settle(struct settings *settings, struct pass *pass)
 {
 	struct target *target;
-	struct omni_about about;
 	if (!rules_are_automatic(settings) || settings->omni == NULL ||
-	    !targets_find(&pass->targets, NULL, SPAN(""), &target, NULL) || target->store->ops->about == NULL ||
-	    !target->store->ops->about(target->store, pass->arena, clock_monotonic_ms() + ASK_MS, &about, NULL))
+	    !targets_find(&pass->targets, NULL, SPAN(""), &target, NULL))
 		return;
-	settings->rules = rules_of_version(about.version) == OMNI_RULES_1_9 ? "1.9" : "1.10";
+	const char *rules = rules_ask(target->store, pass->arena);
+	if (rules != NULL)
+		settings->rules = rules;
 }

@@ -7,6 +7,10 @@
 #include "agent/pass.h"
 #include "render/fleet.h"
 
+/* What --rules takes; NULL from rules_ask: the Omni behind the store has no version, or does not say so within seconds. */
+const char *rules_name(enum omni_rules rules);
+const char *rules_ask(struct omni_store *store, struct arena *arena);
+
 /* Of a server's version ("v1.9.3", "v1.10.0-beta.1"); the newest for what cannot be read. */
 enum omni_rules rules_of_version(struct span version);
 
