@@ -189,18 +189,25 @@ struct span arena_copy(struct arena *arena, struct span s)
 	return (struct span){arena_string(arena, s), s.len};
 }
 
-struct span arena_spanf(struct arena *arena, const char *format, ...)
+struct span arena_spanfv(struct arena *arena, const char *format, va_list args)
 {
-	va_list args, again;
-	va_start(args, format);
+	va_list again;
 	va_copy(again, args);
 	int need = vsnprintf(NULL, 0, format, args);
-	va_end(args);
 	size_t len = need < 0 ? 0 : (size_t)need;
 	char *copy = arena_bytes(arena, len + 1);
 	vsnprintf(copy, len + 1, format, again);
 	va_end(again);
 	return (struct span){copy, len};
+}
+
+struct span arena_spanf(struct arena *arena, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	struct span text = arena_spanfv(arena, format, args);
+	va_end(args);
+	return text;
 }
 
 void arena_defer(struct arena *arena, void (*fn)(void *), void *ptr)

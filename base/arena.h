@@ -50,6 +50,7 @@ char *arena_bytes(struct arena *arena, size_t size) __attribute__((alloc_size(2)
 struct span arena_copy(struct arena *arena, struct span s);
 char *arena_string(struct arena *arena, struct span s);
 struct span arena_spanf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct span arena_spanfv(struct arena *arena, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 
 /* A copy of any bytes, aligned for every type; NULL beyond the limit. */
 void *arena_dup(struct arena *arena, const void *bytes, size_t size);

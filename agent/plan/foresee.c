@@ -23,21 +23,18 @@ __attribute__((format(printf, 6, 7))) static void report(struct oracle *o, const
 	struct refusal_row row = {.pattern = "", .code = code, .field = field};
 	struct refusal_match match = {.row = &row};
 	struct refusal_place place;
-	struct text text;
 	va_list args;
-	text_init(&text, TEXT_NO_LIMIT);
 	va_start(args, format);
-	text_addv(&text, format, args);
+	struct span text = arena_spanfv(o->out->arena, format, args);
 	va_end(args);
-	refusal_place_field(o->out->arena, &refusal, &match, text_span(&text), &place);
+	refusal_place_field(o->out->arena, &refusal, &match, text, &place);
 	struct diag_at at = {o->out, place.file, place.object};
 	struct node position = {.line = NODE_LINE(place.line), .column = NODE_COLUMN(place.column)};
 	const char *path = place.path.len > 0 ? arena_string(o->out->arena, place.path) : "";
-	diag_add(&at, is_error ? DIAG_ERROR : DIAG_WARNING, code, &position, path, "%s", text.ptr);
+	diag_add(&at, is_error ? DIAG_ERROR : DIAG_WARNING, code, &position, path, "%.*s", SPAN_ARG(text));
 	if (is_error)
-		plan_add_conflict(o->arena, o->plan, "%.*s%s%s%s%s", SPAN_ARG(place.object), place.object.len > 0 ? ": " : "", path,
-				  *path != '\0' ? ": " : "", text.ptr);
-	text_done(&text);
+		plan_add_conflict(o->arena, o->plan, "%.*s%s%s%s%.*s", SPAN_ARG(place.object), place.object.len > 0 ? ": " : "", path,
+				  *path != '\0' ? ": " : "", SPAN_ARG(text));
 }
 
 static void advise(struct oracle *o, const char *before, struct span near, const char *behind)

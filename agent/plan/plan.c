@@ -44,29 +44,21 @@ struct plan_op *plan_add_op(struct arena *arena, struct plan *plan, enum plan_op
 
 struct plan_conflict *plan_add_conflict(struct arena *arena, struct plan *plan, const char *format, ...)
 {
-	struct text text;
 	va_list args;
-	text_init(&text, TEXT_NO_LIMIT);
-	va_start(args, format);
-	text_addv(&text, format, args);
-	va_end(args);
 	struct plan_conflict *conflict = &ARENA_PUSH(arena, plan->conflicts, plan->conflict_count, plan->conflict_cap);
-	*conflict = (struct plan_conflict){.text = arena_copy(arena, text_span(&text))};
-	text_done(&text);
+	va_start(args, format);
+	*conflict = (struct plan_conflict){.text = arena_spanfv(arena, format, args)};
+	va_end(args);
 	return conflict;
 }
 
 void plan_add_note(struct arena *arena, struct plan *plan, const char *format, ...)
 {
-	struct text text;
 	va_list args;
-	text_init(&text, TEXT_NO_LIMIT);
 	va_start(args, format);
-	text_addv(&text, format, args);
+	struct span text = arena_spanfv(arena, format, args);
 	va_end(args);
-	ARENA_PUSH(arena, plan->notes, plan->note_count, plan->note_cap) =
-		(struct plan_note){arena_copy(arena, text_span(&text))};
-	text_done(&text);
+	ARENA_PUSH(arena, plan->notes, plan->note_count, plan->note_cap) = (struct plan_note){text};
 }
 
 static struct span key_of(struct arena *arena, const struct omni_type *type, struct span id)
