@@ -393,6 +393,20 @@ void memory_store_tick(struct memory_store *store)
 
 uint64_t memory_store_shuffle;
 
+int memory_store_begin_shuffle(void **state)
+{
+	(void)state;
+	memory_store_shuffle = 1;
+	return 0;
+}
+
+int memory_store_end_shuffle(void **state)
+{
+	(void)state;
+	memory_store_shuffle = 0;
+	return 0;
+}
+
 #define SINGLE_CALLS                                                                                                   \
 	.list = list, .get = get, .create = create, .update = update, .teardown = teardown, .destroy = destroy, .watch = watch, \
 	.close = close_store

@@ -40,6 +40,12 @@ struct memory_store {
 
 /* Not 0: new stores have a batch, which runs the operations in an order that this number decides. */
 extern uint64_t memory_store_shuffle;
+int memory_store_begin_shuffle(void **state);
+int memory_store_end_shuffle(void **state);
+
+/* A test twice: operation by operation, and with those that go together in any order. */
+#define MEMORY_STORE_BOTH(test)                                                                                        \
+	cmocka_unit_test(test), {"at once: " #test, test, memory_store_begin_shuffle, memory_store_end_shuffle, NULL}
 
 struct memory_store *memory_store_new(void);
 void memory_store_free(struct memory_store *store);

@@ -556,51 +556,35 @@ static void every_event_is_told_once_when_progress_is_kept(void **state)
 	end(&b);
 }
 
-/* Everything twice: operation by operation, and with those that go together in any order. */
-static int shuffle(void **state)
-{
-	(void)state;
-	memory_store_shuffle = 1;
-	return 0;
-}
-
-static int unshuffle(void **state)
-{
-	(void)state;
-	memory_store_shuffle = 0;
-	return 0;
-}
-
-#define BOTH(test) cmocka_unit_test(test), {"at once: " #test, test, shuffle, unshuffle, NULL}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BOTH(an_empty_omni_becomes_the_template),
-		BOTH(an_unchanged_cluster_costs_few_reads_and_no_write),
-		BOTH(teardown_is_observed_not_awaited),
-		BOTH(a_server_that_waits_for_destroy_gets_it),
-		BOTH(a_deletion_takes_everything_along),
-		BOTH(the_phases_of_destruction_follow_each_other),
-		BOTH(a_version_that_moved_without_a_change_is_written_over),
-		BOTH(a_change_by_somebody_else_is_a_conflict),
-		BOTH(a_lost_answer_is_no_conflict),
-		BOTH(a_resource_made_by_somebody_else_meanwhile_is_a_conflict),
-		BOTH(a_machine_that_moved_meanwhile_is_not_destroyed),
-		BOTH(nothing_is_destroyed_after_a_failed_write),
-		BOTH(one_failed_destroy_does_not_hold_back_its_phase),
-		BOTH(everything_of_a_refused_group_is_told),
-		BOTH(an_omni_that_goes_away_is_told_once),
-		cmocka_unit_test_setup_teardown(what_needs_nothing_from_each_other_goes_together, shuffle, unshuffle),
-		BOTH(locks_in_omni_are_respected_and_told),
-		BOTH(a_locked_cluster_keeps_its_lock_and_its_machines),
-		BOTH(a_resource_on_its_way_out_is_awaited_then_made_again),
-		BOTH(what_was_applied_is_recorded_once),
-		BOTH(a_rehearsal_writes_nothing),
-		BOTH(a_plan_with_a_conflict_is_not_applied),
-		BOTH(disconnected_machines_go_with_the_cluster_when_asked),
-		BOTH(a_failed_read_plans_nothing),
-		BOTH(every_event_is_told_once_when_progress_is_kept),
+		MEMORY_STORE_BOTH(an_empty_omni_becomes_the_template),
+		MEMORY_STORE_BOTH(an_unchanged_cluster_costs_few_reads_and_no_write),
+		MEMORY_STORE_BOTH(teardown_is_observed_not_awaited),
+		MEMORY_STORE_BOTH(a_server_that_waits_for_destroy_gets_it),
+		MEMORY_STORE_BOTH(a_deletion_takes_everything_along),
+		MEMORY_STORE_BOTH(the_phases_of_destruction_follow_each_other),
+		MEMORY_STORE_BOTH(a_version_that_moved_without_a_change_is_written_over),
+		MEMORY_STORE_BOTH(a_change_by_somebody_else_is_a_conflict),
+		MEMORY_STORE_BOTH(a_lost_answer_is_no_conflict),
+		MEMORY_STORE_BOTH(a_resource_made_by_somebody_else_meanwhile_is_a_conflict),
+		MEMORY_STORE_BOTH(a_machine_that_moved_meanwhile_is_not_destroyed),
+		MEMORY_STORE_BOTH(nothing_is_destroyed_after_a_failed_write),
+		MEMORY_STORE_BOTH(one_failed_destroy_does_not_hold_back_its_phase),
+		MEMORY_STORE_BOTH(everything_of_a_refused_group_is_told),
+		MEMORY_STORE_BOTH(an_omni_that_goes_away_is_told_once),
+		cmocka_unit_test_setup_teardown(what_needs_nothing_from_each_other_goes_together, memory_store_begin_shuffle,
+						memory_store_end_shuffle),
+		MEMORY_STORE_BOTH(locks_in_omni_are_respected_and_told),
+		MEMORY_STORE_BOTH(a_locked_cluster_keeps_its_lock_and_its_machines),
+		MEMORY_STORE_BOTH(a_resource_on_its_way_out_is_awaited_then_made_again),
+		MEMORY_STORE_BOTH(what_was_applied_is_recorded_once),
+		MEMORY_STORE_BOTH(a_rehearsal_writes_nothing),
+		MEMORY_STORE_BOTH(a_plan_with_a_conflict_is_not_applied),
+		MEMORY_STORE_BOTH(disconnected_machines_go_with_the_cluster_when_asked),
+		MEMORY_STORE_BOTH(a_failed_read_plans_nothing),
+		MEMORY_STORE_BOTH(every_event_is_told_once_when_progress_is_kept),
 	};
 	return RUN_TESTS(tests);
 }

@@ -305,32 +305,15 @@ static void nothing_is_destroyed_without_approval(void **state)
 	assert_true(opened > 0 && held > 0);
 }
 
-/* Everything twice: operation by operation, and with those that go together in any order. */
-static int shuffle(void **state)
-{
-	(void)state;
-	memory_store_shuffle = 1;
-	return 0;
-}
-
-static int unshuffle(void **state)
-{
-	(void)state;
-	memory_store_shuffle = 0;
-	return 0;
-}
-
-#define BOTH(test) cmocka_unit_test(test), {"at once: " #test, test, shuffle, unshuffle, NULL}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BOTH(a_plan_leads_to_exactly_the_expected_state),
-		BOTH(planning_twice_gives_the_same_hash),
-		BOTH(nothing_is_destroyed_without_approval),
-		BOTH(killed_at_any_call_the_next_run_converges),
-		BOTH(a_failed_read_destroys_nothing),
-		BOTH(the_server_failing_now_and_then_only_delays),
+		MEMORY_STORE_BOTH(a_plan_leads_to_exactly_the_expected_state),
+		MEMORY_STORE_BOTH(planning_twice_gives_the_same_hash),
+		MEMORY_STORE_BOTH(nothing_is_destroyed_without_approval),
+		MEMORY_STORE_BOTH(killed_at_any_call_the_next_run_converges),
+		MEMORY_STORE_BOTH(a_failed_read_destroys_nothing),
+		MEMORY_STORE_BOTH(the_server_failing_now_and_then_only_delays),
 	};
 	return RUN_TESTS(tests);
 }
