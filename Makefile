@@ -6,6 +6,8 @@ MAKEFLAGS += --no-builtin-rules
 
 # --- what can be set: make NAME=value …
 B ?= build
+# One build directory has one name, so that `make B=$PWD/build` does not compile again what `make` compiled.
+override B := $(patsubst $(CURDIR)/%,%,$(abspath $(B)))
 PREFIX ?= /usr/local
 OPT ?= -O2
 WERROR ?= 1

@@ -7,8 +7,8 @@ WARNINGS := -Wall -Wextra -Wformat=2 -Wconversion -Wno-sign-conversion -Wshadow 
 	$(call cc-try,-Wduplicated-cond) $(if $(filter 1,$(WERROR)),-Werror)
 LANGUAGE := -std=c17 -D_GNU_SOURCE -I. -I$(B)/gen -fno-strict-aliasing -fno-common
 
-# The paths of this machine stay out of the debug data, so that every directory gives the same bytes.
-DEBUG := -g -fno-omit-frame-pointer -ffile-prefix-map=$(B)=build -ffile-prefix-map=$(CURDIR)=.
+# The paths of this machine stay out of the debug data, so that every directory gives the same bytes. The last rule that fits wins.
+DEBUG := -g -fno-omit-frame-pointer -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(B)/=build/
 
 ifdef SANITIZE
 OPT := -O1

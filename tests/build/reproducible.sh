@@ -11,10 +11,12 @@ copy_tree() {
 	cp -R Makefile mk base crds render agent plugin-argocd flux scripts LICENSE README.md docs deploy "$copy"/ 2>/dev/null
 	[ -d "$copy/base" ]
 }
-build_again() { (umask 077 && cd "$copy" && TZ=Asia/Tokyo make -s -j"$(nproc)" B=out VERSION="$(cat "$B/version")" all); }
+make_copy() { (umask 077 && cd "$copy" && TZ=Asia/Tokyo make -j"$(nproc)" VERSION="$(cat "$B/version")" "$@" all); }
+compiles_nothing() { ! make_copy B="$copy/out" | grep -E '^ +(CC|LINK) '; }
 
 check "the tree can be copied" copy_tree
-check "the copy builds" build_again
+check "the copy builds" make_copy B=out
+check "another name of the same build directory compiles nothing again" compiles_nothing
 for name in omniops omniops-argocd omniops-flux; do
 	check "$name is the same in both" cmp "$B/$name" "$copy/out/$name"
 done
