@@ -36,10 +36,7 @@ every() { # how it is reached: one result for each test of the programs
 	done
 }
 
-if ! cosi_build; then
-	skip "the store on a COSI server" "$(go_reason)"
-	finish
-fi
+cosi_need "the store on a COSI server"
 cosi_start tls -tls
 every TLS
 other_key=$cosi_dir/other.key

@@ -9,8 +9,7 @@ cd "$ROOT" || exit 1
 . tests/rig/omni/lib.sh
 trap 'end_service; omni_stop; rm -rf "$room"' EXIT
 trap 'exit 1' INT TERM
-if ! omni_possible; then skip "a fleet at home" "$omni_reason"; finish; fi
-if ! omni_build; then skip "a fleet at home" "${go_reason:-Omni cannot be built here}"; finish; fi
+omni_need "a fleet at home"
 omni_start homelab || { fail "Omni starts"; finish; }
 
 unit=$ROOT/deploy/systemd/omniops.service

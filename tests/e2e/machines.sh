@@ -10,10 +10,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/rig/omni/lib.sh
 trap 'stop_watching; cosi_stop; rm -rf "$room"' EXIT
 
-if ! cosi_build; then
-	skip "machines" "$(go_reason)"
-	finish
-fi
+cosi_need "machines"
 cosi_start one -play -pace 0.1 || { fail "the server comes up"; finish; }
 cp "$cosi_key" "$room/key"
 chmod 600 "$room/key"

@@ -7,10 +7,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/rig/cosi/lib.sh
 trap 'stop_agent; cosi_stop; rm -rf "$room"' EXIT
 trap 'exit 1' INT TERM
-if ! cosi_build; then
-	skip "clusters that are stuck" "$go_reason"
-	finish
-fi
+cosi_need "clusters that are stuck"
 cosi_start two -controllers || { fail "a second server starts"; finish; }
 two=$cosi_endpoint two_pid=$cosi_pid two_key=$cosi_key
 cosi_start one -controllers || { fail "a server starts"; finish; }

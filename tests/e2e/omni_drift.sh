@@ -7,14 +7,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/rig/omni/lib.sh
 trap 'stop_agent; omni_stop; rm -rf "$room"' EXIT
 trap 'exit 1' INT TERM
-if ! omni_possible; then
-	skip "drift in a real Omni" "$omni_reason"
-	finish
-fi
-if ! omni_build; then
-	skip "drift in a real Omni" "${go_reason:-it cannot be built here}"
-	finish
-fi
+omni_need "drift in a real Omni"
 omni_start drift || { fail "Omni starts"; finish; }
 omni=$omni_endpoint
 control=10011802-c798-4da7-a410-f09abb48c8d8 worker=10021802-c798-4da7-a410-f09abb48c8d8

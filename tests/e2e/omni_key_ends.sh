@@ -7,8 +7,7 @@ cd "$ROOT" || exit 1
 . tests/rig/omni/lib.sh
 trap 'stop_agent; omni_stop; rm -rf "$room"' EXIT
 trap 'exit 1' INT TERM
-if ! omni_possible; then skip "a key ends" "$omni_reason"; finish; fi
-if ! omni_build; then skip "a key ends" "${go_reason:-Omni cannot be built here}"; finish; fi
+omni_need "a key ends"
 omni_start ends || { fail "Omni starts"; finish; }
 export OMNI_ENDPOINT=$omni_endpoint SSL_CERT_FILE=$omni_ca OMNIOPS_OMNI_KEY_FILE=$room/key
 repository demo

@@ -7,14 +7,7 @@ cd "$(dirname "$0")/../.." || exit 1
 work=$(mktemp -d)
 trap 'omni_stop; rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
-if ! omni_possible; then
-	skip "a real Omni refuses" "$omni_reason"
-	finish
-fi
-if ! omni_build; then
-	skip "a real Omni refuses" "${go_reason:-it cannot be built here}"
-	finish
-fi
+omni_need "a real Omni refuses"
 omni_start refusals || { fail "Omni starts"; finish; }
 tree=$work/tree
 mkdir "$tree"

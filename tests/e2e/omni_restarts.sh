@@ -7,14 +7,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/rig/omni/lib.sh
 trap 'stop_agent; omni_stop; rm -rf "$room"' EXIT
 trap 'exit 1' INT TERM
-if ! omni_possible; then
-	skip "an Omni that goes away" "$omni_reason"
-	finish
-fi
-if ! omni_build; then
-	skip "an Omni that goes away" "${go_reason:-it cannot be built here}"
-	finish
-fi
+omni_need "an Omni that goes away"
 omni_start restarts || { fail "Omni starts"; finish; }
 omni=$omni_endpoint
 

@@ -8,7 +8,7 @@ cd "$ROOT" || exit 1
 . tests/rig/cosi/lib.sh
 trap 'stop_agent; cosi_stop; rm -rf "$room"' EXIT
 
-cosi_build || skip "the COSI server cannot be built: $go_reason"
+cosi_need "commands and the agent on a COSI server"
 cosi_start one -tls -controllers -account ci:Operator -account next:Operator -account weak:Reader || exit 1
 port=$(sed -n 's/.*:\([0-9]*\)$/\1/p' <<<"$cosi_endpoint")
 cp "$cosi_dir/ci.key" "$cosi_dir/next.key" "$cosi_dir/weak.key" "$cosi_ca" "$room"

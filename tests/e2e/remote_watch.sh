@@ -7,10 +7,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/rig/cosi/lib.sh
 trap 'stop_agent; cosi_stop; rm -rf "$room"' EXIT
 
-if ! cosi_build; then
-	skip "the agent on a COSI server" "$(go_reason)"
-	finish
-fi
+cosi_need "the agent on a COSI server"
 cosi_start one -tls -controllers
 export OMNI_SERVICE_ACCOUNT_KEY
 OMNI_SERVICE_ACCOUNT_KEY=$(cat "$cosi_key")

@@ -8,7 +8,7 @@ cd "$ROOT" || exit 1
 . tests/rig/cosi/lib.sh
 trap 'stop_agent; cosi_stop; rm -rf "$room"' EXIT
 
-cosi_build || skip "the COSI server cannot be built: $go_reason"
+cosi_need "where secrets are"
 cosi_start one -tls -controllers -account ci:Operator || exit 1
 export OMNI_ENDPOINT=$cosi_endpoint SSL_CERT_FILE=$cosi_ca
 repository demo

@@ -8,7 +8,7 @@ cd "$ROOT" || exit 1
 . tests/rig/cosi/lib.sh
 trap 'stop_agent; cosi_stop; rm -rf "$room"' EXIT
 
-cosi_build || skip "the COSI server cannot be built: $go_reason"
+cosi_need "keys as mounted Secrets"
 cosi_start one -tls -controllers -account ci:Operator -account next:Operator -account weak:Reader || exit 1
 port=${cosi_endpoint##*:}
 export SSL_CERT_FILE=$cosi_ca

@@ -8,7 +8,7 @@ cd "$ROOT" || exit 1
 . tests/rig/cosi/lib.sh
 trap 'stop_agent; kill -CONT "$cosi_pid" 2>/dev/null; cosi_stop; rm -rf "$room"' EXIT
 
-cosi_build || skip "the COSI server cannot be built: $go_reason"
+cosi_need "SIGTERM"
 cosi_start one -tls -controllers -account ci:Operator || exit 1
 export OMNI_ENDPOINT=$cosi_endpoint SSL_CERT_FILE=$cosi_ca OMNIOPS_OMNI_KEY_FILE=$cosi_key
 repository a b c demo

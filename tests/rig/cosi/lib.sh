@@ -1,7 +1,8 @@
 # A COSI state server with Omni's types and signatures, for tests and for people. In the root of the checkout:
 #
 #   . tests/rig/cosi/lib.sh
-#   cosi_build || skip …            once; `go_reason` says why not
+#   cosi_build || …                 once; `go_reason` says why not
+#   cosi_need TEXT                  in tests with tests/tap.sh: built, or TEXT is skipped and the test ends
 #   cosi_start NAME [FLAG…]         sets cosi_endpoint cosi_control cosi_ca cosi_dir cosi_pid and
 #                                   cosi_key, the first account's key file; others are $cosi_dir/ACCOUNT.key
 #   cosi_use NAME                   sets them again, for another one that runs
@@ -23,6 +24,8 @@
 cosi_build() {
 	go_room cosi tests/rig/cosi && go_program cosi tests/rig/cosi go.mod . -ldflags='-s -w' && cosi_program=$go_dir/cosi
 }
+
+cosi_need() { cosi_build || { skip "$1" "it cannot be built: $(go_reason)"; finish; }; }
 
 cosi_start() {
 	cosi_name=$1

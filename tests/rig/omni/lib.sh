@@ -3,6 +3,7 @@
 #   . tests/rig/omni/lib.sh
 #   omni_possible || skip … "$omni_reason"      whether this machine can run one
 #   omni_build || skip …                  omni, omnictl: minutes once, then from the cache; `go_reason` says why not
+#   omni_need TEXT                        both, in tests with tests/tap.sh: or TEXT is skipped and the test ends
 #   omni_start NAME [FLAG…]               fresh state; sets omni_endpoint omni_ca omni_key (a file) omni_dir omni_pid
 #   omni_use NAME                         sets them again, for another one that runs
 #   omni_in COMMAND…                      runs a command where the server can be reached
@@ -52,6 +53,11 @@ omni_machines_possible() {
 	omni_bin=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/omniops/bin
 	omni_reason="no machine emulator in $omni_bin"
 	[ -x "$omni_bin/talemu" ] && [ -x "$omni_bin/talemu-infra-provider" ]
+}
+
+omni_need() {
+	omni_possible || { skip "$1" "$omni_reason"; finish; }
+	omni_build || { skip "$1" "it cannot be built: $(go_reason)"; finish; }
 }
 
 # --- start and stop ---------------------------------------------------------------------------------------------------
