@@ -19,7 +19,7 @@ check "nothing was written" has_workers one 5
 check "status tells what is held" within 5 bash -c "'$OMNIOPS' status one --omni '$omni' | grep -q 'Held: plan .*approve it with: omniops approve one'"
 check "approved in Omni it is applied" bash -c "'$OMNIOPS' approve one $(plan_hash one) --omni '$omni'"
 check "… soon" within 10 has_workers one 1
-check "the approval is used up" bash -c "! '$OMNIOPS' get clusters one -o yaml --omni '$omni' | grep -q approve:"
+check "the approval is used up" within 5 bash -c "! '$OMNIOPS' get clusters one -o yaml --omni '$omni' | grep -q approve:"
 
 git -C "$room/repo" rm -q two.yaml
 commit "remove two"
