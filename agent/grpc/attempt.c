@@ -124,6 +124,15 @@ static long at_least_a_second(int64_t ms)
 	return ms < 1000 ? 1 : (long)(ms / 1000);
 }
 
+/* Transfers that share a connection read for each other, into a buffer of each. When one is full, libcurl before 8.1 stops
+ * reading until it is emptied, and a transfer whose answer had ended meanwhile ends without its trailers. So none gets full:
+ * address space it is, and memory only as far as something is put in. */
+static void set_buffer(CURL *easy, const struct grpc_channel *channel)
+{
+	if (channel->loses_ends)
+		curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)CURL_MAX_READ_SIZE);
+}
+
 static void set_connection(CURL *easy, const struct grpc_channel *channel)
 {
 	const struct grpc_options *options = &channel->options;
@@ -155,6 +164,7 @@ CURL *attempt_handle(struct call *call)
 	set_callbacks(easy, call);
 	set_tls(easy, &call->channel->options);
 	set_connection(easy, call->channel);
+	set_buffer(easy, call->channel);
 	curl_easy_setopt(easy, CURLOPT_POST, 1L);
 	return easy;
 }

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 
-enum { MAX_CALLS = 64, DEAD_AFTER_MS = 90000, CURL_8 = 0x080000, CA_FILE_MAX = 16 << 20 };
+enum { MAX_CALLS = 64, DEAD_AFTER_MS = 90000, CURL_8 = 0x080000, CURL_8_1 = 0x080100, CA_FILE_MAX = 16 << 20 };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 
@@ -105,7 +105,9 @@ static struct grpc_channel *make_channel(const struct grpc_options *options)
 	pthread_mutex_init(&channel->lock, NULL);
 	pthread_cond_init(&channel->left, NULL);
 	/* before 8.0, a cleartext connection that had known beforehand to be HTTP/2 fails with its second request */
-	channel->is_reuse_broken = !options->endpoint.is_tls && curl_version_info(CURLVERSION_NOW)->version_num < CURL_8;
+	unsigned version = curl_version_info(CURLVERSION_NOW)->version_num;
+	channel->is_reuse_broken = !options->endpoint.is_tls && version < CURL_8;
+	channel->loses_ends = version < CURL_8_1;
 	channel->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	channel->multi = channel_new_multi(channel);
 	channel->quiet_since_ms = channel->credit_at_ms = clock_monotonic_ms();

@@ -80,6 +80,7 @@ struct grpc_channel {
 	struct arena arena;
 	struct grpc_options options;
 	bool is_reuse_broken; /* this libcurl fails on a kept cleartext connection */
+	bool loses_ends;      /* this libcurl drops trailers while another transfer's buffer is full */
 	int wake_fd;
 	pthread_t thread;
 

@@ -21,7 +21,7 @@ says() { # words, call
 
 every() { # how it is reached: one result for each test of the programs
 	local program line
-	for program in suite conformance watches faults batches; do
+	for program in suite conformance watches faults batches parallel; do
 		run "$program" >"$cosi_dir/out" 2>&1
 		while read -r line; do
 			case $line in
