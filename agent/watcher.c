@@ -39,6 +39,7 @@ struct watcher {
 	struct stream *streams;
 	size_t count;
 	bool has_told_denied;
+	bool is_behind; /* something began again, and the clusters have not been looked at since */
 	int64_t stop_told_ms;
 };
 
@@ -60,6 +61,16 @@ static void wake_all(const struct link *link)
 		if (agent->units[i]->link == link && !agent->units[i]->waits_for_raws)
 			queue_add(agent->queue, &agent->units[i]->item, SETTLE_MS);
 	pthread_mutex_unlock(&agent->lock);
+}
+
+/* What changed while a watch began again shows in the marks, once all types are known: whichever of them was the last. */
+static void catch_up(struct watcher *watcher)
+{
+	const struct link *link = watcher->link;
+	if (!watcher->is_behind || !link->is_ready || !mirror_is_live(link->mirror))
+		return;
+	watcher->is_behind = false;
+	wake_all(link);
 }
 
 static void close_stream(struct stream *stream)
@@ -195,8 +206,10 @@ static void reopen_later(struct stream *stream, const struct fail *fail)
 	stream->delay_ms = next_delay(stream, fail);
 	stream->reopen_ms = clock_monotonic_ms() + scatter(stream->delay_ms);
 	set_timer(stream->watcher);
-	if (stream->is_denied)
-		go_on_without(stream->watcher);
+	if (!stream->is_denied)
+		return;
+	catch_up(stream->watcher);
+	go_on_without(stream->watcher);
 }
 
 static void keep_bookmark(struct stream *stream, struct span bookmark)
@@ -207,7 +220,7 @@ static void keep_bookmark(struct stream *stream, struct span bookmark)
 	stream->bookmark_len = bookmark.len;
 }
 
-/* All there is was told: what was missed meanwhile shows in the marks. */
+/* All there is was told. */
 static void take_bootstrapped(struct stream *stream)
 {
 	struct link *link = stream->watcher->link;
@@ -218,8 +231,8 @@ static void take_bootstrapped(struct stream *stream)
 	stream->told = FAIL_NONE;
 	stream->renew_ms = clock_monotonic_ms() + scatter(RENEW_MS);
 	set_timer(stream->watcher);
-	if (link->is_ready && mirror_is_live(link->mirror))
-		wake_all(link);
+	stream->watcher->is_behind = true;
+	catch_up(stream->watcher);
 	go_on_without(stream->watcher);
 }
 
@@ -236,6 +249,7 @@ static void take_event(struct stream *stream, const struct omni_event *event)
 		stream->delay_ms = 0;
 		tell_good(stream);
 		mirror_live(link->mirror, stream->type);
+		catch_up(stream->watcher);
 	} else if (event->resource != NULL) {
 		bool is_news = event->kind == OMNI_DESTROYED ? mirror_drop(link->mirror, event->resource, &cluster)
 							     : mirror_put(link->mirror, event->resource, &cluster);

@@ -43,6 +43,15 @@ cosi_order errored -d text=compacted >/dev/null
 check "the server loses the thread: begun again" within 10 has_watches "$all"
 drift 1
 check "… and drift is seen" within 5 has_size 2
+type=type=MachineSets.omni.sidero.dev others=type=Clusters.omni.sidero.dev
+cosi_order pause -d $others >/dev/null
+cosi_order end -d $others >/dev/null
+cosi_order errored -d $type -d text=compacted >/dev/null
+drift 1
+check "one type begins again while another one goes on" within 10 has_watches "$all"
+sleep 0.5
+cosi_order resume >/dev/null
+check "… which comes later: what changed meanwhile is seen" within 5 has_size 2
 cosi_order vanish -d ms=1500 >/dev/null
 drift 1
 check "what changes while it is away is seen afterwards" within 15 has_size 2
