@@ -1,4 +1,5 @@
-/* Omni's management calls as bytes: those that the agent makes. The cluster is named by a header, which is signed. */
+/* Omni's management calls as bytes: those that are made here. The cluster is named by a header, which is signed; what the
+ * server would refuse, or what no header may hold, is refused before (INVALID). */
 #ifndef AGENT_OMNI_MANAGEMENT_H
 #define AGENT_OMNI_MANAGEMENT_H
 
@@ -9,9 +10,12 @@
 
 enum { KUBECONFIG_TTL_MAX_S = 10 * 365 * 24 * 3600 };
 
-/* A kubeconfig with a token of a Kubernetes service account. INVALID: what the server would refuse. */
+bool management_check_cluster(struct span cluster, struct fail *fail);
+
 bool management_encode_kubeconfig(struct arena *arena, const struct omni_kubeconfig_request *request, struct span *out,
 				  struct fail *fail) __attribute__((warn_unused_result));
+bool management_encode_talosconfig(struct arena *arena, const struct omni_talosconfig_request *request, struct span *out,
+				   struct fail *fail) __attribute__((warn_unused_result));
 
 /* The YAML in an answer: all of them have one field. */
 bool management_decode_yaml(struct arena *arena, struct span message, struct span *out_yaml, struct fail *fail)

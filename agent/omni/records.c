@@ -278,13 +278,13 @@ static bool kubeconfig(struct omni_store *store, struct arena *arena, const stru
 					       : inner->ops->kubeconfig(inner, arena, request, deadline_ms, out_yaml, fail));
 }
 
-static bool talosconfig(struct omni_store *store, struct arena *arena, struct span cluster, int64_t deadline_ms,
-			struct span *out_yaml, struct fail *fail)
+static bool talosconfig(struct omni_store *store, struct arena *arena, const struct omni_talosconfig_request *request,
+			int64_t deadline_ms, struct span *out_yaml, struct fail *fail)
 {
 	struct omni_store *inner = self_of(store)->inner;
 	return counted(self_of(store), inner->ops->talosconfig == NULL
 					       ? has_none(inner, "talosconfig", fail)
-					       : inner->ops->talosconfig(inner, arena, cluster, deadline_ms, out_yaml, fail));
+					       : inner->ops->talosconfig(inner, arena, request, deadline_ms, out_yaml, fail));
 }
 
 static bool about(struct omni_store *store, struct arena *arena, int64_t deadline_ms, struct omni_about *out, struct fail *fail)

@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 
+#define BREAK_GLASS_HINT "this Omni hands out no break-glass configurations: its operator has to switch that on"
+
 /* First match; method and text NULL: any. What `hint` says goes in front of the server's own words. */
 static const struct rule {
 	enum grpc_code code;
@@ -24,6 +26,8 @@ static const struct rule {
 	{GRPC_PERMISSION_DENIED, NULL, "is owned by", FAIL_DENIED, NULL},
 	{GRPC_PERMISSION_DENIED, NULL, "insufficient role", FAIL_DENIED,
 	 "the role of the service account is too low: reading needs Reader, everything else Operator"},
+	{GRPC_PERMISSION_DENIED, "Kubeconfig", "not allowed", FAIL_DENIED, BREAK_GLASS_HINT},
+	{GRPC_PERMISSION_DENIED, "Talosconfig", "not allowed", FAIL_DENIED, BREAK_GLASS_HINT},
 	{GRPC_UNKNOWN, NULL, "is not in phase", FAIL_PRECONDITION, NULL},
 	{GRPC_UNKNOWN, NULL, "failed to validate: ", FAIL_INVALID, NULL},
 	{GRPC_UNKNOWN, "Create", "owner is already set", FAIL_DENIED, NULL},

@@ -96,8 +96,8 @@ bool remote_about(struct omni_store *store, struct arena *arena, int64_t deadlin
 		  struct fail *fail);
 bool remote_kubeconfig(struct omni_store *store, struct arena *arena, const struct omni_kubeconfig_request *request,
 		       int64_t deadline_ms, struct span *out_yaml, struct fail *fail);
-bool remote_talosconfig(struct omni_store *store, struct arena *arena, struct span cluster, int64_t deadline_ms,
-			struct span *out_yaml, struct fail *fail);
+bool remote_talosconfig(struct omni_store *store, struct arena *arena, const struct omni_talosconfig_request *request,
+			int64_t deadline_ms, struct span *out_yaml, struct fail *fail);
 
 /* --- remote_write.c; deadlines of the _call functions are never 0 */
 bool remote_create_call(struct arena *arena, const struct resource *resource, int64_t deadline_ms, struct remote_call *out,

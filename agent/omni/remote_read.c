@@ -233,10 +233,11 @@ bool remote_kubeconfig(struct omni_store *base, struct arena *arena, const struc
 	       read_yaml(remote_of(base), arena, &call, out_yaml, fail);
 }
 
-bool remote_talosconfig(struct omni_store *base, struct arena *arena, struct span cluster, int64_t deadline_ms,
-			struct span *out_yaml, struct fail *fail)
+bool remote_talosconfig(struct omni_store *base, struct arena *arena, const struct omni_talosconfig_request *request,
+			int64_t deadline_ms, struct span *out_yaml, struct fail *fail)
 {
-	struct remote_call call = {MANAGEMENT_SERVICE "Talosconfig", .cluster = cluster, .deadline_ms = deadline_ms};
+	struct remote_call call = {MANAGEMENT_SERVICE "Talosconfig", .cluster = request->cluster, .deadline_ms = deadline_ms};
 	base->read_calls++;
-	return read_yaml(remote_of(base), arena, &call, out_yaml, fail);
+	return management_encode_talosconfig(arena, request, &call.message, fail) &&
+	       read_yaml(remote_of(base), arena, &call, out_yaml, fail);
 }

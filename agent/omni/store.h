@@ -56,12 +56,25 @@ struct omni_event {
 	struct fail fail;	   /* ERRORED: the watch is over */
 };
 
-/* A kubeconfig with a token of its own: a new one at every call, valid until its end, never revoked one by one. */
+/* What lets its bearer into a cluster. */
+enum omni_kubeconfig_form {
+	OMNI_KUBECONFIG_TOKEN,	     /* a token of its own: a new one at every call, valid until its end, never revoked */
+	OMNI_KUBECONFIG_OIDC,	     /* a program that lets a person log in; no secret */
+	OMNI_KUBECONFIG_BREAK_GLASS, /* a client certificate that goes past Omni; the cluster is marked as tainted */
+};
 struct omni_kubeconfig_request {
-	struct span cluster, user;
+	enum omni_kubeconfig_form form;
+	struct span cluster;
+	struct span user; /* this and what follows: of a token */
 	const struct span *groups;
 	size_t group_count;
 	int64_t ttl_s;
+};
+
+/* cluster empty: for the whole instance. Without break_glass it holds no secret. */
+struct omni_talosconfig_request {
+	struct span cluster;
+	bool break_glass;
 };
 
 /* The server behind a store. */
@@ -118,9 +131,8 @@ struct omni_store_ops {
 	/* The management calls; NULL where a store has none. */
 	bool (*kubeconfig)(struct omni_store *store, struct arena *arena, const struct omni_kubeconfig_request *request,
 			   int64_t deadline_ms, struct span *out_yaml, struct fail *fail);
-	/* cluster empty: for the whole instance. Holds no secret. */
-	bool (*talosconfig)(struct omni_store *store, struct arena *arena, struct span cluster, int64_t deadline_ms,
-			    struct span *out_yaml, struct fail *fail);
+	bool (*talosconfig)(struct omni_store *store, struct arena *arena, const struct omni_talosconfig_request *request,
+			    int64_t deadline_ms, struct span *out_yaml, struct fail *fail);
 	bool (*about)(struct omni_store *store, struct arena *arena, int64_t deadline_ms, struct omni_about *out,
 		      struct fail *fail);
 	/* Calls by method and code, for metrics; NULL: none are counted. */

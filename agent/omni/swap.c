@@ -123,13 +123,13 @@ static bool kubeconfig(struct omni_store *store, struct arena *arena, const stru
 							       : inner->ops->kubeconfig(inner, arena, request, deadline_ms, out_yaml, fail));
 }
 
-static bool talosconfig(struct omni_store *store, struct arena *arena, struct span cluster, int64_t deadline_ms,
-			struct span *out_yaml, struct fail *fail)
+static bool talosconfig(struct omni_store *store, struct arena *arena, const struct omni_talosconfig_request *request,
+			int64_t deadline_ms, struct span *out_yaml, struct fail *fail)
 {
 	struct inside *in = hold(store);
 	struct omni_store *inner = in->store;
 	return leave(store, in, inner->ops->talosconfig == NULL ? has_none(inner, "talosconfig", fail)
-								: inner->ops->talosconfig(inner, arena, cluster, deadline_ms, out_yaml, fail));
+								: inner->ops->talosconfig(inner, arena, request, deadline_ms, out_yaml, fail));
 }
 
 static bool about(struct omni_store *store, struct arena *arena, int64_t deadline_ms, struct omni_about *out, struct fail *fail)
@@ -207,7 +207,7 @@ struct omni_store *swap_wrap(struct omni_store *inner)
 {
 	static const struct omni_store_ops ops = {
 		.list = list, .get = get, .create = create, .update = update, .teardown = teardown, .destroy = destroy,
-		.batch = batch, .watch = watch, .kubeconfig = kubeconfig, .talosconfig = talosconfig, .about = about, .count = count,
+		.batch = batch, .watch = watch, .watch_some = watch_some, .kubeconfig = kubeconfig, .talosconfig = talosconfig, .about = about, .count = count,
 		.close = close_store,
 	};
 	struct swap_store *self = must(calloc(1, sizeof *self));

@@ -320,7 +320,8 @@ static bool ask_once(struct omni_store *store, struct arena *arena, struct fail 
 	struct resource *resource = any_resource(arena), *out;
 	struct resource_list list = {0};
 	struct span yaml, groups[] = {odd_text(arena)};
-	struct omni_kubeconfig_request config = {odd_text(arena), odd_text(arena), groups, chance(2), 60};
+	struct omni_kubeconfig_request config = {chance(3), odd_text(arena), odd_text(arena), groups, chance(2), 60};
+	struct omni_talosconfig_request talos = {odd_text(arena), chance(2)};
 	bool ready;
 	switch (chance(9)) {
 	case 0: return ops->create(store, arena, resource, 0, chance(2) == 0 ? NULL : &out, fail);
@@ -330,7 +331,7 @@ static bool ask_once(struct omni_store *store, struct arena *arena, struct fail 
 	case 4: return ops->destroy(store, resource->type, resource->id, 0, fail);
 	case 5: return ops->list(store, arena, resource->type, chance(2) == 0 ? NULL : any_query(arena), 0, &list, fail);
 	case 6: return chance(2) == 0 ? ops->kubeconfig(store, arena, &config, 0, &yaml, fail)
-				      : ops->talosconfig(store, arena, odd_text(arena), 0, &yaml, fail);
+				      : ops->talosconfig(store, arena, &talos, 0, &yaml, fail);
 	case 7: return ask_watch(store, arena, resource->type, fail);
 	default: ask_many(store, arena); return true;
 	}
