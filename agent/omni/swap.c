@@ -207,7 +207,7 @@ struct omni_store *swap_wrap(struct omni_store *inner)
 {
 	static const struct omni_store_ops ops = {
 		.list = list, .get = get, .create = create, .update = update, .teardown = teardown, .destroy = destroy,
-		.batch = batch, .watch = watch, .watch_some = watch_some, .kubeconfig = kubeconfig, .talosconfig = talosconfig, .about = about, .count = count,
+		.batch = batch, .watch = watch, .kubeconfig = kubeconfig, .talosconfig = talosconfig, .about = about, .count = count,
 		.close = close_store,
 	};
 	struct swap_store *self = must(calloc(1, sizeof *self));
