@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/e2e/lib.sh
 
 FLEET=${FLEET:-200}
-port=$((20000 + $$ % 20000))
+port=$(free_port)
 metrics() { curl -s -m 5 "http://127.0.0.1:$port/metrics"; }
 metric() { metrics | sed -n "s/^$1 //p"; }
 calls() { metrics | grep '^omni_agent_omni_calls_total'; }

@@ -4,7 +4,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
 . tests/e2e/lib.sh
 
-port=$((20000 + $$ % 20000))
+port=$(free_port)
 base=http://127.0.0.1:$port
 echo s3cret >"$room/secret"
 repository one

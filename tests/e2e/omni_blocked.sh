@@ -15,7 +15,7 @@ omni=$cosi_endpoint
 export OMNIOPS_OMNI_KEY_FILE=$cosi_key
 chmod 600 "$cosi_key" "$two_key"
 machine=10041802-c798-4da7-a410-f09abb48c8d8
-http_port=$(python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])')
+http_port=$(free_port)
 
 really() { cosi_ask "resources?type=$1.omni.sidero.dev&id=$2"; }
 is_there() { really "$1" "$2" | grep -q "id: $2"; }

@@ -64,7 +64,7 @@ check "-o: no other form" exits 1 omniops apply -o sarif --omni "$omni" "$room/t
 repository two
 sed -i '0,/name: any, size: 2/s//name: anny, size: 2/' "$room/repo/two.yaml"
 commit "a class that is nowhere"
-port=$((20000 + $$ % 20000))
+port=$(free_port)
 start_agent --source "git+file://$room/repo?ref=main" --http "127.0.0.1:$port"
 state_has() { cp "$room/status/main.two.json" "$room/out" && says "$1"; }
 check "agent: what it would refuse is Failed" within 10 is_state two Failed

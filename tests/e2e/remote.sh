@@ -115,7 +115,7 @@ check "a connection that is named" exits 2 env -u OMNI_ENDPOINT "$OMNIOPS" plan 
 
 # --- the agent ----------------------------------------------------------------------------------------------------------
 
-http_port=$(python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])')
+http_port=$(free_port)
 sources="--source git+file://$room/repo --http 127.0.0.1:$http_port --connection main=$omni"
 commit "four workers"
 cosi_start two -tls -controllers -account ci:Operator || exit 1

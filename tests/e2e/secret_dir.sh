@@ -66,7 +66,7 @@ check "a key of the connection comes first" exits 1 with_secrets apply --yes --c
 
 # --- the agent ----------------------------------------------------------------------------------------------------------
 
-http_port=$(python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])')
+http_port=$(free_port)
 state_json() { curl -fs "http://127.0.0.1:$http_port/api/v1/state"; }
 shows() { state_json | grep -qF -- "$1"; }
 agent() { # further flags

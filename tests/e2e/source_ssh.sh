@@ -15,7 +15,7 @@ ssh-keygen -q -t ed25519 -N 'open sesame' -f "$work/ssh/locked"
 ssh-keygen -q -t ecdsa -N '' -f "$work/ssh/ecdsa"
 ssh-keygen -q -t ed25519 -N '' -f "$work/ssh/stranger"
 cat "$work"/ssh/{client,locked,ecdsa}.pub >"$work/ssh/authorized"
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])' 2>/dev/null || echo 22022)
+port=$(free_port)
 cat >"$work/ssh/config" <<EOF
 Port $port
 ListenAddress 127.0.0.1
