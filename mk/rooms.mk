@@ -9,9 +9,10 @@ room-agent/auth := base
 room-agent/omni := agent/grpc agent/auth render crds base
 room-agent/kube := render crds base
 room-agent/plan := agent/omni agent/grpc agent/auth render crds base
+room-agent/export := agent/plan agent/omni agent/grpc agent/auth render crds base
 room-agent/handlers := agent/kube agent/omni agent/grpc agent/auth render crds base
 room-agent/report := agent/plan agent/omni agent/grpc agent/auth render crds base
-room-agent := agent/handlers agent/report agent/plan agent/omni agent/grpc agent/auth agent/kube agent/source render crds base
+room-agent := agent/export agent/handlers agent/report agent/plan agent/omni agent/grpc agent/auth agent/kube agent/source render crds base
 room-plugin-argocd := render crds base
 room-flux := render crds base
 

@@ -57,6 +57,10 @@ struct apply_result {
 bool plan_read_actual(struct omni_store *store, struct arena *arena, const struct cluster *cluster, struct span name,
 		      int64_t deadline_ms, struct plan_actual *out, struct fail *fail);
 
+/* The same for a cluster of which no declarations are known, and of which nothing is to be destroyed: only what it has. */
+bool plan_read_held(struct omni_store *store, struct arena *arena, struct span name, int64_t deadline_ms,
+		    struct plan_actual *out, struct fail *fail);
+
 /* Whose finalizers a resource has: "A, B". */
 struct span apply_holders(struct arena *arena, const struct resource *resource);
 

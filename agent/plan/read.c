@@ -241,6 +241,25 @@ static bool read_others(struct reader *r, const struct cluster *cluster)
 	return !destroys || read_disconnected(r);
 }
 
+/* Everything that the cluster has, but nothing that somebody else may have under an ID of its own. */
+bool plan_read_held(struct omni_store *store, struct arena *arena, struct span name, int64_t deadline_ms,
+		    struct plan_actual *out, struct fail *fail)
+{
+	struct plan_actual actual = {0};
+	struct reader r = {store, arena, deadline_ms, name, {0}, &actual, fail};
+	struct wave wave = {0};
+	map_init(&r.seen, arena);
+	if (!read_labelled(&r))
+		return false;
+	struct map arguments = wanted_ids(&r, OMNI_KERNEL_ARGS, NULL);
+	ask_unlabelled(&r, &wave, OMNI_KERNEL_ARGS, &arguments);
+	if (!ask(&r, &wave))
+		return false;
+	keep_unlabelled(&r, &wave, OMNI_KERNEL_ARGS, &arguments);
+	*out = actual;
+	return true;
+}
+
 bool plan_read_actual(struct omni_store *store, struct arena *arena, const struct cluster *cluster, struct span name,
 		      int64_t deadline_ms, struct plan_actual *out, struct fail *fail)
 {

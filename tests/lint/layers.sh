@@ -15,9 +15,10 @@ agent/auth      | base agent/auth
 agent/omni      | base crds render agent/grpc agent/auth agent/omni agent/omni/proto
 agent/kube      | base crds render agent/kube
 agent/plan      | base crds render agent/plan agent/omni/store.h
+agent/export    | base crds render agent/export agent/plan agent/omni/store.h
 agent/handlers  | base crds render agent/handlers agent/kube agent/omni/store.h agent/plan
-agent/report    | base crds render agent/report agent/plan agent/omni/store.h
-agent           | base crds render agent agent/grpc/endpoint.h agent/source agent/omni agent/kube agent/plan agent/handlers agent/report
+agent/report    | base crds render agent/report agent/plan agent/omni/store.h agent/omni/health.h
+agent           | base crds render agent agent/grpc/endpoint.h agent/source agent/omni agent/kube agent/plan agent/export agent/handlers agent/report
 plugin-argocd   | base crds render plugin-argocd
 flux            | base crds render flux
 '
