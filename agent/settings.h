@@ -35,6 +35,10 @@ struct settings {
 	/* looking */
 	bool wait, all, watch, keep_secrets;
 	const char *selector;
+	/* ways into clusters */
+	const char *output_file, *user, *groups;
+	int64_t ttl_ms;
+	bool merge, keep_context, force, allow_cluster_admin, oidc, break_glass;
 	/* the agent */
 	struct string_list source;
 	int64_t interval_ms, resync_ms;

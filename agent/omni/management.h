@@ -10,6 +10,27 @@
 
 enum { KUBECONFIG_TTL_MAX_S = 10 * 365 * 24 * 3600 };
 
+/* What lets its bearer into a cluster. */
+enum omni_kubeconfig_form {
+	OMNI_KUBECONFIG_TOKEN,	     /* a token of its own: a new one at every call, valid until its end, never revoked */
+	OMNI_KUBECONFIG_OIDC,	     /* a program that lets a person log in; no secret */
+	OMNI_KUBECONFIG_BREAK_GLASS, /* a client certificate that goes past Omni; the cluster is marked as tainted */
+};
+struct omni_kubeconfig_request {
+	enum omni_kubeconfig_form form;
+	struct span cluster;
+	struct span user; /* this and what follows: of a token */
+	const struct span *groups;
+	size_t group_count;
+	int64_t ttl_s;
+};
+
+/* cluster empty: for the whole instance. Without break_glass it holds no secret. */
+struct omni_talosconfig_request {
+	struct span cluster;
+	bool break_glass;
+};
+
 bool management_check_cluster(struct span cluster, struct fail *fail);
 
 bool management_encode_kubeconfig(struct arena *arena, const struct omni_kubeconfig_request *request, struct span *out,

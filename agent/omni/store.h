@@ -15,6 +15,8 @@
 struct omni_store;
 struct omni_watch;
 struct omni_counts;
+struct omni_kubeconfig_request; /* agent/omni/management.h */
+struct omni_talosconfig_request;
 
 /* Terms of one query are AND-ed; see omni_query_match. */
 enum omni_term_op {
@@ -54,27 +56,6 @@ struct omni_event {
 	struct resource *resource; /* CREATED, UPDATED: new content; DESTROYED: last known; else NULL */
 	struct span bookmark;	   /* opaque; empty when there is none */
 	struct fail fail;	   /* ERRORED: the watch is over */
-};
-
-/* What lets its bearer into a cluster. */
-enum omni_kubeconfig_form {
-	OMNI_KUBECONFIG_TOKEN,	     /* a token of its own: a new one at every call, valid until its end, never revoked */
-	OMNI_KUBECONFIG_OIDC,	     /* a program that lets a person log in; no secret */
-	OMNI_KUBECONFIG_BREAK_GLASS, /* a client certificate that goes past Omni; the cluster is marked as tainted */
-};
-struct omni_kubeconfig_request {
-	enum omni_kubeconfig_form form;
-	struct span cluster;
-	struct span user; /* this and what follows: of a token */
-	const struct span *groups;
-	size_t group_count;
-	int64_t ttl_s;
-};
-
-/* cluster empty: for the whole instance. Without break_glass it holds no secret. */
-struct omni_talosconfig_request {
-	struct span cluster;
-	bool break_glass;
 };
 
 /* The server behind a store. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/grpc/internal.h"
+#include "agent/omni/management.h"
 #include "agent/omni/proto/cosi.pb-c.h"
 #include "agent/omni/remote_int.h"
 #include "base/cleanup.h"

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cosi-project/runtime/api/v1alpha1"
 	"github.com/cosi-project/runtime/pkg/state/protobuf/server"
+	"github.com/siderolabs/omni/client/api/omni/management"
 	"google.golang.org/grpc"
 	_ "google.golang.org/grpc/encoding/gzip" // Omni's own client compresses every request
 	"google.golang.org/grpc/status"
@@ -27,6 +28,7 @@ func newServer(g *gate, st *store) *grpc.Server {
 		}),
 	)
 	v1alpha1.RegisterStateServer(s, server.NewState(&st.served))
+	management.RegisterManagementServiceServer(s, &manager{store: st})
 	return s
 }
 
@@ -47,7 +49,8 @@ func (g *gate) unary(ctx context.Context, req any, method string, h grpc.UnaryHa
 	if err = authorize(who, c.method, c); err != nil {
 		return nil, err
 	}
-	if answer, err = h(context.WithValue(ctx, accountKey{}, who.name), req); f != nil {
+	ctx = context.WithValue(context.WithValue(ctx, accountKey{}, who.name), roleKey{}, who.role)
+	if answer, err = h(ctx, req); f != nil {
 		return nil, f.strike(ctx)
 	}
 	return answer, err
