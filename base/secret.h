@@ -1,6 +1,7 @@
 /* A value that appears only where it is sent. It lives in pages of its own that are left out of core files, are not
- * swapped where that is allowed, are zero in a forked child, and are wiped before they are given back. There is no
- * function that prints or copies it to ordinary memory: hand secret_span() to the library that needs the bytes. */
+ * swapped where that is allowed, are zero in a forked child, and are wiped before they are given back, as are the
+ * registers through which it was copied. There is no function that prints or copies it to ordinary memory: hand
+ * secret_span() to the library that needs the bytes. */
 #ifndef BASE_SECRET_H
 #define BASE_SECRET_H
 

@@ -103,6 +103,53 @@ static void a_forked_child_sees_nothing(void **state)
 	secret_done(&secret);
 }
 
+#ifdef __x86_64__
+enum { REGISTERS_MAX = 16384, VECTOR = 16, VALUE = 1000 };
+
+__attribute__((target("xsave"))) static void save_registers(unsigned char *area)
+{
+	__asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
+}
+
+/* A core file holds the registers, too: how many of them hold a part of the value? */
+static size_t registers_with(const unsigned char *value)
+{
+	static _Alignas(64) unsigned char area[REGISTERS_MAX];
+	size_t count = 0;
+	save_registers(area);
+	for (size_t at = 0; at < sizeof area; at += VECTOR)
+		count += memmem(value, VALUE, area + at, VECTOR) != NULL;
+	return count;
+}
+
+static void no_register_keeps_it(void **state)
+{
+	(void)state;
+	static unsigned char value[VALUE], copy[VALUE];
+	struct secret secret = {0};
+	__builtin_cpu_init();
+	if (!__builtin_cpu_supports("avx")) /* and so XSAVE */
+		skip();
+	for (volatile size_t i = 0; i < VALUE; i++)
+		value[i] = (unsigned char)(i * 7 + i / 256 + 1);
+	for (volatile size_t length = VECTOR; length <= VALUE; length += 31) {
+		void *(*volatile copier)(void *, const void *, size_t) = memcpy;
+		secret_set(&secret, (struct span){(const char *)value, length});
+		assert_int_equal(registers_with(value), 0);
+		copier(copy, value, length);
+		secret_done(&secret);
+		assert_int_equal(registers_with(value), 0);
+	}
+	copy[0] = 0;
+}
+#else
+static void no_register_keeps_it(void **state)
+{
+	(void)state;
+	skip();
+}
+#endif
+
 int main(int argc, char **argv)
 {
 	(void)argc;
@@ -115,7 +162,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_secret_is_a_copy),	   cmocka_unit_test(comparison_needs_every_byte),
 		cmocka_unit_test(files_lose_their_line_end), cmocka_unit_test(the_environment_forgets),
-		cmocka_unit_test(a_forked_child_sees_nothing),
+		cmocka_unit_test(a_forked_child_sees_nothing), cmocka_unit_test(no_register_keeps_it),
 	};
 	return RUN_TESTS(tests);
 }
