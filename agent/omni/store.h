@@ -8,6 +8,7 @@
 #ifndef AGENT_OMNI_STORE_H
 #define AGENT_OMNI_STORE_H
 
+#include "agent/omni/query.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "render/resource.h"
@@ -17,30 +18,6 @@ struct omni_watch;
 struct omni_counts;
 struct omni_kubeconfig_request; /* agent/omni/management.h */
 struct omni_talosconfig_request;
-
-/* Terms of one query are AND-ed; see omni_query_match. */
-enum omni_term_op {
-	OMNI_TERM_EXISTS,
-	OMNI_TERM_EQUAL,
-	OMNI_TERM_IN,
-	OMNI_TERM_LT,
-	OMNI_TERM_LTE,
-	OMNI_TERM_LT_NUMERIC,
-	OMNI_TERM_LTE_NUMERIC,
-};
-
-struct omni_term {
-	struct span key;
-	enum omni_term_op op;
-	struct span *values;
-	size_t value_count;
-	bool invert;
-};
-
-struct omni_query {
-	struct omni_term *terms;
-	size_t count, cap;
-};
 
 enum omni_event_kind {
 	OMNI_CREATED,
@@ -107,6 +84,10 @@ struct omni_store_ops {
 	 * a watch that lost the thread: begin again without one. UNAVAILABLE: the server went away, go on from the bookmark. */
 	bool (*watch)(struct omni_store *store, const struct omni_type *type, struct span bookmark,
 		      struct omni_watch **out, struct fail *fail);
+	/* From the beginning, of the resource with this ID, or (empty) of those that the query matches. NULL where a store
+	 * gains nothing by it: watch all, and pick. */
+	bool (*watch_some)(struct omni_store *store, const struct omni_type *type, struct span id, const struct omni_query *query,
+			   struct omni_watch **out, struct fail *fail);
 	/* All of them, in any order or at once; none may need what another one does. NULL where a store gains nothing by it. */
 	void (*batch)(struct omni_store *store, struct arena *arena, struct omni_op *ops, size_t count, int64_t deadline_ms);
 	/* The management calls; NULL where a store has none. */
@@ -182,11 +163,5 @@ struct omni_counts {
 
 /* The directory store, made when missing. */
 bool dir_store_open(const char *path, struct omni_store **out, struct fail *fail);
-
-/* Add `key = value` to a query; and the matching rules of COSI (numbers with units, invert). */
-void omni_query_equal(struct arena *arena, struct omni_query *query, const char *key, struct span value);
-bool omni_query_match(const struct omni_query *query, const struct labels *labels);
-/* The selector grammar of `-l` and matchlabels, as in omnictl. */
-bool omni_query_parse(struct arena *arena, struct span text, struct omni_query *out, struct fail *fail);
 
 #endif
