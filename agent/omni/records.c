@@ -264,6 +264,15 @@ static bool watch(struct omni_store *store, const struct omni_type *type, struct
 	return counted(self_of(store), inner->ops->watch(inner, type, bookmark, out, fail));
 }
 
+static bool watch_some(struct omni_store *store, const struct omni_type *type, struct span id, const struct omni_query *query,
+		       struct omni_watch **out, struct fail *fail)
+{
+	struct omni_store *inner = self_of(store)->inner;
+	bool is_narrow = inner->ops->watch_some != NULL;
+	return counted(self_of(store), is_narrow ? inner->ops->watch_some(inner, type, id, query, out, fail)
+						 : inner->ops->watch(inner, type, SPAN(""), out, fail));
+}
+
 static bool has_none(const struct omni_store *inner, const char *what, struct fail *fail)
 {
 	return fail_set(fail, FAIL_UNSUPPORTED, "%s gives no %s", inner->name, what);
@@ -322,6 +331,7 @@ static void batch(struct omni_store *store, struct arena *arena, struct omni_op 
 
 static const struct omni_store_ops ops = {
 	.batch = batch, .list = list, .get = get, .create = create, .update = update, .teardown = teardown, .destroy = destroy, .watch = watch,
+	.watch_some = watch_some,
 	.kubeconfig = kubeconfig, .talosconfig = talosconfig, .about = about, .count = count, .close = close_store,
 };
 

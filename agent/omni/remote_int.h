@@ -128,6 +128,8 @@ void remote_batch(struct omni_store *base, struct arena *arena, struct omni_op *
 /* --- remote_watch.c */
 bool remote_watch(struct omni_store *store, const struct omni_type *type, struct span bookmark, struct omni_watch **out,
 		  struct fail *fail);
+bool remote_watch_some(struct omni_store *store, const struct omni_type *type, struct span id, const struct omni_query *query,
+		       struct omni_watch **out, struct fail *fail);
 
 /* --- remote_store.c */
 bool remote_store_open(const char *url, const struct omni_store_options *options, struct omni_store **out,

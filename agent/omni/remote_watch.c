@@ -22,6 +22,8 @@ struct remote_watch {
 	struct fail end;
 	struct arena arena;   /* of the message */
 	struct span bookmark; /* where it begins; malloc; empty: with all there is */
+	struct cosi_filter filter; /* in `kept` */
+	struct arena kept;
 	struct cosi_events events;
 	struct arena scratch;
 };
@@ -59,7 +61,8 @@ static int poll_fd_of(struct omni_watch *base)
 static bool open_stream(struct remote_watch *watch, struct fail *fail)
 {
 	struct grpc_request request = {.method = COSI_SERVICE "Watch"};
-	struct cosi_watch wanted = {.bootstrap_contents = true, .aggregated = watch->is_aggregated, .bookmark = watch->bookmark};
+	struct cosi_watch wanted = {.bootstrap_contents = true, .aggregated = watch->is_aggregated, .bookmark = watch->bookmark,
+				    .filter = watch->filter};
 	struct arena arena;
 	arena_init(&arena, ARENA_NO_LIMIT);
 	bool ok = cosi_encode_watch(&arena, watch->type, &wanted, &request.message, fail);
@@ -202,6 +205,7 @@ static void close_watch(struct omni_watch *base)
 		close(watch->event_fd);
 	arena_done(&watch->arena);
 	arena_done(&watch->scratch);
+	arena_done(&watch->kept);
 	free((char *)(uintptr_t)watch->bookmark.ptr);
 	free(watch);
 }
@@ -217,8 +221,43 @@ static void keep_bookmark(struct remote_watch *watch, struct span bookmark)
 	watch->bookmark = (struct span){copy, bookmark.len};
 }
 
-bool remote_watch(struct omni_store *base, const struct omni_type *type, struct span bookmark, struct omni_watch **out,
-		  struct fail *fail)
+/* An ID is an expression that finds it alone. */
+static struct span exactly(struct arena *arena, struct span id)
+{
+	struct text text;
+	text_init(&text, TEXT_NO_LIMIT);
+	text_addc(&text, '^');
+	for (size_t i = 0; i < id.len; i++) {
+		if (strchr("\\.+*?()|[]{}^$", id.ptr[i]) != NULL)
+			text_addc(&text, '\\');
+		text_addc(&text, id.ptr[i]);
+	}
+	text_addc(&text, '$');
+	struct span made = arena_copy(arena, text_span(&text));
+	text_done(&text);
+	return made;
+}
+
+static void keep_filter(struct remote_watch *watch, struct span id, const struct omni_query *query)
+{
+	if (id.len > 0)
+		watch->filter.id_regexp = exactly(&watch->kept, id);
+	if (query == NULL)
+		return;
+	struct omni_query *copy = ARENA_NEW(&watch->kept, struct omni_query);
+	for (size_t i = 0; i < query->count; i++) {
+		struct omni_term term = query->terms[i];
+		term.key = arena_copy(&watch->kept, term.key);
+		term.values = ARENA_ARRAY(&watch->kept, struct span, term.value_count + 1);
+		for (size_t j = 0; j < term.value_count; j++)
+			term.values[j] = arena_copy(&watch->kept, query->terms[i].values[j]);
+		ARENA_PUSH(&watch->kept, copy->terms, copy->count, copy->cap) = term;
+	}
+	watch->filter.queries = copy;
+	watch->filter.query_count = 1;
+}
+
+static struct remote_watch *new_watch(struct omni_store *base, const struct omni_type *type)
 {
 	static const struct omni_watch_ops ops = {poll_fd_of, next, close_watch};
 	struct remote_watch *watch = calloc(1, sizeof *watch);
@@ -227,8 +266,13 @@ bool remote_watch(struct omni_store *base, const struct omni_type *type, struct 
 	*watch = (struct remote_watch){.base = {&ops}, .store = remote_of(base), .type = type, .is_aggregated = true};
 	arena_init(&watch->arena, ARENA_NO_LIMIT);
 	arena_init(&watch->scratch, ARENA_NO_LIMIT);
-	keep_bookmark(watch, bookmark);
+	arena_init(&watch->kept, ARENA_NO_LIMIT);
 	base->read_calls++;
+	return watch;
+}
+
+static bool begin(struct remote_watch *watch, struct omni_watch **out, struct fail *fail)
+{
 	watch->poll_fd = epoll_create1(EPOLL_CLOEXEC);
 	watch->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	bool ok = watch->poll_fd >= 0 && watch->event_fd >= 0 && add_fd(watch, watch->event_fd);
@@ -240,4 +284,20 @@ bool remote_watch(struct omni_store *base, const struct omni_type *type, struct 
 	}
 	*out = &watch->base;
 	return true;
+}
+
+bool remote_watch(struct omni_store *base, const struct omni_type *type, struct span bookmark, struct omni_watch **out,
+		  struct fail *fail)
+{
+	struct remote_watch *watch = new_watch(base, type);
+	keep_bookmark(watch, bookmark);
+	return begin(watch, out, fail);
+}
+
+bool remote_watch_some(struct omni_store *base, const struct omni_type *type, struct span id, const struct omni_query *query,
+		       struct omni_watch **out, struct fail *fail)
+{
+	struct remote_watch *watch = new_watch(base, type);
+	keep_filter(watch, id, query);
+	return begin(watch, out, fail);
 }

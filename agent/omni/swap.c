@@ -171,18 +171,33 @@ static void watch_close(struct omni_watch *watch)
 	free(outer);
 }
 
-static bool watch(struct omni_store *store, const struct omni_type *type, struct span bookmark, struct omni_watch **out,
-		  struct fail *fail)
+static bool took(struct omni_store *store, struct inside *in, struct omni_watch *inner, struct omni_watch **out)
 {
 	static const struct omni_watch_ops watch_ops = {watch_fd, watch_next, watch_close};
-	struct inside *in = hold(store);
-	struct omni_watch *inner;
-	if (!in->store->ops->watch(in->store, type, bookmark, &inner, fail))
-		return leave(store, in, false);
 	struct swap_watch *outer = must(calloc(1, sizeof *outer));
 	*outer = (struct swap_watch){{&watch_ops}, (struct swap_store *)store, in, inner};
 	*out = &outer->watch;
 	return true;
+}
+
+static bool watch(struct omni_store *store, const struct omni_type *type, struct span bookmark, struct omni_watch **out,
+		  struct fail *fail)
+{
+	struct inside *in = hold(store);
+	struct omni_watch *inner;
+	bool ok = in->store->ops->watch(in->store, type, bookmark, &inner, fail);
+	return ok ? took(store, in, inner, out) : leave(store, in, false);
+}
+
+static bool watch_some(struct omni_store *store, const struct omni_type *type, struct span id, const struct omni_query *query,
+		       struct omni_watch **out, struct fail *fail)
+{
+	struct inside *in = hold(store);
+	struct omni_watch *inner;
+	bool is_narrow = in->store->ops->watch_some != NULL;
+	bool ok = is_narrow ? in->store->ops->watch_some(in->store, type, id, query, &inner, fail)
+			    : in->store->ops->watch(in->store, type, SPAN(""), &inner, fail);
+	return ok ? took(store, in, inner, out) : leave(store, in, false);
 }
 
 /* --- life ----------------------------------------------------------------------------------------------------------- */
@@ -207,7 +222,8 @@ struct omni_store *swap_wrap(struct omni_store *inner)
 {
 	static const struct omni_store_ops ops = {
 		.list = list, .get = get, .create = create, .update = update, .teardown = teardown, .destroy = destroy,
-		.batch = batch, .watch = watch, .kubeconfig = kubeconfig, .talosconfig = talosconfig, .about = about, .count = count,
+		.batch = batch, .watch = watch, .watch_some = watch_some, .kubeconfig = kubeconfig,
+		.talosconfig = talosconfig, .about = about, .count = count,
 		.close = close_store,
 	};
 	struct swap_store *self = must(calloc(1, sizeof *self));
