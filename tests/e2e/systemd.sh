@@ -5,7 +5,7 @@ cd "$ROOT" || exit 1
 . tests/tap.sh
 room=$(mktemp -d)
 trap 'rm -rf "$room"' EXIT
-command -v systemd-analyze >/dev/null || skip "there is no systemd-analyze"
+command -v systemd-analyze >/dev/null || { skip "the unit" "there is no systemd-analyze"; finish; }
 
 unit=$room/omniops.service
 sed "s#ExecStart=/usr/local/bin/omniops#ExecStart=$OMNIOPS#; /^Documentation=/d" deploy/systemd/omniops.service >"$unit"
