@@ -2,7 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/plan/lost.h"
 #include "agent/told.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/timestamp.h"
 
@@ -41,18 +43,34 @@ static struct wait wait_of_plan(struct run *run)
 	return wait;
 }
 
+static void print_lost(struct text *out, struct span machines, struct span first)
+{
+	text_addf(out,
+		  "%.*s cannot be reached: this goes on when that ends; a machine that will never answer again goes with: "
+		  "omnictl delete link %.*s",
+		  SPAN_ARG(machines), SPAN_ARG(first));
+}
+
 /* What has machines waits for them; the rest for a controller of Omni. */
 static void print_way_out(struct text *out, const struct run *run, const struct wait *wait)
 {
 	bool has_machines = wait->type == OMNI_CLUSTER || wait->type == OMNI_MACHINE_SET || wait->type == OMNI_MACHINE_SET_NODE;
-	if (has_machines)
+	struct span first, machines;
+	CLEANUP(arena_done) struct arena arena;
+	arena_init(&arena, ARENA_NO_LIMIT);
+	if (!has_machines) {
+		text_addf(out, "that is for Omni's controllers to do: see its log, and omnictl get %s %.*s -o yaml", wait->type->name,
+			  SPAN_ARG(wait->id));
+		return;
+	}
+	machines = plan_lost_machines(run->unit->link->store, &arena, span_of(run->unit->name), run_deadline(), &first);
+	if (machines.len > 0)
+		print_lost(out, machines, first);
+	else
 		text_addf(out,
 			  "Omni resets its machines first: omnictl get clustermachines -l " OMNI_LABEL_CLUSTER "=%s shows which are "
 			  "left; one that will never answer again goes with: omnictl delete link MACHINE",
 			  run->unit->name);
-	else
-		text_addf(out, "that is for Omni's controllers to do: see its log, and omnictl get %s %.*s -o yaml", wait->type->name,
-			  SPAN_ARG(wait->id));
 }
 
 static void note_wait(struct unit *unit, const struct wait *wait)
