@@ -183,6 +183,8 @@ enum queue_result run_apply(struct run *run)
 	apply_step(unit->link->store, &scratch, &run->plan, &options, &result);
 	run->agent->counters.apply_ms_total += (uint64_t)(clock_monotonic_ms() - begin);
 	run->agent->counters.applies++;
+	if (run->plan.is_delete)
+		unit->applied_content[0] = '\0'; /* declared again, it is made anew: nobody changed it in Omni */
 	run->is_kept = result.state == APPLY_WAITING || (result.state == APPLY_FAILED && is_passing(result.fail.code));
 	enum queue_result outcome = result.state == APPLY_FAILED  ? run_refused(run, &result)
 				  : result.state == APPLY_WAITING ? told_waiting(run, &result)
