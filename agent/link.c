@@ -74,10 +74,20 @@ static void name_link(struct link *link, struct span connection)
 {
 	if (connection.len == 0 || link->connection[0] != '\0')
 		return;
-	pthread_mutex_lock(&link->agent->lock);
-	free(link->connection);
+	struct agent *agent = link->agent;
+	pthread_mutex_lock(&agent->lock);
+	char *before = link->connection;
 	link->connection = copy(connection);
-	pthread_mutex_unlock(&link->agent->lock);
+	size_t count = agent->unit_count;
+	pthread_mutex_unlock(&agent->lock);
+	for (size_t i = 0; i < count; i++) {
+		pthread_mutex_lock(&agent->lock);
+		struct unit *unit = agent->units[i];
+		pthread_mutex_unlock(&agent->lock);
+		if (unit->link == link)
+			told_renamed(unit, before);
+	}
+	free(before);
 }
 
 /* One Omni has one link, with the first key that leads there; a way without a key spoils none that has one. */

@@ -66,6 +66,26 @@ static void write_status_file(struct unit *unit)
 	told_copy_done(&report);
 }
 
+void told_renamed(struct unit *unit, const char *connection)
+{
+	struct unit_report before;
+	char path[4096];
+	struct fail fail;
+	if (unit->agent->settings->status_dir == NULL)
+		return;
+	pthread_mutex_lock(&unit->agent->lock);
+	told_copy(unit, &before);
+	bool has_file = unit->state.changed_wall_ms != 0 && !unit->is_retired;
+	pthread_mutex_unlock(&unit->agent->lock);
+	snprintf(before.connection, sizeof before.connection, "%s", connection);
+	status_path(&before, unit->agent->settings->status_dir, path, sizeof path);
+	told_copy_done(&before);
+	if (!files_remove_at(AT_FDCWD, path, &fail))
+		log_warn(unit->agent->log, "report", "status file cannot be removed", log_string("path", path), log_fail(&fail));
+	if (has_file)
+		write_status_file(unit);
+}
+
 /* It may have been declared again while the last of it went: then it is only beginning. */
 void told_gone(struct unit *unit)
 {
