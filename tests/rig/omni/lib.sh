@@ -14,6 +14,7 @@
 #   omni_machines_possible                whether there is a machine emulator, for `omni_start NAME -machines 5`
 #   omni_provider_machines ID             a provider that makes machines; `omni_start NAME -provided 8` has links for them
 #   omni_order stop|start|kill|freeze|continue      the server process; its state stays
+#   omni_order disconnect|reconnect       all machines of -machines
 #   omni_stop [NAME]                      the named one, or all
 #
 # Each server has namespaces of its own (network, mounts, processes), which end with the shell that started it, however
@@ -29,6 +30,8 @@ omni_possible() {
 	else
 		omni_user='--user --map-root-user' omni_enter='--user --preserve-credentials'
 	fi
+	# In a chroot nothing can be said of the root's propagation; where no mount is shared nothing has to be.
+	grep -q ' shared:' /proc/self/mountinfo || omni_user="$omni_user --propagation unchanged"
 	# shellcheck disable=SC2086
 	if ! unshare $omni_user --net --mount --pid --fork true 2>/dev/null; then
 		omni_reason="namespaces cannot be made here"
@@ -46,6 +49,10 @@ omni_build() {
 		go_program "$omni_program" tests/rig/omni go.mod "github.com/siderolabs/omni/cmd/$omni_program" -ldflags='-s -w' || return 1
 	done
 	omni_server=$go_dir/omni omnictl=$go_dir/omnictl
+	omni_build_tool
+}
+
+omni_build_tool() { # sets omni_rig; it reads any Omni, also one that is played
 	go_room omnirig tests/rig/omni && go_program rig tests/rig/omni go.mod . -ldflags='-s -w' && omni_rig=$go_dir/rig
 }
 
@@ -156,14 +163,17 @@ omni_provider() {
 	)
 }
 
-# Runs in the server's namespaces and ends with them.
+# Runs in the server's namespaces and ends with them. Its etcd listens at the same port of `localhost` as that of the
+# machines that wait, so here that is another address.
 omni_provider_machines() {
 	mkdir -p "$omni_dir/$1" && omni_provider "$1" || return 1
-	# shellcheck disable=SC2086
-	setpriv --pdeathsig KILL -- nsenter --target "$omni_pid" $omni_enter --net --mount --pid -- \
+	echo 127.0.0.2 localhost >"$omni_dir/$1/hosts"
+	# shellcheck disable=SC2016,SC2086
+	(cd "$omni_dir/$1" && exec setpriv --pdeathsig KILL -- nsenter --target "$omni_pid" $omni_enter --net --mount --pid --wd=. -- \
 		env "PROVIDER_ID=$1" "OMNI_ENDPOINT=$omni_endpoint" ${omni_ca:+"SSL_CERT_FILE=$omni_ca"} \
 		"OMNI_SERVICE_ACCOUNT_KEY=$(cat "$omni_dir/$1.key")" \
-		"$omni_bin/talemu-infra-provider" --schematic-cache-dir "$omni_dir/$1/schematics" >"$omni_dir/$1/log" 2>&1 &
+		unshare --mount -- sh -c 'mount --bind hosts /etc/hosts && exec "$@"' sh \
+		"$omni_bin/talemu-infra-provider" --id "$1" --schematic-cache-dir "$omni_dir/$1/schematics") >"$omni_dir/$1/log" 2>&1 &
 }
 
 omni_order() { omni_in curl -sS --fail-with-body -X POST "http://127.0.0.1:5010/order/$1"; }

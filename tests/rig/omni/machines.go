@@ -52,9 +52,13 @@ func emulate(o options, s *supervisor, f *stub) error {
 	if err = makeLinks(firstMachine, o.machines); err != nil {
 		return err
 	}
-	if err = startEmulator(o, arguments); err != nil {
+	emulator, err := startEmulator(o, arguments)
+	if err != nil {
 		return err
 	}
+	s.mu.Lock()
+	s.machines = emulator
+	s.mu.Unlock()
 	return poll(s, func() error { return allJoined(ctx, st, o.machines) })
 }
 
@@ -77,14 +81,14 @@ func (f *stub) know(arguments string) error {
 	return nil
 }
 
-func startEmulator(o options, arguments string) error {
+func startEmulator(o options, arguments string) (*os.Process, error) {
 	dir := filepath.Join(o.dir, "machines")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
+		return nil, err
 	}
 	out, err := os.Create(filepath.Join(o.dir, "machines.log"))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer out.Close()
 	newest := versions(o.talos)
@@ -93,10 +97,10 @@ func startEmulator(o options, arguments string) error {
 		"--kernel-args", arguments)
 	emulator.Dir, emulator.Stdout, emulator.Stderr = dir, out, out
 	if err = emulator.Start(); err != nil {
-		return err
+		return nil, err
 	}
 	go func() { _ = emulator.Wait() }()
-	return nil
+	return emulator.Process, nil
 }
 
 func allJoined(ctx context.Context, st state.State, want int) error {

@@ -19,6 +19,8 @@ type supervisor struct {
 	mu    sync.Mutex
 	child *exec.Cmd
 	ended chan struct{} // closed when the child has ended
+
+	machines *os.Process // the emulator; nil: there are none
 }
 
 func (s *supervisor) log() string { return filepath.Join(s.dir, "omni.log") }
@@ -76,7 +78,18 @@ func (s *supervisor) signal(sig syscall.Signal, wait bool) error {
 	return nil
 }
 
-// order lets a test stop, kill, freeze and start the server. An order answers after it has happened.
+// signalMachines is for all of them: they live in one process.
+func (s *supervisor) signalMachines(sig syscall.Signal) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.machines == nil {
+		return fmt.Errorf("there are no machines")
+	}
+	return s.machines.Signal(sig)
+}
+
+// order lets a test stop, kill, freeze and start the server, and disconnect the machines that wait for clusters. An order
+// answers after it has happened.
 func (s *supervisor) order(w http.ResponseWriter, r *http.Request) {
 	orders := map[string]func() error{
 		"start":    s.startAndAwait,
@@ -84,10 +97,13 @@ func (s *supervisor) order(w http.ResponseWriter, r *http.Request) {
 		"kill":     func() error { return s.signal(syscall.SIGKILL, true) },
 		"freeze":   func() error { return s.signal(syscall.SIGSTOP, false) },
 		"continue": func() error { return s.signal(syscall.SIGCONT, false) },
+
+		"disconnect": func() error { return s.signalMachines(syscall.SIGSTOP) },
+		"reconnect":  func() error { return s.signalMachines(syscall.SIGCONT) },
 	}
 	do, known := orders[r.PathValue("what")]
 	if !known {
-		http.Error(w, "start, stop, kill, freeze or continue", http.StatusNotFound)
+		http.Error(w, "start, stop, kill, freeze, continue, disconnect or reconnect", http.StatusNotFound)
 	} else if err := do(); err != nil {
 		http.Error(w, err.Error(), http.StatusConflict)
 	}
