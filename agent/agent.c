@@ -15,7 +15,7 @@
 #include "agent/run.h"
 #include "base/clock.h"
 
-enum { STOP_S = 9, CALL_END_MS = 8000, SETTLE_CHECK_MS = 50 };
+enum { STOP_S = 9, WRITE_END_MS = 2000, WORK_END_MS = 8000, SETTLE_CHECK_MS = 50 };
 
 static void stop(struct agent *agent)
 {
@@ -200,14 +200,25 @@ static void limit_time(int exit_code)
 	alarm(STOP_S);
 }
 
+/* Reading can be done again; what is being written should rather be known to be done, but is not waited for long. */
+static void wind_down(struct agent *agent)
+{
+	for (size_t i = 0; i < agent->link_count; i++) {
+		struct omni_store *store = agent->links[i]->store;
+		if (store != NULL && store->ops->wind_down != NULL)
+			store->ops->wind_down(store, clock_monotonic_ms() + WRITE_END_MS);
+	}
+}
+
 static void finish(struct agent *agent)
 {
 	agent->is_stopping = true;
 	limit_time(agent->exit_code);
 	http_stop(agent->http);
 	feeds_cancel(agent);
+	wind_down(agent);
 	/* Workers use what belongs to feeds and links: they end first. */
-	if (agent->queue != NULL && !queue_free(agent->queue, clock_monotonic_ms() + CALL_END_MS)) {
+	if (agent->queue != NULL && !queue_free(agent->queue, clock_monotonic_ms() + WORK_END_MS)) {
 		log_warn(agent->log, "agent", "a call did not end in time; left to the next start");
 		_exit(agent->exit_code);
 	}

@@ -117,7 +117,7 @@ struct agent {
 	_Atomic(const char *) rules; /* --rules auto: of which release; NULL: not known yet */
 	enum plan_risk gate;
 	bool corrects_drift;
-	bool is_stopping;
+	_Atomic bool is_stopping;
 	/* guarded by lock */
 	bool is_complete;	 /* every source delivered, without faults */
 	bool has_doubtful_absence, is_asking; /* something disappeared; the other sources are asked first */

@@ -55,6 +55,8 @@ enum queue_result run_refused(struct run *run, const struct apply_result *result
 {
 	struct arena arena;
 	struct diag_list faults;
+	if (told_is_ending(run->unit, &result->fail))
+		return QUEUE_RETRY;
 	arena_init(&arena, ARENA_NO_LIMIT);
 	diag_list_init(&faults, &arena);
 	explain(run, result, &faults);

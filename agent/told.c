@@ -179,8 +179,15 @@ void told(struct unit *unit, enum unit_phase phase, const struct plan *plan, con
 	write_status_file(unit);
 }
 
+bool told_is_ending(const struct unit *unit, const struct fail *fail)
+{
+	return unit->agent->is_stopping && fail->code == FAIL_CANCELLED;
+}
+
 enum queue_result told_failure(struct unit *unit, const struct fail *fail)
 {
+	if (told_is_ending(unit, fail))
+		return QUEUE_RETRY;
 	pthread_mutex_lock(&unit->agent->lock);
 	unit->state.failures++;
 	unit->state.is_final = !fail_is_retryable(fail->code);

@@ -8,6 +8,8 @@
 void told(struct unit *unit, enum unit_phase phase, const struct plan *plan, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 enum queue_result told_failure(struct unit *unit, const struct fail *fail);
+/* The agent ends, and that is why: nothing to tell, the next start finds out how it is. */
+bool told_is_ending(const struct unit *unit, const struct fail *fail);
 /* The same for what Omni refuses, or would refuse: every fault goes to the log, and to the state. */
 enum queue_result told_refused(struct run *run, const struct fail *fail, const struct diag_list *faults);
 /* No approval helps. */

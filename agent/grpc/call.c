@@ -172,6 +172,7 @@ struct call *call_new(struct grpc_channel *channel, enum call_kind kind, const s
 	call->kind = kind;
 	call->started_ms = clock_monotonic_ms();
 	call->deadline_ms = request->deadline_ms;
+	call->may_finish = request->may_finish;
 	if (call->deadline_ms == 0 && kind != CALL_STREAM)
 		call->deadline_ms = call->started_ms + channel->options.call_timeout_ms;
 	atomic_store(&call->refs, 2);
@@ -183,7 +184,7 @@ bool call_submit(struct call *call)
 {
 	struct grpc_channel *channel = call->channel;
 	pthread_mutex_lock(&channel->lock);
-	bool is_open = !channel->is_closing, is_idle = channel->is_idle;
+	bool is_open = !channel->is_closing && channel->finish_by_ms == 0, is_idle = channel->is_idle;
 	if (is_open) {
 		list_add(&channel->incoming, call);
 		channel->is_idle = false;

@@ -136,6 +136,14 @@ bool grpc_open(const struct grpc_options *options, struct grpc_channel **out, st
 	return true;
 }
 
+void grpc_wind_down(struct grpc_channel *channel, int64_t finish_by_ms)
+{
+	pthread_mutex_lock(&channel->lock);
+	channel->finish_by_ms = finish_by_ms;
+	pthread_mutex_unlock(&channel->lock);
+	channel_wake(channel);
+}
+
 void grpc_close(struct grpc_channel *channel)
 {
 	if (channel == NULL)

@@ -234,6 +234,32 @@ static int64_t end_late(struct grpc_channel *channel, struct call_list *list, in
 	return next_ms;
 }
 
+static void end_lists(struct grpc_channel *channel, bool spares_some)
+{
+	struct call_list *lists[] = {&channel->active, &channel->later, &channel->waiting_calls, &channel->waiting_streams};
+	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+		for (struct call *call = lists[i]->first, *next; call != NULL; call = next) {
+			struct grpc_status status;
+			next = call->next;
+			if (spares_some && call->may_finish)
+				continue;
+			outcome_local(call, &status, GRPC_CANCELLED, "the connection was closed by this program");
+			channel_finish(channel, call, &status);
+		}
+	show_open(channel);
+}
+
+static int64_t wind_down(struct grpc_channel *channel, int64_t now_ms)
+{
+	pthread_mutex_lock(&channel->lock);
+	int64_t finish_by_ms = channel->finish_by_ms;
+	pthread_mutex_unlock(&channel->lock);
+	if (finish_by_ms == 0)
+		return INT64_MAX;
+	end_lists(channel, now_ms < finish_by_ms);
+	return now_ms < finish_by_ms ? finish_by_ms : INT64_MAX;
+}
+
 /* --- the loop ------------------------------------------------------------------------------------------------------------ */
 
 static bool take_incoming(struct grpc_channel *channel)
@@ -274,24 +300,13 @@ static void wait_for_work(struct grpc_channel *channel, int64_t until_ms)
 		count = 0;
 }
 
-static void end_everything(struct grpc_channel *channel)
-{
-	struct call_list *lists[] = {&channel->active, &channel->later, &channel->waiting_calls, &channel->waiting_streams};
-	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-		for (struct call *call; (call = lists[i]->first) != NULL;) {
-			struct grpc_status status;
-			outcome_local(call, &status, GRPC_CANCELLED, "the connection was closed by this program");
-			channel_finish(channel, call, &status);
-		}
-	show_open(channel);
-}
-
 void *channel_drive(void *ctx)
 {
 	struct grpc_channel *channel = ctx;
 	while (take_incoming(channel)) {
 		int running;
 		int64_t now_ms = clock_monotonic_ms();
+		int64_t finish_ms = wind_down(channel, now_ms);
 		retry_due(channel, now_ms);
 		admit(channel, now_ms);
 		curl_multi_perform(channel->multi, &running);
@@ -303,9 +318,9 @@ void *channel_drive(void *ctx)
 		next_ms = earlier(next_ms, end_late(channel, &channel->waiting_streams, now_ms));
 		next_ms = earlier(next_ms, end_late(channel, &channel->later, now_ms));
 		next_ms = earlier(next_ms, live_tend(channel, now_ms));
-		next_ms = earlier(next_ms, live_nudge(channel, now_ms));
+		next_ms = earlier(earlier(next_ms, finish_ms), live_nudge(channel, now_ms));
 		wait_for_work(channel, next_ms);
 	}
-	end_everything(channel);
+	end_lists(channel, false);
 	return NULL;
 }

@@ -91,12 +91,17 @@ bool grpc_open(const struct grpc_options *options, struct grpc_channel **out, st
 /* Ends what is under way with CANCELLED, and the thread. Streams must have been closed. NULL is fine. */
 void grpc_close(struct grpc_channel *channel);
 
+/* Before the end: what is under way ends with CANCELLED, at once or, where its request says that it may finish, at
+ * finish_by_ms; what comes now is refused. */
+void grpc_wind_down(struct grpc_channel *channel, int64_t finish_by_ms);
+
 struct grpc_request {
 	const char *method;		    /* "/cosi.resource.State/Get" */
 	const struct grpc_header *headers;  /* further ones ("cluster"); may be NULL */
 	size_t header_count;
 	struct span message;		    /* protobuf bytes, without the frame */
 	int64_t deadline_ms;		    /* streams: 0 is none */
+	bool may_finish;		    /* grpc_wind_down lets it go on for a while */
 };
 
 /* One message in, one message out. True: status->code is OK and *out_message is it, in the arena. False otherwise; the

@@ -41,6 +41,7 @@ struct call {
 	size_t header_count;
 	struct text frame;
 	int64_t deadline_ms, started_ms;
+	bool may_finish;
 
 	/* the attempt: the channel's thread alone, but for the atomic ones */
 	enum call_place place;
@@ -91,6 +92,7 @@ struct grpc_channel {
 	struct grpc_counts counts;
 	unsigned callers;
 	bool is_idle, is_closing, has_abandoned;
+	int64_t finish_by_ms; /* winding down; 0: not */
 
 	/* the thread's own */
 	CURLM *multi;

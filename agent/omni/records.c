@@ -311,6 +311,13 @@ static void count(struct omni_store *store, struct omni_counts *out)
 		inner->ops->count(inner, out);
 }
 
+static void wind_down(struct omni_store *store, int64_t finish_by_ms)
+{
+	struct omni_store *inner = self_of(store)->inner;
+	if (inner->ops->wind_down != NULL)
+		inner->ops->wind_down(inner, finish_by_ms);
+}
+
 static void close_store(struct omni_store *store)
 {
 	struct records_store *self = self_of(store);
@@ -332,7 +339,8 @@ static void batch(struct omni_store *store, struct arena *arena, struct omni_op 
 static const struct omni_store_ops ops = {
 	.batch = batch, .list = list, .get = get, .create = create, .update = update, .teardown = teardown, .destroy = destroy, .watch = watch,
 	.watch_some = watch_some,
-	.kubeconfig = kubeconfig, .talosconfig = talosconfig, .about = about, .count = count, .close = close_store,
+	.kubeconfig = kubeconfig, .talosconfig = talosconfig, .about = about, .count = count, .wind_down = wind_down,
+	.close = close_store,
 };
 
 struct omni_store *records_wrap(struct omni_store *inner)

@@ -1,4 +1,6 @@
+#include <errno.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "agent/omni/management.h"
 #include "agent/omni/remote_int.h"
@@ -37,7 +39,20 @@ int64_t remote_deadline(const struct remote_store *store, int64_t deadline_ms)
 	return deadline_ms != 0 ? deadline_ms : clock_monotonic_ms() + store->call_timeout_ms;
 }
 
-bool remote_pause(unsigned try, int64_t first_ms, int64_t longest_ms, int64_t deadline_ms)
+/* False: the store winds down. */
+static bool sleep_in(struct remote_store *store, int64_t until_ms)
+{
+	struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = (long)(until_ms % 1000) * 1000000};
+	bool is_late = false;
+	pthread_mutex_lock(&store->lock);
+	while (!store->is_ending && !is_late)
+		is_late = pthread_cond_timedwait(&store->ended, &store->lock, &until) == ETIMEDOUT;
+	bool is_ending = store->is_ending;
+	pthread_mutex_unlock(&store->lock);
+	return !is_ending;
+}
+
+bool remote_pause(struct remote_store *store, unsigned try, int64_t first_ms, int64_t longest_ms, int64_t deadline_ms)
 {
 	enum { DOUBLINGS_MAX = 16 };
 	uint32_t chance = 0;
@@ -46,10 +61,8 @@ bool remote_pause(unsigned try, int64_t first_ms, int64_t longest_ms, int64_t de
 		pause_ms = longest_ms;
 	if (getrandom(&chance, sizeof chance, GRND_NONBLOCK) == (ssize_t)sizeof chance)
 		pause_ms = pause_ms / 2 + (int64_t)(chance % (uint32_t)(pause_ms + 1));
-	if (clock_monotonic_ms() + pause_ms >= deadline_ms)
-		return false;
-	clock_sleep_ms(pause_ms);
-	return true;
+	int64_t until_ms = clock_monotonic_ms() + pause_ms;
+	return until_ms < deadline_ms && sleep_in(store, until_ms);
 }
 
 /* --- calls ------------------------------------------------------------------------------------------------------------- */
@@ -63,7 +76,8 @@ static struct grpc_request request_of(const struct remote_call *call, struct grp
 				     .headers = header,
 				     .header_count = call->cluster.len > 0,
 				     .message = call->message,
-				     .deadline_ms = deadline_ms};
+				     .deadline_ms = deadline_ms,
+				     .may_finish = call->is_write};
 }
 
 void remote_begin(struct remote_store *store, struct remote_call *call, bool is_many)
@@ -77,7 +91,7 @@ static bool may_repeat(struct remote_store *store, const struct remote_call *cal
 		       int64_t deadline_ms)
 {
 	if (call->is_only_try || try >= REMOTE_TRIES || !remote_is_transient(status) ||
-	    !remote_pause(try, FIRST_PAUSE_MS, LONGEST_PAUSE_MS, deadline_ms))
+	    !remote_pause(store, try, FIRST_PAUSE_MS, LONGEST_PAUSE_MS, deadline_ms))
 		return false;
 	store->retries++;
 	return true;

@@ -34,6 +34,8 @@ struct remote_store {
 	_Atomic bool has_no_teardown; /* a server before Omni 1.8 */
 	_Atomic uint64_t retries;
 	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t ended; /* is_ending has become true */
+	bool is_ending;
 	uint64_t checked_connections;
 	int64_t checked_ms; /* when the version of the server was seen to be fine; 0: never */
 	struct remote_clock clock;
@@ -52,6 +54,7 @@ struct remote_call {
 	int64_t deadline_ms; /* 0: the store's default */
 	struct grpc_flight *flight; /* the first attempt, where it is under way already; NULL: it is not */
 	bool is_only_try;
+	bool is_write;
 };
 /* Hands the first attempt in; remote_call (remote_call_many) ends it, with everything that a failed one needs. */
 void remote_begin(struct remote_store *store, struct remote_call *call, bool is_many);
@@ -66,8 +69,9 @@ struct remote_taker {
 bool remote_call_many(struct remote_store *store, struct arena *arena, const struct remote_call *call,
 		      const struct remote_taker *taker, struct fail *fail) __attribute__((warn_unused_result));
 int64_t remote_deadline(const struct remote_store *store, int64_t deadline_ms);
-/* Waits before attempt `try` (from 1): twice as long every time, give or take a half. False: not within the deadline. */
-bool remote_pause(unsigned try, int64_t first_ms, int64_t longest_ms, int64_t deadline_ms);
+/* Waits before attempt `try` (from 1): twice as long every time, give or take a half. False: not within the deadline, or
+ * the store winds down. */
+bool remote_pause(struct remote_store *store, unsigned try, int64_t first_ms, int64_t longest_ms, int64_t deadline_ms);
 struct grpc_signer remote_signer(struct remote_store *store);
 
 /* --- remote_fail.c */

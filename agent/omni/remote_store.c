@@ -12,6 +12,7 @@ static void close_store(struct omni_store *base)
 	grpc_close(store->channel);
 	sign_cache_free(store->signatures);
 	service_key_free(store->key);
+	pthread_cond_destroy(&store->ended);
 	pthread_mutex_destroy(&store->lock);
 	free(store->url);
 	free(store);
@@ -52,6 +53,18 @@ static void count(struct omni_store *base, struct omni_counts *out)
 	*out = (struct omni_counts){.connections = counts.connections, .retries = counts.retries + store->retries};
 	for (size_t i = 0; i < counts.method_count; i++)
 		count_method(&counts.methods[i], out);
+}
+
+/* --- the end ------------------------------------------------------------------------------------------------------------ */
+
+static void wind_down(struct omni_store *base, int64_t finish_by_ms)
+{
+	struct remote_store *store = remote_of(base);
+	grpc_wind_down(store->channel, finish_by_ms); /* first: a call may be under way that keeps the lock */
+	pthread_mutex_lock(&store->lock);
+	store->is_ending = true;
+	pthread_cond_broadcast(&store->ended);
+	pthread_mutex_unlock(&store->lock);
 }
 
 /* --- opening ------------------------------------------------------------------------------------------------------------ */
@@ -109,6 +122,7 @@ static struct remote_store *new_store(const struct omni_store_options *options, 
 						  .talosconfig = remote_talosconfig,
 						  .about = remote_about,
 						  .count = count,
+						  .wind_down = wind_down,
 						  .close = close_store};
 	struct remote_store *store = calloc(1, sizeof *store);
 	if (store == NULL || (store->url = strdup(url)) == NULL)
@@ -118,6 +132,11 @@ static struct remote_store *new_store(const struct omni_store_options *options, 
 	store->log = options->log;
 	store->call_timeout_ms = options->call_timeout_ms > 0 ? options->call_timeout_ms : REMOTE_CALL_MS;
 	pthread_mutex_init(&store->lock, NULL);
+	pthread_condattr_t attributes;
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&store->ended, &attributes);
+	pthread_condattr_destroy(&attributes);
 	return store;
 }
 

@@ -37,7 +37,7 @@ static bool read_fresh(struct omni_store *base, struct arena *arena, const struc
 		if (remote_get(base, arena, sent->type, sent->id, deadline_ms, out, &fail) && (*out)->version != stale)
 			return true;
 		if ((fail.code != FAIL_NONE && fail.code != FAIL_NOT_FOUND) ||
-		    !remote_pause(try, LAG_FIRST_MS, LAG_LONGEST_MS, deadline_ms))
+		    !remote_pause(remote_of(base), try, LAG_FIRST_MS, LAG_LONGEST_MS, deadline_ms))
 			return false;
 	}
 	return false;
@@ -75,7 +75,7 @@ bool remote_create_call(struct arena *arena, const struct resource *resource, in
 {
 	struct resource sent = *resource;
 	sent.version = 0;
-	*out = (struct remote_call){COSI_SERVICE "Create", .deadline_ms = deadline_ms};
+	*out = (struct remote_call){COSI_SERVICE "Create", .deadline_ms = deadline_ms, .is_write = true};
 	return cosi_encode_create(arena, &sent, &out->message, fail);
 }
 
@@ -100,7 +100,7 @@ bool remote_create(struct omni_store *base, struct arena *arena, const struct re
 static bool update_call(struct arena *arena, const struct resource *resource, enum cosi_phase expected, int64_t deadline_ms,
 			struct remote_call *out, struct fail *fail)
 {
-	*out = (struct remote_call){COSI_SERVICE "Update", .deadline_ms = deadline_ms};
+	*out = (struct remote_call){COSI_SERVICE "Update", .deadline_ms = deadline_ms, .is_write = true};
 	return cosi_encode_update(arena, resource, expected, &out->message, fail);
 }
 
@@ -150,7 +150,8 @@ static bool teardown_by_update(struct omni_store *base, struct arena *arena, con
 		    remote_update_end(base, arena, held, &call, NULL, &local))
 			return true;
 		bool may_retry = local.code == FAIL_CONFLICT || local.code == FAIL_PRECONDITION;
-		if (!may_retry || try == RACE_TRIES || !remote_pause(try, LAG_FIRST_MS, LAG_LONGEST_MS, deadline_ms))
+		if (!may_retry || try == RACE_TRIES ||
+		    !remote_pause(remote_of(base), try, LAG_FIRST_MS, LAG_LONGEST_MS, deadline_ms))
 			return fail_set(fail, local.code, "%s", local.text);
 	}
 }
@@ -169,7 +170,7 @@ static bool look_for_finalizers(struct omni_store *base, struct arena *arena, co
 struct remote_call remote_teardown_call(struct arena *arena, const struct omni_type *type, struct span id, int64_t deadline_ms)
 {
 	return (struct remote_call){COSI_SERVICE "Teardown", cosi_encode_destroy(arena, type, id, SPAN("")),
-				    .deadline_ms = deadline_ms};
+				    .deadline_ms = deadline_ms, .is_write = true};
 }
 
 bool remote_teardown_end(struct omni_store *base, struct arena *arena, const struct omni_type *type, struct span id,
@@ -212,7 +213,7 @@ bool remote_teardown(struct omni_store *base, const struct omni_type *type, stru
 struct remote_call remote_destroy_call(struct arena *arena, const struct omni_type *type, struct span id, int64_t deadline_ms)
 {
 	return (struct remote_call){COSI_SERVICE "Destroy", cosi_encode_destroy(arena, type, id, SPAN("")),
-				    .deadline_ms = deadline_ms};
+				    .deadline_ms = deadline_ms, .is_write = true};
 }
 
 bool remote_destroy_end(struct omni_store *base, struct arena *arena, const struct remote_call *call, struct fail *fail)

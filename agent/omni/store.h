@@ -99,6 +99,9 @@ struct omni_store_ops {
 		      struct fail *fail);
 	/* Calls by method and code, for metrics; NULL: none are counted. */
 	void (*count)(struct omni_store *store, struct omni_counts *out);
+	/* Before the end, from any thread: calls that only read end with CANCELLED at once, those that write at
+	 * finish_by_ms, and none begins or is repeated. NULL: no call of this store waits for anybody. */
+	void (*wind_down)(struct omni_store *store, int64_t finish_by_ms);
 	void (*close)(struct omni_store *store);
 };
 

@@ -149,6 +149,14 @@ static void count(struct omni_store *store, struct omni_counts *out)
 	let_go((struct swap_store *)store, in);
 }
 
+static void wind_down(struct omni_store *store, int64_t finish_by_ms)
+{
+	struct inside *in = hold(store);
+	if (in->store->ops->wind_down != NULL)
+		in->store->ops->wind_down(in->store, finish_by_ms);
+	let_go((struct swap_store *)store, in);
+}
+
 /* --- watches -------------------------------------------------------------------------------------------------------- */
 
 static int watch_fd(struct omni_watch *watch)
@@ -223,7 +231,7 @@ struct omni_store *swap_wrap(struct omni_store *inner)
 	static const struct omni_store_ops ops = {
 		.list = list, .get = get, .create = create, .update = update, .teardown = teardown, .destroy = destroy,
 		.batch = batch, .watch = watch, .watch_some = watch_some, .kubeconfig = kubeconfig,
-		.talosconfig = talosconfig, .about = about, .count = count,
+		.talosconfig = talosconfig, .about = about, .count = count, .wind_down = wind_down,
 		.close = close_store,
 	};
 	struct swap_store *self = must(calloc(1, sizeof *self));

@@ -158,7 +158,7 @@ bool cosi_update_with_conflicts(struct cosi *cosi, const char *id, enum cosi_pha
 		}
 		if (cosi_update(cosi, wanted, expected, out))
 			return true;
-		if (cosi->fail.code != FAIL_CONFLICT || !remote_pause(try, 5, 100, INT64_MAX))
+		if (cosi->fail.code != FAIL_CONFLICT || !remote_pause(remote_of(cosi->store), try, 5, 100, INT64_MAX))
 			return false;
 	}
 }
