@@ -7,8 +7,8 @@
 
 static const struct command *const commands[] = {
 	&cmd_render, &cmd_validate, &cmd_plan, &cmd_apply, &cmd_delete, &cmd_approve, &cmd_status, &cmd_health, &cmd_get,
-	&cmd_snapshot, &cmd_kubeconfig, &cmd_talosconfig, &cmd_agent, &cmd_crds, &cmd_explain, &cmd_completion, &cmd_version,
-	&cmd_help,
+	&cmd_snapshot, &cmd_export, &cmd_adopt, &cmd_release, &cmd_kubeconfig, &cmd_talosconfig, &cmd_agent, &cmd_crds,
+	&cmd_explain, &cmd_completion, &cmd_version, &cmd_help,
 };
 
 const struct command *command_at(size_t index)

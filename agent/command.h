@@ -50,7 +50,7 @@ void help_man_page(struct text *out);
 bool help_completion(struct text *out, const char *shell, struct fail *fail); /* bash, zsh, fish */
 
 extern const struct command cmd_render, cmd_validate, cmd_plan, cmd_apply, cmd_delete, cmd_approve, cmd_status, cmd_health,
-	cmd_get, cmd_snapshot, cmd_kubeconfig, cmd_talosconfig,
+	cmd_get, cmd_snapshot, cmd_export, cmd_adopt, cmd_release, cmd_kubeconfig, cmd_talosconfig,
 	cmd_agent, cmd_crds, cmd_explain, cmd_completion, cmd_version, cmd_help;
 
 #endif

@@ -77,6 +77,7 @@ static bool plan_raw_unit(struct pass *pass, struct pass_unit *unit, const struc
 		}
 	}
 	struct plan_options options = plan_options(pass->settings);
+	unit->actual = (struct plan_actual){.resources = actual};
 	plan_raws(pass->arena, &expected, &actual, &in_use, owner_of(pass->settings), &options, &unit->plan);
 	judge(pass, unit);
 	return true;
@@ -108,6 +109,7 @@ static bool plan_cluster_unit(struct pass *pass, struct pass_unit *unit, const s
 		options.destroy_machines = options.destroy_machines || unit->cluster->destroy_machines;
 	if (!plan_read_actual(unit->target->store, pass->arena, unit->cluster, name, deadline(pass), &actual, fail))
 		return fail_wrap(fail, "cluster %.*s at %s", SPAN_ARG(name), unit->target->url);
+	unit->actual = actual;
 	plan_cluster(pass->arena, hide_cluster_for(unit->target->store, pass->arena, unit->cluster), name, &actual, &options,
 		     &unit->plan);
 	foresee(pass, unit, fleet);
@@ -133,7 +135,7 @@ static bool has_raw_unit(const struct pass *pass, const struct target *target)
 	return false;
 }
 
-bool pass_plan_fleet(struct pass *pass, const struct fleet *fleet, struct fail *fail)
+bool pass_plan_raws(struct pass *pass, const struct fleet *fleet, struct fail *fail)
 {
 	struct target *target;
 	for (size_t i = 0; i < fleet->raw_count; i++) {
@@ -142,15 +144,23 @@ bool pass_plan_fleet(struct pass *pass, const struct fleet *fleet, struct fail *
 		if (!has_raw_unit(pass, target) && !plan_raw_unit(pass, add_unit(pass, target, NULL), fleet, fail))
 			return false;
 	}
-	for (size_t i = 0; i < fleet->cluster_count; i++) {
-		const struct cluster *cluster = fleet->clusters[i];
-		if (cluster->suspend)
-			continue;
-		if (!targets_find(&pass->targets, fleet, cluster->connection, &target, fail))
+	return true;
+}
+
+bool pass_plan_cluster(struct pass *pass, const struct fleet *fleet, const struct cluster *cluster, struct fail *fail)
+{
+	struct target *target;
+	return targets_find(&pass->targets, fleet, cluster->connection, &target, fail) &&
+	       plan_cluster_unit(pass, add_unit(pass, target, cluster), fleet, cluster->name, false, fail);
+}
+
+bool pass_plan_fleet(struct pass *pass, const struct fleet *fleet, struct fail *fail)
+{
+	if (!pass_plan_raws(pass, fleet, fail))
+		return false;
+	for (size_t i = 0; i < fleet->cluster_count; i++)
+		if (!fleet->clusters[i]->suspend && !pass_plan_cluster(pass, fleet, fleet->clusters[i], fail))
 			return false;
-		if (!plan_cluster_unit(pass, add_unit(pass, target, cluster), fleet, cluster->name, false, fail))
-			return false;
-	}
 	return true;
 }
 

@@ -13,6 +13,7 @@ enum pass_result { PASS_UNCHANGED, PASS_APPLIED, PASS_HELD, PASS_FAILED };
 struct pass_unit {
 	struct target *target;
 	const struct cluster *cluster; /* NULL: the raw resources of the connection, or a deletion by name */
+	struct plan_actual actual;     /* what Omni holds; of raw resources those that are declared */
 	struct plan plan;
 	enum gate_verdict verdict;
 	struct span reason;
@@ -34,6 +35,10 @@ void pass_done(struct pass *pass);
 
 /* Plans for everything in the fleet; suspended clusters are left out. Stops at the first Omni that cannot be read. */
 bool pass_plan_fleet(struct pass *pass, const struct fleet *fleet, struct fail *fail);
+
+/* The plan of one cluster of the fleet, or of the raw resources of all connections; the units are the last ones. */
+bool pass_plan_cluster(struct pass *pass, const struct fleet *fleet, const struct cluster *cluster, struct fail *fail);
+bool pass_plan_raws(struct pass *pass, const struct fleet *fleet, struct fail *fail);
 
 /* The plan for destroying one cluster of the default connection. */
 bool pass_plan_delete(struct pass *pass, struct span cluster, struct fail *fail);

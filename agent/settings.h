@@ -34,6 +34,9 @@ struct settings {
 	bool approve_all, yes, prune_unmanaged, destroy_machines, orphan, dry_run, allow_missing;
 	/* looking */
 	bool wait, all, watch, keep_secrets;
+	/* writing down what Omni holds */
+	bool strict, without_classes;
+	const char *connection_name, *ns;
 	const char *selector;
 	/* ways into clusters */
 	const char *output_file, *user, *groups;

@@ -32,7 +32,7 @@ static bool is_unsaid_list(struct exporter *x, const struct field *field, const 
 
 static void remark_unsaid(struct exporter *x, const struct draft *draft, const char *above, struct span key, bool is_list)
 {
-	const char *what = x->options->form == EXPORT_OBJECTS ? draft->object_kind : "a template of this release";
+	const char *what = x->options->form == EXPORT_OBJECTS ? draft->object_kind : "a template for this release";
 	export_remark(x, EXPORT_NOTE, draft->resource->type, draft->resource->id, is_list ? "%s takes no empty %s%s%.*s" : "%s has no field %s%s%.*s",
 		      what, above, *above == '\0' ? "" : ".", SPAN_ARG(key));
 }
@@ -51,6 +51,8 @@ static void trim(struct exporter *x, const struct draft *draft, struct node *map
 		}
 		if (field->type == FIELD_OBJECT && pair.value.kind == NODE_MAP)
 			trim(x, draft, &pair.value, field->sub, field->name);
+		for (uint32_t j = 0; field->type == FIELD_LIST && field->item == FIELD_OBJECT && j < pair.value.len; j++)
+			trim(x, draft, &pair.value.items[j], field->sub, field->name);
 		map->pairs[kept++] = pair;
 	}
 	map->len = NODE_LEN(kept);

@@ -58,6 +58,8 @@ void export_class(struct text *out, const struct resource *class, const struct e
 
 /* The remarks as a comment; nothing when there are none. */
 void export_print_remarks(struct text *out, const struct export_remarks *remarks);
+/* Why a cluster is a template and no custom resources: the remarks upon what those would lose. */
+void export_print_reasons(struct text *out, const struct export_remarks *remarks);
 /* "ConfigPatches.omni.sidero.dev(500-x): …", on one line whatever it holds. */
 void export_print_remark(struct text *out, const struct export_remark *remark);
 size_t export_count(const struct export_remarks *remarks, enum export_weight weight);

@@ -26,8 +26,10 @@ void export_remark(struct exporter *x, enum export_weight weight, const struct o
 		ARENA_PUSH(x->arena, remarks->items, remarks->count, remarks->cap) = (struct export_remark){weight, type, id, text};
 		return;
 	}
-	known->text = arena_spanf(x->arena, "%.*s; %.*s", SPAN_ARG(known->text), SPAN_ARG(text));
 	known->weight = weight > known->weight ? weight : known->weight;
+	if (span_contains(known->text, text.ptr))
+		return;
+	known->text = arena_spanf(x->arena, "%.*s; %.*s", SPAN_ARG(known->text), SPAN_ARG(text));
 }
 
 size_t export_count(const struct export_remarks *remarks, enum export_weight weight)
@@ -55,23 +57,28 @@ void export_print_remark(struct text *out, const struct export_remark *remark)
 	add_on_one_line(out, remark->text);
 }
 
+static void print_list(struct text *out, const char *head, const struct export_remarks *remarks, enum export_weight weight)
+{
+	if (export_count(remarks, weight) == 0)
+		return;
+	text_addf(out, "# %s\n", head);
+	for (size_t i = 0; i < remarks->count; i++) {
+		if (remarks->items[i].weight != weight)
+			continue;
+		text_adds(out, "#   - ");
+		export_print_remark(out, &remarks->items[i]);
+		text_addc(out, '\n');
+	}
+}
+
 void export_print_remarks(struct text *out, const struct export_remarks *remarks)
 {
-	static const char *const heads[EXPORT_WEIGHTS] = {
-		[EXPORT_LOST] = "Omni holds it otherwise than these documents say; a plan of them would change it:",
-		[EXPORT_LEFT] = "Not said in these documents; it stays in Omni as it is:",
-		[EXPORT_NOTE] = "Worth knowing:",
-	};
-	for (int weight = EXPORT_WEIGHTS - 1; weight >= 0; weight--) {
-		if (export_count(remarks, (enum export_weight)weight) == 0)
-			continue;
-		text_addf(out, "# %s\n", heads[weight]);
-		for (size_t i = 0; i < remarks->count; i++) {
-			if (remarks->items[i].weight != (enum export_weight)weight)
-				continue;
-			text_adds(out, "#   - ");
-			export_print_remark(out, &remarks->items[i]);
-			text_addc(out, '\n');
-		}
-	}
+	print_list(out, "Omni holds it otherwise than these documents say; a plan of them would change it:", remarks, EXPORT_LOST);
+	print_list(out, "Not said in these documents; it stays in Omni as it is:", remarks, EXPORT_LEFT);
+	print_list(out, "Worth knowing:", remarks, EXPORT_NOTE);
+}
+
+void export_print_reasons(struct text *out, const struct export_remarks *remarks)
+{
+	print_list(out, "This is a template, because custom resources could not say:", remarks, EXPORT_LOST);
 }

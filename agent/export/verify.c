@@ -1,19 +1,6 @@
 /* The proof: the documents are read as anybody's are, and planned against the state that they came from. */
 #include "agent/export/internal.h"
 
-/* What omnictl writes onto every cluster that it makes from a template, and applying declarations does, too. */
-static bool is_only_template_mark(const struct plan_op *op)
-{
-	for (size_t i = 0; i < op->diff_count; i++) {
-		const struct plan_diff *diff = &op->diffs[i];
-		bool is_mark = span_is(diff->path, "metadata.annotations." OMNI_ANNOTATION_TEMPLATES) && !diff->had_old;
-		bool is_presence = span_is(diff->path, "spec.features") && !diff->had_old && span_is(diff->new_text, "{}");
-		if (!is_mark && !is_presence)
-			return false;
-	}
-	return op->type == OMNI_CLUSTER && op->kind == PLAN_UPDATE;
-}
-
 static struct span changed_paths(struct arena *arena, const struct plan_op *op)
 {
 	enum { SHOWN_MAX = 8 };
@@ -29,7 +16,7 @@ static void remark_op(struct exporter *x, const struct plan_op *op)
 		export_remark(x, EXPORT_LOST, op->type, op->id, "a plan would make it");
 	else if (op->kind == PLAN_DESTROY)
 		export_remark(x, EXPORT_LOST, op->type, op->id, "a plan would destroy it");
-	else if (is_only_template_mark(op))
+	else if (plan_op_is_formal(op))
 		export_remark(x, EXPORT_NOTE, op->type, op->id,
 			      "was not made from a template: adopting it or applying the documents adds the annotation " OMNI_ANNOTATION_TEMPLATES
 			      ", and nothing else");

@@ -357,9 +357,10 @@ static bool is_owned_by_other(struct planner *p)
 	if (owner.len == 0 || span_eq(owner, p->options->owner))
 		return false;
 	plan_add_conflict(p->arena, p->plan,
-			  "cluster \"%.*s\" is managed by \"%.*s\", not by \"%.*s\": remove the annotation %s from the "
-			  "Cluster in Omni to take it over",
-			  SPAN_ARG(p->cluster), SPAN_ARG(owner), SPAN_ARG(p->options->owner), ANNOTATION_OWNER);
+			  "cluster \"%.*s\" is managed by \"%.*s\", not by \"%.*s\": to take it over, take it out of what \"%.*s\" "
+			  "reads, then omniops release --owner %.*s %.*s",
+			  SPAN_ARG(p->cluster), SPAN_ARG(owner), SPAN_ARG(p->options->owner), SPAN_ARG(owner), SPAN_ARG(owner),
+			  SPAN_ARG(p->cluster));
 	return true;
 }
 

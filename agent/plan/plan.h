@@ -128,6 +128,16 @@ struct plan_meaning plan_meaning(const struct resource *resource, bool is_declar
 /* Might a plan act upon it, or tell of it, if nobody declared it? A few too many are. */
 bool plan_may_concern(const struct resource *actual);
 
+/* Nothing but the mark that omnictl puts on a Cluster that it makes from a template: who takes a cluster over writes it. */
+bool plan_op_is_formal(const struct plan_op *op);
+bool plan_is_formal(const struct plan *plan); /* an empty one, too */
+
+/* Updates that change marks alone. Of adoption: what is declared and held came from the declaration, from now on; the owner
+ * itself is written by apply. Of release: every mark of ours goes. */
+void plan_adopt(struct arena *arena, const struct cluster *cluster, const struct plan_actual *actual, struct plan *out);
+void plan_adopt_raws(struct arena *arena, const struct resource_list *held, struct span owner, struct plan *out);
+void plan_release(struct arena *arena, struct span cluster, const struct plan_actual *actual, struct plan *out);
+
 /* The plan of a cluster that is as declared. */
 void plan_nothing(struct span cluster, struct plan *out);
 
