@@ -91,6 +91,8 @@ struct feed {
 	bool is_started;
 	int cancel_fd, wake_fd; /* eventfd: stop; poll now */
 	bool forget;		/* next poll starts from scratch; guarded by agent->lock */
+	/* only its thread */
+	int64_t spliced_ms, whole_ms; /* since when something is kept instead of rendered; when all is rendered again; 0: not */
 	/* guarded by agent->lock */
 	struct snapshot *current, *taken; /* the newest; the one that desired_update works with */
 	int64_t good_poll_ms;		  /* when the last successful poll began */

@@ -38,24 +38,20 @@ void fleet_first_fault(const struct fleet *fleet, struct span object, char *out,
 			 SPAN_ARG(found->message));
 }
 
-static bool same_document(const struct document *a, const struct document *b)
+static bool has_document(const struct piece *piece, uint64_t wanted)
 {
-	return a->kind == b->kind && a->class == b->class && span_eq(a->name, b->name) && span_eq(a->ns, b->ns);
-}
-
-static bool has_document(const struct cluster *cluster, const struct document *wanted)
-{
-	for (size_t i = 0; i < cluster->document_count; i++)
-		if (same_document(cluster->documents[i], wanted))
+	for (size_t i = 0; i < piece->document_count; i++)
+		if (piece->documents[i] == wanted)
 			return true;
 	return false;
 }
 
-static bool stands_in_broken_file(const struct fleet *fleet, const struct cluster *cluster)
+static bool stands_in_broken_file(const struct snapshot *snapshot, const struct piece *piece)
 {
-	for (size_t i = 0; i < cluster->document_count; i++)
+	const struct fleet *fleet = snapshot->fleet;
+	for (size_t i = 0; i < piece->file_count; i++)
 		for (size_t j = 0; j < fleet->broken_count; j++)
-			if (span_eq(cluster->documents[i]->file, fleet->broken_files[j]))
+			if (span_eq(snapshot->files[piece->files[i]].path, fleet->broken_files[j]))
 				return true;
 	return false;
 }
@@ -77,17 +73,25 @@ static bool may_belong_to(const struct document *document, const struct cluster 
 	       (cluster->head != NULL && span_eq(meant, cluster->head->name));
 }
 
-/* Faulty documents that belong to no cluster, and perhaps to this one. */
-static bool has_stray_document(const struct fleet *fleet, const struct cluster *cluster)
+static bool is_held(const struct snapshot *snapshot, const struct document *document)
 {
+	struct text scratch;
+	bool is_held = false;
+	text_init(&scratch, TEXT_NO_LIMIT);
+	uint64_t digest = snapshot_document(&scratch, document);
+	text_done(&scratch);
+	for (size_t i = 0; i < snapshot->piece_count && !is_held; i++)
+		is_held = has_document(&snapshot->pieces[i], digest);
+	return is_held;
+}
+
+/* Faulty documents that belong to no cluster, and perhaps to this one. */
+static bool has_stray_document(const struct snapshot *snapshot, const struct cluster *cluster)
+{
+	const struct fleet *fleet = snapshot->fleet;
 	for (size_t i = 0; i < fleet->document_count; i++) {
 		const struct document *document = fleet->documents[i];
-		if (!is_part(document) || !document->has_errors || !may_belong_to(document, cluster))
-			continue;
-		bool is_held = false;
-		for (size_t j = 0; j < fleet->cluster_count && !is_held; j++)
-			is_held = has_document(fleet->clusters[j], document);
-		if (!is_held)
+		if (is_part(document) && document->has_errors && may_belong_to(document, cluster) && !is_held(snapshot, document))
 			return true;
 	}
 	return false;
@@ -95,16 +99,19 @@ static bool has_stray_document(const struct fleet *fleet, const struct cluster *
 
 /* Of a fleet with faults: did the cluster lose a document since it was good, or, when that is not known because we have
  * just started, may it lack one? */
-static bool may_miss_something(const struct fleet *fleet, const struct cluster *cluster, const struct cluster *good)
+static bool may_miss_something(const struct snapshot *snapshot, size_t index, const struct declared *good)
 {
-	if (stands_in_broken_file(fleet, cluster))
+	const struct piece *piece = &snapshot->pieces[index];
+	const struct cluster *cluster = snapshot->fleet->clusters[index];
+	if (stands_in_broken_file(snapshot, piece))
 		return true;
 	if (cluster->is_template)
 		return false; /* is one document stream in one file */
-	if (good == NULL)
-		return fleet->is_incomplete || has_stray_document(fleet, cluster);
-	for (size_t i = 0; i < good->document_count; i++)
-		if (!has_document(cluster, good->documents[i]))
+	if (good->cluster == NULL)
+		return snapshot->fleet->is_incomplete || has_stray_document(snapshot, cluster);
+	const struct piece *then = &good->snapshot->pieces[good->index];
+	for (size_t i = 0; i < then->document_count; i++)
+		if (!has_document(piece, then->documents[i]))
 			return true;
 	return false;
 }
@@ -122,7 +129,7 @@ bool unit_take_declaration(struct unit *unit, struct snapshot *snapshot, size_t 
 	state->source = snapshot->source;
 	snprintf(state->revision, sizeof state->revision, "%s", snapshot->revision);
 	if (cluster->has_errors ||
-	    ((fleet->is_incomplete || is_faulty) && may_miss_something(fleet, cluster, unit->good.cluster))) {
+	    ((fleet->is_incomplete || is_faulty) && may_miss_something(snapshot, index, &unit->good))) {
 		fleet_first_fault(fleet, cluster->has_errors ? cluster->object : SPAN(""), fault, sizeof fault);
 		return unit_freeze(unit, fault);
 	}

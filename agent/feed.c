@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/input.h"
 #include "base/clock.h"
 
 /* Hand the snapshot over; the loop works out what is desired now. */
@@ -57,7 +58,7 @@ static void note_render(struct feed *feed, const struct snapshot *snapshot)
 	state->is_loaded = true;
 	state->is_incomplete = fleet->is_incomplete;
 	state->clusters = fleet->cluster_count;
-	state->documents = fleet->document_count;
+	state->documents = snapshot->document_count;
 	state->errors = fleet->diags.error_count;
 	state->warnings = fleet->diags.warning_count;
 	state->changed_wall_ms = clock_wall_ms();
@@ -67,38 +68,77 @@ static void note_render(struct feed *feed, const struct snapshot *snapshot)
 }
 
 /* An empty tree is a mistake far more often than an order to destroy everything; so is one with nothing for us in it. */
-static bool is_worth_having(const struct feed *feed, const struct fleet *fleet, struct fail *fail)
+static bool is_worth_having(const struct feed *feed, const struct snapshot *snapshot, struct fail *fail)
 {
+	const struct fleet *fleet = snapshot->fleet;
 	if (fleet->cluster_count + fleet->raw_count + fleet->connection_count > 0 || fleet->is_incomplete ||
 	    fleet->diags.error_count > 0)
 		return true;
 	return fail_set(fail, FAIL_NOT_FOUND,
 			"%s holds %s; the last good state stays. Check the path and the ref of the source",
 			source_name(feed->source),
-			fleet->document_count == 0 ? "no document" : "documents, but none that declares something for Omni");
+			snapshot->document_count == 0 ? "no document" : "documents, but none that declares something for Omni");
 }
 
-static bool render(struct feed *feed, const struct source_result *result, struct fail *fail)
+/* What is kept instead of rendered is no end in itself: once the source has come to rest, everything is rendered, and
+ * whatever a renderer may have been made to say is forgotten. */
+static void plan_whole(struct feed *feed, const struct snapshot *snapshot)
+{
+	enum { REST_MS = 60000, MOST_MS = 600000 };
+	int64_t now_ms = clock_monotonic_ms();
+	bool is_whole = snapshot->rendered_files == snapshot->input_count;
+	if (is_whole || feed->spliced_ms == 0)
+		feed->spliced_ms = is_whole ? 0 : now_ms;
+	int64_t latest_ms = feed->spliced_ms + MOST_MS;
+	feed->whole_ms = is_whole ? 0 : now_ms + REST_MS < latest_ms ? now_ms + REST_MS : latest_ms;
+}
+
+/* Nothing new, rendered as a whole. */
+static bool is_confirmed(struct feed *feed, const struct snapshot *snapshot)
+{
+	const struct snapshot *before = feed->current;
+	if (before == NULL || feed->whole_ms == 0 || strcmp(before->revision, snapshot->revision) != 0)
+		return false;
+	if (snapshot_same(before, snapshot))
+		return true;
+	log_error(feed->agent->log, "render", "what was kept differs from what rendering everything gives, which counts; please report it",
+		  log_string("source", source_name(feed->source)), log_string("revision", snapshot->revision));
+	return false;
+}
+
+static void tell_revision(struct feed *feed, const struct snapshot *snapshot)
+{
+	struct agent *agent = feed->agent;
+	log_info(agent->log, "source", "new revision", log_string("source", source_name(feed->source)),
+		 log_string("revision", snapshot->revision), log_int("clusters", (int64_t)snapshot->fleet->cluster_count),
+		 log_int("errors", (int64_t)snapshot->fleet->diags.error_count), log_int("files", (int64_t)snapshot->input_count),
+		 log_int("rendered", (int64_t)snapshot->rendered_files));
+	log_diags(agent, feed, snapshot->fleet);
+	note_render(feed, snapshot);
+}
+
+static bool render(struct feed *feed, const struct source_result *result, bool may_splice, struct fail *fail)
 {
 	struct agent *agent = feed->agent;
 	struct snapshot *snapshot = NULL;
 	struct settings settings;
+	struct fleet_options options = FLEET_OPTIONS_DEFAULT;
+	const struct renderer renderer = snapshot_renderer(&agent->sandbox);
 	agent->counters.renders++;
 	feed_settings(agent, &settings);
+	input_take_settings(&settings, &options);
 	/* Only this thread ever puts another one there. */
-	if (!snapshot_render(&agent->sandbox, &settings, result->tree, feed->current, &snapshot, fail) ||
-	    !is_worth_having(feed, snapshot->fleet, fail)) {
+	if (!snapshot_render(&renderer, &options, result->tree, feed->current, may_splice, &snapshot, fail) ||
+	    !is_worth_having(feed, snapshot, fail)) {
 		agent->counters.render_errors++;
 		snapshot_unref(snapshot);
 		return false;
 	}
 	snapshot->source = feed->index;
 	snprintf(snapshot->revision, sizeof snapshot->revision, "%s", result->revision);
-	log_info(agent->log, "source", "new revision", log_string("source", source_name(feed->source)),
-		 log_string("revision", result->revision), log_int("clusters", (int64_t)snapshot->fleet->cluster_count),
-		 log_int("errors", (int64_t)snapshot->fleet->diags.error_count));
-	log_diags(agent, feed, snapshot->fleet);
-	note_render(feed, snapshot);
+	if (!is_confirmed(feed, snapshot))
+		tell_revision(feed, snapshot);
+	plan_whole(feed, snapshot);
 	publish(feed, snapshot);
 	loop_post(agent->loop, desired_update_in_loop, agent);
 	return true;
@@ -127,6 +167,15 @@ static void note_poll(struct feed *feed, const struct source_result *result, int
 		log_info(agent->log, "source", "can be read again", log_string("source", source_name(feed->source)));
 }
 
+static void poll_source(struct feed *feed, bool may_keep, struct source_result *out)
+{
+	struct arena arena;
+	arena_init(&arena, ARENA_NO_LIMIT);
+	const struct source_known *known = may_keep ? snapshot_known(feed->current, &arena) : NULL;
+	source_poll_with(feed->source, known, 0, feed->cancel_fd, out);
+	arena_done(&arena);
+}
+
 static void poll_once(struct feed *feed, struct schedule *schedule)
 {
 	struct agent *agent = feed->agent;
@@ -134,21 +183,26 @@ static void poll_once(struct feed *feed, struct schedule *schedule)
 	bool forget = feed->forget;
 	feed->forget = false;
 	pthread_mutex_unlock(&agent->lock);
-	if (forget)
-		source_forget(feed->source);
 	struct source_result result = {0};
 	struct fail fail = {0};
 	int64_t begin_ms = clock_monotonic_ms();
-	source_poll(feed->source, 0, feed->cancel_fd, &result);
+	bool is_whole = forget || (feed->whole_ms != 0 && feed->whole_ms <= begin_ms);
+	if (forget)
+		source_forget(feed->source);
+	else if (is_whole)
+		source_again(feed->source);
+	poll_source(feed, !is_whole, &result);
 	if (result.verdict == SOURCE_FAILED) {
 		note_poll(feed, &result, begin_ms, &result.fail);
-	} else if (result.verdict == SOURCE_CHANGED && !render(feed, &result, &fail)) {
+	} else if (result.verdict == SOURCE_CHANGED && !render(feed, &result, !is_whole, &fail)) {
 		source_forget(feed->source);
 		note_poll(feed, &result, begin_ms, &fail);
 		result.verdict = SOURCE_FAILED;
 	} else {
 		note_poll(feed, &result, begin_ms, NULL);
 	}
+	if (is_whole && result.verdict == SOURCE_FAILED && feed->whole_ms != 0)
+		feed->whole_ms = clock_monotonic_ms() + source_interval_ms(feed->source);
 	source_tree_unref(result.tree);
 	schedule_polled(schedule, clock_monotonic_ms(), &result);
 	loop_post(agent->loop, desired_update_in_loop, agent);
@@ -165,7 +219,9 @@ static void drain(int fd)
 static bool wait_for_turn(struct feed *feed, struct schedule *schedule)
 {
 	for (;;) {
-		int64_t wait = schedule_wait_ms(schedule, clock_monotonic_ms());
+		int64_t now_ms = clock_monotonic_ms(), wait = schedule_wait_ms(schedule, now_ms);
+		if (feed->whole_ms != 0 && feed->whole_ms - now_ms < wait && schedule->failures == 0)
+			wait = feed->whole_ms - now_ms;
 		if (wait <= 0)
 			return true;
 		struct pollfd fds[] = {{feed->cancel_fd, POLLIN, 0}, {feed->wake_fd, POLLIN, 0}, {source_fd(feed->source), POLLIN, 0}};

@@ -1,13 +1,8 @@
 /* What a source declares, kept small: thousands of clusters wait for months until somebody plans one of them again. What
  * they shall come to stays as the renderer sent it, compressed, and is read again for one cluster at a time. */
-#include "agent/snapshot.h"
+#include "agent/snapshot_int.h"
 
 #include <stdlib.h>
-
-#include "agent/agent.h"
-#include "agent/input.h"
-#include "agent/omni/compress.h"
-#include "agent/source/wire.h"
 
 struct snapshot *snapshot_ref(struct snapshot *snapshot)
 {
@@ -24,66 +19,7 @@ void snapshot_unref(struct snapshot *snapshot)
 	free(snapshot);
 }
 
-/* --- making one ----------------------------------------------------------------------------------------------------- */
-
-struct maker {
-	struct snapshot *snapshot;
-	struct text scratch;
-	struct compressor *compressor;
-	struct arena arena; /* of the map */
-	struct map before;  /* pieces, by the bytes that were sent */
-};
-
-static struct span key_of(const uint64_t *sent)
-{
-	return (struct span){(const char *)sent, sizeof *sent};
-}
-
-static void remember(struct maker *maker, const struct snapshot *before)
-{
-	arena_init(&maker->arena, ARENA_NO_LIMIT);
-	map_init(&maker->before, &maker->arena);
-	for (size_t i = 0; before != NULL && i < before->piece_count; i++)
-		*map_at(&maker->before, key_of(&before->pieces[i].sent)) = &before->pieces[i];
-}
-
-static void push(struct snapshot *snapshot, const struct piece *piece)
-{
-	ARENA_PUSH(&snapshot->arena, snapshot->pieces, snapshot->piece_count, snapshot->piece_cap) = *piece;
-}
-
-/* The cluster itself may have changed: an approval, say. */
-static bool knows(void *ctx, const struct cluster *cluster, struct span packed)
-{
-	struct maker *maker = ctx;
-	struct arena *arena = &maker->snapshot->arena;
-	uint64_t sent = digest_local(packed);
-	const struct piece *before = map_get(&maker->before, key_of(&sent));
-	if (before == NULL)
-		return false;
-	struct piece piece = *before;
-	content_digest(&maker->scratch, cluster, piece.resources, piece.content);
-	piece.packed = arena_copy(arena, before->packed);
-	if (piece.expected.text_count > 0)
-		piece.expected.texts = arena_dup(arena, before->expected.texts, piece.expected.text_count * sizeof *piece.expected.texts);
-	push(maker->snapshot, &piece);
-	return true;
-}
-
-static void take(void *ctx, const struct cluster *cluster, struct span packed)
-{
-	struct maker *maker = ctx;
-	struct snapshot *snapshot = maker->snapshot;
-	struct piece piece = {.sent = digest_local(packed), .is_compressed = packed.len <= EXPANDED_MAX};
-	piece.resources = content_of_resources(&maker->scratch, &cluster->resources);
-	content_digest(&maker->scratch, cluster, piece.resources, piece.content);
-	content_expect(&snapshot->arena, &cluster->resources, &piece.expected);
-	piece.packed = piece.is_compressed ? content_compress(maker->compressor, &snapshot->arena, packed)
-					   : arena_copy(&snapshot->arena, packed);
-	push(snapshot, &piece);
-}
-
-static struct snapshot *snapshot_new(void)
+struct snapshot *snapshot_new(void)
 {
 	struct snapshot *snapshot = calloc(1, sizeof *snapshot);
 	if (snapshot == NULL)
@@ -93,24 +29,84 @@ static struct snapshot *snapshot_new(void)
 	return snapshot;
 }
 
-bool snapshot_render(struct sandbox *sandbox, const struct settings *settings, struct source_tree *tree,
-		     const struct snapshot *before, struct snapshot **out, struct fail *fail)
+/* --- making one ----------------------------------------------------------------------------------------------------- */
+
+static bool render_confined(void *ctx, struct tree *tree, const struct fleet_options *options, const struct fleet_taker *taker,
+			    struct arena *arena, struct fleet **out, struct fail *fail)
 {
-	struct fleet_options options = FLEET_OPTIONS_DEFAULT;
-	struct maker maker = {.snapshot = snapshot_new(), .compressor = compressor_new()};
-	struct fleet_taker taker = {.take = take, .knows = knows, .ctx = &maker};
-	remember(&maker, before);
-	text_init(&maker.scratch, TEXT_NO_LIMIT);
-	input_take_settings(settings, &options);
-	bool ok = source_tree_render(sandbox, tree, &options, &taker, &maker.snapshot->arena, &maker.snapshot->fleet, 0, fail);
-	text_done(&maker.scratch);
-	compressor_free(maker.compressor);
-	arena_done(&maker.arena);
+	return sandbox_render(ctx, tree, options, taker, arena, out, 0, fail);
+}
+
+struct renderer snapshot_renderer(struct sandbox *sandbox)
+{
+	return (struct renderer){render_confined, sandbox};
+}
+
+static bool render_whole(const struct renderer *renderer, const struct fleet_options *options, struct source_tree *tree,
+			 const struct snapshot *before, struct snapshot **out, struct fail *fail)
+{
+	struct snapshot *snapshot = snapshot_new();
+	struct maker maker;
+	maker_open(&maker, snapshot, &tree->tree, before);
+	struct fleet_taker taker = maker_taker(&maker);
+	bool ok = renderer->render(renderer->ctx, &tree->tree, options, &taker, &snapshot->arena, &snapshot->fleet, fail);
 	if (ok)
-		*out = maker.snapshot;
+		maker_finish(&maker);
+	maker_close(&maker);
+	if (ok)
+		*out = snapshot;
 	else
-		snapshot_unref(maker.snapshot);
+		snapshot_unref(snapshot);
 	return ok;
+}
+
+bool snapshot_render(const struct renderer *renderer, const struct fleet_options *options, struct source_tree *tree,
+		     const struct snapshot *before, bool may_splice, struct snapshot **out, struct fail *fail)
+{
+	struct fail why = {0}; /* the renderer's trouble with a part is no reason not to try it with all */
+	bool ok = (may_splice && snapshot_splice(renderer, options, tree, before, out, &why)) ||
+		  render_whole(renderer, options, tree, before, out, fail);
+	source_tree_rest(tree);
+	if (!ok)
+		return false;
+	source_tree_add_notes(tree, (*out)->fleet);
+	(*out)->is_exact = (*out)->is_exact && !tree->is_incomplete;
+	return true;
+}
+
+const struct source_known *snapshot_known(const struct snapshot *snapshot, struct arena *arena)
+{
+	if (snapshot == NULL || !snapshot->is_exact)
+		return NULL;
+	struct source_known *known = ARENA_NEW(arena, struct source_known);
+	struct source_file *files = ARENA_ARRAY(arena, struct source_file, snapshot->file_count + 1);
+	for (size_t i = 0; i < snapshot->file_count; i++)
+		files[i] = (struct source_file){snapshot->files[i].path, snapshot->files[i].id, snapshot->files[i].bytes};
+	*known = (struct source_known){files, files + snapshot->input_count, snapshot->input_count,
+				       snapshot->file_count - snapshot->input_count};
+	return known;
+}
+
+static bool same_findings(const struct diag_list *a, const struct diag_list *b)
+{
+	bool same = a->count == b->count;
+	for (size_t i = 0; same && i < a->count; i++) {
+		const struct diag *x = &a->items[i], *y = &b->items[i];
+		same = x->severity == y->severity && x->line == y->line && strcmp(x->code, y->code) == 0 && span_eq(x->file, y->file) &&
+		       span_eq(x->object, y->object) && span_eq(x->message, y->message);
+	}
+	return same;
+}
+
+bool snapshot_same(const struct snapshot *a, const struct snapshot *b)
+{
+	bool same = a->piece_count == b->piece_count && a->document_count == b->document_count &&
+		    a->fleet->raw_count == b->fleet->raw_count && a->fleet->connection_count == b->fleet->connection_count &&
+		    same_findings(&a->fleet->diags, &b->fleet->diags);
+	for (size_t i = 0; same && i < a->piece_count; i++)
+		same = span_eq(a->fleet->clusters[i]->name, b->fleet->clusters[i]->name) && a->pieces[i].sent == b->pieces[i].sent &&
+		       strcmp(a->pieces[i].content, b->pieces[i].content) == 0;
+	return same;
 }
 
 /* --- using it ------------------------------------------------------------------------------------------------------- */

@@ -1,5 +1,8 @@
 /* What a source declared at one revision, kept small: what a cluster shall come to is compressed until somebody plans. A
- * snapshot is immutable and reference counted; any thread may read it. */
+ * snapshot is immutable and reference counted; any thread may read it.
+ *
+ * It also knows which files it came from and how they hang together, so that of the next revision only what changed has to
+ * be read and rendered (agent/snapshot_splice.c). What comes out is what rendering the whole tree would have given. */
 #ifndef AGENT_SNAPSHOT_H
 #define AGENT_SNAPSHOT_H
 
@@ -17,9 +20,37 @@ struct piece {
 	uint64_t sent;	    /* digest of the bytes that the renderer sent */
 	bool is_compressed;
 	struct span packed;
+	/* Digests, of this process: */
+	uint64_t *documents; /* the class, kind, namespace and name of each */
+	uint64_t *ids;	     /* the type and ID of every resource */
+	size_t document_count, id_count;
+	uint32_t *files; /* numbers of the files that its documents stand in */
+	size_t file_count;
 };
 
-/* The clusters of the fleet have no resources: snapshot_cluster makes them. */
+/* A file that the snapshot depends on. */
+struct snapshot_file {
+	struct span path;
+	struct span id;	    /* of its bytes; empty: there is no such file, and one would matter */
+	size_t bytes;
+	uint32_t documents;
+	uint32_t group;	    /* files of one group are judged together: they hold parts of one cluster, name it, … */
+	bool is_for_all;    /* declares connections, by which all clusters are judged */
+};
+
+/* What the clusters of one file come to depends on another. Numbers of files. */
+struct snapshot_read {
+	uint32_t reader, file;
+};
+
+/* A custom resource that belongs to no cluster. */
+struct snapshot_object {
+	uint64_t digest;
+	uint32_t file;
+};
+
+/* The clusters of the fleet have no resources: snapshot_cluster makes them. Of its documents only those with faults and
+ * the heads of clusters are there. */
 struct snapshot {
 	_Atomic unsigned references;
 	struct arena arena;
@@ -28,6 +59,19 @@ struct snapshot {
 	size_t piece_count, piece_cap;
 	unsigned source;
 	char revision[SOURCE_REVISION_MAX];
+	size_t document_count; /* of the whole tree */
+	size_t rendered_files; /* so many were rendered for it; the others came out as before */
+
+	/* For the next one: */
+	bool is_exact; /* no faults, and every file known by its id: what does not change may be kept */
+	struct snapshot_file *files; /* the inputs of the tree and behind them those that are only named, each sorted by path */
+	size_t input_count, file_count;
+	struct snapshot_read *reads;
+	size_t read_count;
+	struct snapshot_object *objects;
+	size_t object_count;
+	struct diag_list found; /* without what the source itself found */
+	uint32_t group_count;
 };
 
 /* A cluster within a snapshot that is held. */
@@ -37,12 +81,27 @@ struct declared {
 	size_t index; /* of the cluster in the fleet */
 };
 
+/* Who renders a tree: a confined child (snapshot_renderer), or a test. */
+struct renderer {
+	bool (*render)(void *ctx, struct tree *tree, const struct fleet_options *options, const struct fleet_taker *taker,
+		       struct arena *arena, struct fleet **out, struct fail *fail);
+	void *ctx;
+};
+struct renderer snapshot_renderer(struct sandbox *sandbox);
+
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 void snapshot_unref(struct snapshot *snapshot); /* NULL is fine */
-/* Holds one reference. What is the same in `before` (NULL: none) is only copied, so the work is that of what changed. */
-bool snapshot_render(struct sandbox *sandbox, const struct settings *settings, struct source_tree *tree,
-		     const struct snapshot *before, struct snapshot **out, struct fail *fail);
+/* Holds one reference. What is the same in `before` (NULL: none) is only copied; with may_splice it is not even rendered,
+ * where that is certain to make no difference. */
+bool snapshot_render(const struct renderer *renderer, const struct fleet_options *options, struct source_tree *tree,
+		     const struct snapshot *before, bool may_splice, struct snapshot **out, struct fail *fail);
+/* What a poll need not read again, in the arena; NULL: everything has to be read. */
+const struct source_known *snapshot_known(const struct snapshot *snapshot, struct arena *arena);
+/* Both declare the same, whatever their revisions: a rendering of everything must not tell another story. */
+bool snapshot_same(const struct snapshot *a, const struct snapshot *b);
 /* A copy of the cluster, with its resources, in the arena. */
 bool snapshot_cluster(const struct declared *declared, struct arena *arena, const struct cluster **out, struct fail *fail);
+/* The digest by which a piece names a document. */
+uint64_t snapshot_document(struct text *scratch, const struct document *document);
 
 #endif

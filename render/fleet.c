@@ -101,9 +101,8 @@ static void keep_cluster(struct build *build, struct unit *unit)
 	ARENA_PUSH(fleet->arena, fleet->clusters, fleet->cluster_count, fleet->cluster_cap) = cluster;
 }
 
-static int compare_clusters(const void *a, const void *b)
+int fleet_compare_clusters(const struct cluster *x, const struct cluster *y)
 {
-	const struct cluster *x = *(struct cluster *const *)a, *y = *(struct cluster *const *)b;
 	int order = span_cmp(x->connection, y->connection);
 	if (order == 0)
 		order = span_cmp(x->name, y->name);
@@ -116,9 +115,13 @@ static int compare_clusters(const void *a, const void *b)
 	return order;
 }
 
-static int compare_raws(const void *a, const void *b)
+static int compare_clusters(const void *a, const void *b)
 {
-	const struct raw_resource *x = *(struct raw_resource *const *)a, *y = *(struct raw_resource *const *)b;
+	return fleet_compare_clusters(*(struct cluster *const *)a, *(struct cluster *const *)b);
+}
+
+int fleet_compare_raws(const struct raw_resource *x, const struct raw_resource *y)
+{
 	int order = span_cmp(x->connection, y->connection);
 	if (order == 0)
 		order = span_cmp(x->resource->type_name, y->resource->type_name);
@@ -129,6 +132,11 @@ static int compare_raws(const void *a, const void *b)
 	if (order == 0)
 		order = x->document->begin < y->document->begin ? -1 : x->document->begin > y->document->begin;
 	return order;
+}
+
+static int compare_raws(const void *a, const void *b)
+{
+	return fleet_compare_raws(*(struct raw_resource *const *)a, *(struct raw_resource *const *)b);
 }
 
 static int compare_connections(const void *a, const void *b)
@@ -147,7 +155,7 @@ static void sort_all(void *items, size_t count, int (*compare)(const void *, con
 static int compare_units(const void *a, const void *b)
 {
 	const struct unit *x = *(struct unit *const *)a, *y = *(struct unit *const *)b;
-	return compare_clusters(&x->cluster, &y->cluster);
+	return fleet_compare_clusters(x->cluster, y->cluster);
 }
 
 /* The units of fleet->clusters, in the same order; the rest of the build is not needed any more. */

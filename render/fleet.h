@@ -106,6 +106,12 @@ struct connection {
 	bool has_errors;
 };
 
+/* A file that the documents of a cluster name, or might: what the cluster comes to depends on its bytes, or on its absence. */
+struct fleet_read {
+	struct span reader; /* the file of one of the documents */
+	struct span path;
+};
+
 struct fleet {
 	struct arena *arena; /* owned by the caller */
 	struct fleet_options options;
@@ -121,6 +127,8 @@ struct fleet {
 	size_t raw_count, raw_cap;
 	struct connection **connections; /* sorted by ns, name */
 	size_t connection_count, connection_cap;
+	struct fleet_read *reads; /* not of a stream */
+	size_t read_count, read_cap;
 	struct build *build; /* with options.stream: for fleet_each */
 };
 
@@ -135,6 +143,10 @@ bool fleet_load(struct fleet *fleet, struct tree *tree, struct fail *fail);
  * gone when `visit` returns. With options.text_only there may be no documents, and no nodes below cluster->head. */
 bool fleet_each(struct fleet *fleet, bool (*visit)(void *ctx, const struct cluster *cluster, struct fail *fail), void *ctx,
 		struct fail *fail);
+
+/* The order of fleet->clusters and fleet->raws. */
+int fleet_compare_clusters(const struct cluster *a, const struct cluster *b);
+int fleet_compare_raws(const struct raw_resource *a, const struct raw_resource *b);
 
 const struct cluster *fleet_find(const struct fleet *fleet, struct span cluster_name); /* NULL: none */
 

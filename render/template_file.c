@@ -3,12 +3,13 @@
 #include "render/template.h"
 
 struct tree_content {
+	const struct cluster *reader; /* the last one */
 	bool is_there;
 	enum fail_code code; /* why not */
 	struct span bytes, problem;
 };
 
-static const struct tree_content *read_path(struct build *build, struct span path)
+static struct tree_content *read_path(struct build *build, struct span path)
 {
 	void **place = map_at(&build->files, path);
 	if (*place != NULL)
@@ -29,6 +30,15 @@ struct span template_source(struct template *template, struct span file)
 {
 	const struct tree_content *content = read_path(template->build, file);
 	return content->is_there ? content->bytes : SPAN("");
+}
+
+static void note_reader(struct template *template, const struct template_doc *doc, struct tree_content *content, struct span path)
+{
+	struct fleet *fleet = template->build->fleet;
+	if (fleet->options.stream || content->reader == template->cluster)
+		return;
+	content->reader = template->cluster;
+	ARENA_PUSH(fleet->arena, fleet->reads, fleet->read_count, fleet->read_cap) = (struct fleet_read){doc->document->file, path};
 }
 
 static bool is_readable_path(struct span file)
@@ -74,7 +84,8 @@ struct finding {
 	struct span best_path;
 };
 
-static void look(struct template *template, const struct search *search, struct span file, struct finding *out)
+static void look(struct template *template, const struct template_doc *doc, const struct search *search, struct span file,
+		 struct finding *out)
 {
 	struct arena *arena = template->build->arena;
 	for (size_t i = 0; i < search->base_count; i++) {
@@ -83,7 +94,8 @@ static void look(struct template *template, const struct search *search, struct 
 			continue;
 		if (out->count == 1 && span_eq(out->path[0], path))
 			continue;
-		const struct tree_content *content = read_path(template->build, path);
+		struct tree_content *content = read_path(template->build, path);
+		note_reader(template, doc, content, path);
 		out->path[out->count] = path;
 		out->content[out->count++] = content;
 		out->found += content->is_there;
@@ -146,7 +158,7 @@ bool template_read_file(struct template *template, const struct template_doc *do
 		diag_hint(&doc->at, diag, "write the path of a file of the repository, such as patches/common.yaml");
 		return false;
 	}
-	look(template, &search, file, &finding);
+	look(template, doc, &search, file, &finding);
 	if (finding.count == 0) {
 		report_outside(doc, node, path, file, &search);
 		return false;

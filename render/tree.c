@@ -10,7 +10,7 @@ void tree_init(struct tree *tree, struct arena *arena)
 
 void tree_add_input(struct tree *tree, struct span path, struct span bytes)
 {
-	ARENA_PUSH(tree->arena, tree->inputs, tree->input_count, tree->input_cap) = (struct tree_file){path, bytes};
+	ARENA_PUSH(tree->arena, tree->inputs, tree->input_count, tree->input_cap) = (struct tree_file){.path = path, .bytes = bytes};
 }
 
 static int compare_files(const void *a, const void *b)

@@ -15,6 +15,7 @@ struct diag_list;
 struct tree_file {
 	struct span path;
 	struct span bytes; /* loaded when bytes.ptr != NULL: see tree_load */
+	struct span id;	   /* same id, same bytes; empty: nobody gave it one */
 };
 
 struct tree_limits {
@@ -38,6 +39,8 @@ struct tree {
 	/* Bring in the bytes of an input and give them back; NULL: by `read`, and never. */
 	bool (*load)(void *ctx, struct tree_file *file, struct fail *fail);
 	void (*drop)(void *ctx, struct tree_file *file);
+	/* The id of the bytes that `read` gave for a path; NULL: no file has one. */
+	bool (*identify)(void *ctx, struct span path, struct span *out_id);
 	void *ctx;
 };
 

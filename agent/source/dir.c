@@ -163,7 +163,7 @@ static bool is_stable(struct dir_source *source, struct attempt *attempt)
 /* Nothing was touched since the last poll, as far as times can tell. */
 static bool looks_untouched(struct dir_source *source, struct attempt *attempt)
 {
-	return source->has_last && strcmp(attempt->signature, source->last_signature) == 0 &&
+	return source->has_last && !source->base.again && strcmp(attempt->signature, source->last_signature) == 0 &&
 	       attempt->scan.newest_ns < wall_ns() - RACY_NS && outside_is_same(source->outside, attempt->root_fd,
 				    source->base.config.limits.max_file_bytes);
 }
@@ -254,7 +254,7 @@ static void finish(struct dir_source *source, struct attempt *attempt, struct so
 {
 	char base[65];
 	scan_content_id(&attempt->scan, base);
-	bool same = source->has_last && strcmp(base, source->last_base) == 0 &&
+	bool same = source->has_last && !source->base.again && strcmp(base, source->last_base) == 0 &&
 		    outside_is_same(source->outside, attempt->root_fd,
 				    source->base.config.limits.max_file_bytes);
 	if (!same)
@@ -330,7 +330,7 @@ bool dir_source_new(const struct source_config *config, struct source **out, str
 	struct dir_source *source = calloc(1, sizeof *source);
 	if (source == NULL)
 		abort();
-	source->base = (struct source){&ops, *config};
+	source->base = (struct source){.ops = &ops, .config = *config};
 	dir_watch_init(&source->watch);
 	source->outside = outside_new();
 	*out = &source->base;

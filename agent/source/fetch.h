@@ -6,7 +6,7 @@
 #include "agent/source/config.h"
 #include "agent/source/wire.h"
 
-enum { OBJECT_ID_SIZE = 41, FETCH_ANSWER_MAX = 512 << 20 };
+enum { OBJECT_ID_SIZE = 41, OBJECT_ID_RAW = 20, FETCH_ANSWER_MAX = 512 << 20 };
 
 enum fetch_task {
 	FETCH_POLL, /* look, fetch, read */
@@ -29,6 +29,7 @@ struct fetch_request {
 	const char *last_tip, *last_path_id, *last_root_id;
 	bool compare_root; /* a file outside of `path` was used: any change of the repository counts */
 	const char *root_id; /* FETCH_SERVE */
+	struct source_known known; /* inputs without paths */
 };
 
 struct fetch_answer {
@@ -43,7 +44,8 @@ struct fetch_answer {
 void request_put(struct text *out, const struct fetch_request *request);
 void request_get(struct wire *wire, struct fetch_request *request);
 
-/* The answer and, with SOURCE_CHANGED, the tree (inputs and findings; texts point into the message). */
+/* The answer and, with SOURCE_CHANGED, the tree (inputs, those that are known without bytes, the ids of the others, and
+ * findings; texts point into the message). The paths of the others are there before an answer is read. */
 void answer_put(struct text *out, const struct fetch_answer *answer, const struct source_tree *tree);
 void answer_get(struct wire *wire, struct fetch_answer *answer, struct source_tree *tree);
 

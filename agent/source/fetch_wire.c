@@ -30,6 +30,31 @@ static struct span *span_at(const struct fetch_request *request, const struct ro
 	return (struct span *)((uintptr_t)request + row->offset);
 }
 
+static void put_known(struct text *out, const struct source_known *known)
+{
+	wire_put_int(out, known->input_count);
+	for (size_t i = 0; i < known->input_count; i++) {
+		wire_put_span(out, known->inputs[i].id);
+		wire_put_int(out, known->inputs[i].bytes);
+	}
+	wire_put_int(out, known->other_count);
+	for (size_t i = 0; i < known->other_count; i++)
+		wire_put_span(out, known->others[i].path);
+}
+
+static struct source_file *get_files(struct wire *wire, bool are_inputs, size_t *out_count)
+{
+	size_t count = wire_count(wire);
+	struct source_file *files = wire_alloc(wire, count, sizeof *files);
+	for (size_t i = 0; files != NULL && i < count && !wire->bad; i++) {
+		*(are_inputs ? &files[i].id : &files[i].path) = wire_span(wire);
+		if (are_inputs)
+			files[i].bytes = (size_t)wire_int(wire, SIZE_MAX);
+	}
+	*out_count = files == NULL ? 0 : count;
+	return files;
+}
+
 void request_put(struct text *out, const struct fetch_request *request)
 {
 	wire_put_int(out, request->task);
@@ -47,6 +72,7 @@ void request_put(struct text *out, const struct fetch_request *request)
 	wire_put_int(out, request->max_fetch_bytes);
 	wire_put_int(out, (uint64_t)request->timeout_ms);
 	wire_put_bool(out, request->compare_root);
+	put_known(out, &request->known);
 }
 
 void request_get(struct wire *wire, struct fetch_request *request)
@@ -66,6 +92,8 @@ void request_get(struct wire *wire, struct fetch_request *request)
 	request->max_fetch_bytes = (size_t)wire_int(wire, SIZE_MAX);
 	request->timeout_ms = (int64_t)wire_int(wire, INT64_MAX);
 	request->compare_root = wire_bool(wire);
+	request->known.inputs = get_files(wire, true, &request->known.input_count);
+	request->known.others = get_files(wire, false, &request->known.other_count);
 }
 
 void answer_put(struct text *out, const struct fetch_answer *answer, const struct source_tree *tree)
@@ -87,8 +115,12 @@ void answer_put(struct text *out, const struct fetch_answer *answer, const struc
 	wire_put_int(out, tree->tree.input_count);
 	for (size_t i = 0; i < tree->tree.input_count; i++) {
 		wire_put_span(out, tree->tree.inputs[i].path);
+		wire_put_span(out, tree->tree.inputs[i].id);
 		wire_put_span(out, tree->tree.inputs[i].bytes);
 	}
+	wire_put_int(out, tree->other_count);
+	for (size_t i = 0; i < tree->other_count; i++)
+		wire_put_span(out, tree->others[i].id);
 }
 
 static void get_text(struct wire *wire, char *out, size_t size)
@@ -100,6 +132,18 @@ static void get_text(struct wire *wire, char *out, size_t size)
 		snprintf(out, size, "%.*s", (int)text.len, text.ptr == NULL ? "" : text.ptr);
 }
 
+/* The paths are those that were asked for. */
+static void get_others(struct wire *wire, struct source_tree *tree)
+{
+	size_t count = wire_count(wire);
+	if (count != tree->other_count)
+		wire->bad = true;
+	for (size_t i = 0; i < count && !wire->bad; i++) {
+		tree->others[i].id = wire_span(wire);
+		wire->bad |= tree->others[i].id.len != 0 && tree->others[i].id.len != OBJECT_ID_RAW;
+	}
+}
+
 static void get_tree(struct wire *wire, struct source_tree *tree)
 {
 	tree->is_incomplete = wire_bool(wire);
@@ -108,12 +152,15 @@ static void get_tree(struct wire *wire, struct source_tree *tree)
 	if (count > tree->tree.limits.max_files)
 		wire->bad = true;
 	for (size_t i = 0; i < count && !wire->bad; i++) {
-		struct span path = wire_name(wire), bytes = wire_span(wire);
-		if (path.len == 0 || bytes.ptr == NULL)
+		struct span path = wire_name(wire), id = wire_span(wire), bytes = wire_span(wire);
+		if (path.len == 0 || id.len != OBJECT_ID_RAW) {
 			wire->bad = true;
-		else
-			tree_add_input(&tree->tree, path, bytes);
+			return;
+		}
+		tree_add_input(&tree->tree, path, bytes);
+		tree->tree.inputs[tree->tree.input_count - 1].id = id;
 	}
+	get_others(wire, tree);
 }
 
 void answer_get(struct wire *wire, struct fetch_answer *answer, struct source_tree *tree)

@@ -41,7 +41,7 @@ struct git_tree_reader {
 	struct git_shared *shared;
 	struct channel channel;
 	char root_id[OBJECT_ID_SIZE];
-	struct map files; /* path → struct span *: what was read */
+	struct map files; /* path → struct tree_file: what was read */
 	size_t total_bytes;
 	pthread_mutex_t lock;
 };
@@ -185,7 +185,7 @@ static bool ensure_channel(struct git_tree_reader *reader, struct patience patie
 	return false;
 }
 
-static bool ask(struct git_tree_reader *reader, struct span path, struct span *out_bytes, struct fail *fail)
+static bool ask(struct git_tree_reader *reader, struct span path, struct tree_file *out, struct fail *fail)
 {
 	struct arena *arena = &reader->tree->arena;
 	struct patience patience = {clock_monotonic_ms() + READ_TIMEOUT_MS, -1};
@@ -198,7 +198,7 @@ static bool ask(struct git_tree_reader *reader, struct span path, struct span *o
 		return false;
 	text_init(&question, TEXT_NO_LIMIT);
 	wire_put_span(&question, path);
-	size_t max_bytes = reader->tree->tree.limits.max_file_bytes + FAIL_TEXT_MAX + 64;
+	size_t max_bytes = reader->tree->tree.limits.max_file_bytes + FAIL_TEXT_MAX + 128;
 	bool ok = channel_send(&reader->channel, MESSAGE_READ, text_span(&question), patience, fail) &&
 		  channel_receive(&reader->channel, arena, max_bytes, patience, &type, &answer, fail);
 	text_done(&question);
@@ -208,11 +208,13 @@ static bool ask(struct git_tree_reader *reader, struct span path, struct span *o
 	bool found = wire_bool(&wire);
 	if (wire_bool(&wire))
 		atomic_store(&reader->shared->used_outside, true);
+	out->id = wire_span(&wire);
 	if (found)
-		*out_bytes = wire_span(&wire);
+		out->bytes = wire_span(&wire);
 	else
 		wire_fail(&wire, &sent);
-	if (!wire_end(&wire) || type != MESSAGE_BYTES || (found ? out_bytes->ptr == NULL : sent.code == FAIL_NONE))
+	if (!wire_end(&wire) || type != MESSAGE_BYTES || out->id.len != OBJECT_ID_RAW ||
+	    (found ? out->bytes.ptr == NULL : sent.code == FAIL_NONE))
 		return fail_set(fail, FAIL_PROTOCOL, "the Git child sent a malformed answer");
 	if (!found && fail != NULL)
 		*fail = sent;
@@ -228,24 +230,49 @@ static bool is_outside(const char *selected, struct span path)
 static bool read_locked(struct git_tree_reader *reader, struct span path, struct span *out_bytes, struct fail *fail)
 {
 	struct arena *arena = &reader->tree->arena;
-	const struct span *known = map_get(&reader->files, path);
+	const struct tree_file *known = map_get(&reader->files, path);
+	struct tree_file file = {.bytes = {NULL, 0}};
 	if (known != NULL) {
-		*out_bytes = *known;
+		*out_bytes = known->bytes;
 		return true;
 	}
 	if (path.len > WIRE_NAME_MAX)
 		return fail_set(fail, FAIL_INVALID, "the path is too long");
 	if (is_outside(reader->shared->config.path, path))
 		atomic_store(&reader->shared->used_outside, true);
-	if (!ask(reader, path, out_bytes, fail))
+	if (!ask(reader, path, &file, fail))
 		return false;
+	*out_bytes = file.bytes;
 	reader->total_bytes += out_bytes->len;
 	if (reader->total_bytes > reader->tree->tree.limits.max_total_bytes)
 		return fail_set(fail, FAIL_TOO_BIG, "the files that are named by documents are too big together");
-	struct span *kept = ARENA_NEW(arena, struct span);
-	*kept = *out_bytes;
-	*map_at(&reader->files, arena_copy(arena, path)) = kept;
+	*map_at(&reader->files, arena_copy(arena, path)) = arena_dup(arena, &file, sizeof file);
 	return true;
+}
+
+/* An input whose bytes were left out, because they are known. */
+static bool git_tree_load(void *ctx, struct tree_file *input, struct fail *fail)
+{
+	struct git_tree_reader *reader = ctx;
+	struct tree_file file = {.bytes = {NULL, 0}};
+	pthread_mutex_lock(&reader->lock);
+	bool ok = ask(reader, input->path, &file, fail);
+	pthread_mutex_unlock(&reader->lock);
+	if (ok && !span_eq(file.id, input->id))
+		return fail_set(fail, FAIL_PROTOCOL, "the Git child tells two stories about %.*s", SPAN_ARG(input->path));
+	input->bytes = file.bytes;
+	return ok;
+}
+
+static bool git_tree_identify(void *ctx, struct span path, struct span *out_id)
+{
+	struct git_tree_reader *reader = ctx;
+	pthread_mutex_lock(&reader->lock);
+	const struct tree_file *known = map_get(&reader->files, path);
+	if (known != NULL)
+		*out_id = known->id;
+	pthread_mutex_unlock(&reader->lock);
+	return known != NULL;
 }
 
 static bool git_tree_read_file(void *ctx, struct span path, struct span *out_bytes, struct fail *fail)
@@ -283,12 +310,25 @@ static void attach_reader(struct source_tree *tree, struct git_shared *shared, s
 	map_init(&reader->files, &tree->arena);
 	pthread_mutex_init(&reader->lock, NULL);
 	tree->tree.read = git_tree_read_file;
+	tree->tree.load = git_tree_load;
+	tree->tree.identify = git_tree_identify;
 	tree->tree.ctx = reader;
 	tree->rest = reader_rest;
 	arena_defer(&tree->arena, reader_done, reader);
 }
 
 /* --- one poll ------------------------------------------------------------------------------------------------------- */
+
+static void add_known(struct fetch_request *request, const struct source_known *known, struct source_tree *tree)
+{
+	if (known == NULL)
+		return;
+	request->known = *known;
+	tree->others = ARENA_ARRAY(&tree->arena, struct source_file, known->other_count + 1);
+	tree->other_count = known->other_count;
+	for (size_t i = 0; i < known->other_count; i++)
+		tree->others[i].path = arena_copy(&tree->arena, known->others[i].path);
+}
 
 static bool converse(struct git_source *source, struct channel *channel, struct patience patience,
 		     struct source_tree *tree, struct fetch_answer *answer)
@@ -307,7 +347,8 @@ static bool converse(struct git_source *source, struct channel *channel, struct 
 	request.verify_keys = credentials.verify_keys;
 	add_network(&request, &shared->config);
 	request.compare_root = atomic_load(&shared->used_outside);
-	if (source->has_last) {
+	add_known(&request, source->base.known, tree);
+	if (source->has_last && !source->base.again) {
 		request.last_tip = source->tip;
 		request.last_path_id = source->path_id;
 		request.last_root_id = source->root_id;
@@ -408,7 +449,7 @@ bool git_source_new(const struct source_config *config, struct source **out, str
 	shared->config = *config;
 	shared->cache_dir = cache_dir_of(config);
 	source->shared = shared;
-	source->base = (struct source){&ops, *config};
+	source->base = (struct source){.ops = &ops, .config = *config};
 	source->base.config.arena = (struct arena){0}; /* its memory belongs to `shared` */
 	*out = &source->base;
 	return true;

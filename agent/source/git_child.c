@@ -155,13 +155,15 @@ static bool serve_one(struct git_session *session, const git_oid *root, struct s
 	struct span bytes;
 	struct fail fail = {0};
 	bool followed = false;
+	git_oid id = {{0}};
 	wire_init(&wire, &session->arena, request, 0);
 	struct span path = wire_name(&wire);
 	session->fail = (struct fail){0};
-	bool found = wire_end(&wire) && tree_read_file(session, root, path, &bytes, &followed, &fail);
+	bool found = wire_end(&wire) && tree_read_file(session, root, path, &bytes, &id, &followed, &fail);
 	text_init(&answer, TEXT_NO_LIMIT);
 	wire_put_bool(&answer, found);
 	wire_put_bool(&answer, followed);
+	wire_put_span(&answer, (struct span){(const char *)id.id, OBJECT_ID_RAW});
 	if (found)
 		wire_put_span(&answer, bytes);
 	else
@@ -223,7 +225,7 @@ int child_git_main(void)
 	arena_init(&session.arena, ARENA_NO_LIMIT);
 	if (!child_receive(REQUEST_MAX, &type, &message) || type != MESSAGE_OPEN)
 		return 1;
-	wire_init(&wire, &arena, message, 0);
+	wire_init(&wire, &arena, message, (size_t)64 << 20);
 	request_get(&wire, &request);
 	session.request = &request;
 	const struct confinement limits = {.may_write_files = true};

@@ -50,7 +50,7 @@ bool fetch_find(struct git_session *session, struct found_ref *out, bool *out_is
 bool tree_walk(struct git_session *session, const git_oid *root, struct source_tree *out, bool *out_followed_links,
 	       struct fail *fail);
 bool tree_read_file(struct git_session *session, const git_oid *root, struct span path, struct span *out_bytes,
-		    bool *out_followed_links, struct fail *fail);
+		    git_oid *out_id, bool *out_followed_links, struct fail *fail);
 /* The id of the tree or blob at `path` ("" is the root). */
 bool tree_find_path(struct git_session *session, const git_oid *root, const char *path, git_oid *out, struct fail *fail);
 

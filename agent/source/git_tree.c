@@ -8,6 +8,7 @@
 #include "agent/source/dir_scan.h"
 #include "agent/source/git_session.h"
 #include "agent/source/internal.h"
+#include "base/map.h"
 
 enum { TREE_DEPTH = 64, TREE_ENTRIES_MAX = 1000000, LINK_HOPS = 40, LINK_TARGET_MAX = 4096 };
 
@@ -20,12 +21,18 @@ struct place {
 
 struct walk {
 	struct git_session *session;
+	const struct map *known; /* id → struct source_file: need not be read */
 	const git_oid *root;
 	struct source_tree *out;
 	size_t entries, total_bytes;
 	bool followed_links;
 	struct fail *fail;
 };
+
+static struct span id_span(const git_oid *id)
+{
+	return (struct span){(const char *)id->id, OBJECT_ID_RAW};
+}
 
 static bool is_dot_git(struct span name)
 {
@@ -172,7 +179,7 @@ static bool resolve(struct git_session *session, const git_oid *root, struct spa
 }
 
 bool tree_read_file(struct git_session *session, const git_oid *root, struct span path, struct span *out_bytes,
-		    bool *out_followed_links, struct fail *fail)
+		    git_oid *out_id, bool *out_followed_links, struct fail *fail)
 {
 	struct place place;
 	struct span clean;
@@ -181,6 +188,7 @@ bool tree_read_file(struct git_session *session, const git_oid *root, struct spa
 	if (!resolve(session, root, path, &place, fail))
 		return false;
 	*out_followed_links = place.followed_link;
+	git_oid_cpy(out_id, &place.id);
 	if (place.mode == GIT_FILEMODE_TREE)
 		return fail_set(fail, FAIL_INVALID, "is a directory");
 	if (!read_blob(session, &session->arena, &place.id, session->request->limits.max_file_bytes, out_bytes, fail))
@@ -207,11 +215,29 @@ static void note_unreadable(struct walk *walk, struct span path, const struct fa
 		    why->text);
 }
 
+static bool add_input(struct walk *walk, struct span path, const git_oid *id, struct span bytes, size_t size)
+{
+	struct tree_limits limits = walk->out->tree.limits;
+	struct arena *arena = &walk->out->arena;
+	walk->total_bytes += size;
+	if (walk->total_bytes > limits.max_total_bytes)
+		return fail_set(walk->fail, FAIL_TOO_BIG, "the documents are more than %zu bytes together",
+				limits.max_total_bytes);
+	tree_add_input(&walk->out->tree, arena_copy(arena, path), bytes);
+	walk->out->tree.inputs[walk->out->tree.input_count - 1].id = arena_copy(arena, id_span(id));
+	if (walk->out->tree.input_count > limits.max_files)
+		return fail_set(walk->fail, FAIL_TOO_BIG, "more than %zu files to read", limits.max_files);
+	return true;
+}
+
 static bool add_document(struct walk *walk, struct span path, const git_oid *id)
 {
 	struct tree_limits limits = walk->out->tree.limits;
 	struct span bytes = {"", 0};
 	struct fail why = {0};
+	const struct source_file *known = map_get(walk->known, id_span(id));
+	if (known != NULL)
+		return add_input(walk, path, id, (struct span){NULL, 0}, known->bytes);
 	if (!read_blob(walk->session, &walk->out->arena, id, limits.max_file_bytes, &bytes, &why)) {
 		if (why.code != FAIL_TOO_BIG && why.code != FAIL_INVALID) {
 			*walk->fail = why;
@@ -225,14 +251,7 @@ static bool add_document(struct walk *walk, struct span path, const git_oid *id)
 			    "is a Git LFS pointer, not the file itself; LFS is not supported");
 		return true;
 	}
-	walk->total_bytes += bytes.len;
-	if (walk->total_bytes > limits.max_total_bytes)
-		return fail_set(walk->fail, FAIL_TOO_BIG, "the documents are more than %zu bytes together",
-				limits.max_total_bytes);
-	tree_add_input(&walk->out->tree, arena_copy(&walk->out->arena, path), bytes);
-	if (walk->out->tree.input_count > limits.max_files)
-		return fail_set(walk->fail, FAIL_TOO_BIG, "more than %zu files to read", limits.max_files);
-	return true;
+	return add_input(walk, path, id, bytes, bytes.len);
 }
 
 static bool add_link(struct walk *walk, struct span path)
@@ -300,17 +319,45 @@ static bool walk_tree(struct walk *walk, const git_oid *id, struct span path, un
 	return ok;
 }
 
+/* False: it cannot be told, which is no answer. */
+static bool identify_others(struct walk *walk)
+{
+	const struct source_known *known = &walk->session->request->known;
+	struct source_tree *out = walk->out;
+	out->others = ARENA_ARRAY(&out->arena, struct source_file, known->other_count + 1);
+	for (size_t i = 0; i < known->other_count; i++) {
+		struct place place = {.mode = GIT_FILEMODE_UNREADABLE};
+		struct fail why = {0};
+		bool found = resolve(walk->session, walk->root, known->others[i].path, &place, &why);
+		if (!found && why.code == FAIL_UNAVAILABLE) {
+			*walk->fail = why;
+			return false;
+		}
+		out->others[out->other_count].path = known->others[i].path;
+		if (found && place.mode != GIT_FILEMODE_TREE)
+			out->others[out->other_count].id = arena_copy(&out->arena, id_span(&place.id));
+		out->other_count++;
+		walk->followed_links |= place.followed_link;
+	}
+	return true;
+}
+
 bool tree_walk(struct git_session *session, const git_oid *root, struct source_tree *out, bool *out_followed_links,
 	       struct fail *fail)
 {
 	const char *selected = session->request->path;
-	struct walk walk = {.session = session, .root = root, .out = out, .fail = fail};
+	struct map known;
+	struct walk walk = {.session = session, .root = root, .out = out, .fail = fail, .known = &known};
 	struct place place;
 	struct span path = span_of(selected);
 	if (!resolve(session, root, path, &place, fail))
 		return false;
+	map_init(&known, &session->arena);
+	for (size_t i = 0; i < session->request->known.input_count; i++)
+		*map_at(&known, session->request->known.inputs[i].id) = &session->request->known.inputs[i];
 	bool ok = place.mode == GIT_FILEMODE_TREE ? walk_tree(&walk, &place.id, path, 0)
 						  : add_document(&walk, path, &place.id);
+	ok = ok && identify_others(&walk);
 	*out_followed_links = walk.followed_links || place.followed_link;
 	if (!ok)
 		return false;

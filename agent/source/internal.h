@@ -20,6 +20,8 @@ struct source_ops {
 struct source {
 	const struct source_ops *ops;
 	struct source_config config;
+	const struct source_known *known; /* during a poll; NULL: nothing */
+	bool again; /* the tree is wanted, though it may be the same */
 };
 
 bool git_source_new(const struct source_config *config, struct source **out, struct fail *fail);

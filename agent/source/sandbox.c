@@ -116,9 +116,19 @@ static void put_request(struct text *out, const struct rendering *rendering)
 	}
 }
 
+static bool load_inputs(struct tree *tree, struct fail *fail)
+{
+	for (size_t i = 0; i < tree->input_count; i++)
+		if (!tree_load(tree, &tree->inputs[i], fail))
+			return fail_wrap(fail, "%.*s", SPAN_ARG(tree->inputs[i].path));
+	return true;
+}
+
 static bool send_request(struct rendering *rendering, struct fail *fail)
 {
 	struct text request;
+	if (!load_inputs(rendering->tree, fail))
+		return false;
 	text_init(&request, TEXT_NO_LIMIT);
 	put_request(&request, rendering);
 	bool ok = channel_send(&rendering->channel, MESSAGE_RENDER, text_span(&request), rendering->patience, fail);
@@ -131,6 +141,18 @@ static bool send_request(struct rendering *rendering, struct fail *fail)
 static bool is_fault_of_document(enum fail_code code)
 {
 	return code == FAIL_NOT_FOUND || code == FAIL_INVALID || code == FAIL_TOO_BIG;
+}
+
+static void tell_served(const struct rendering *rendering, struct span path, size_t bytes)
+{
+	const struct fleet_taker *taker = rendering->taker;
+	const struct tree *tree = rendering->tree;
+	struct span id = {NULL, 0};
+	if (taker == NULL || taker->see_served == NULL)
+		return;
+	if (tree->identify == NULL || !tree->identify(tree->ctx, path, &id))
+		id = SPAN("");
+	taker->see_served(taker->ctx, path, id, bytes);
 }
 
 static bool answer_read(struct rendering *rendering, struct span request, struct fail *fail)
@@ -150,6 +172,8 @@ static bool answer_read(struct rendering *rendering, struct span request, struct
 			*fail = why;
 		return fail_wrap(fail, "%.*s", SPAN_ARG(path));
 	}
+	if (found)
+		tell_served(rendering, path, bytes.len);
 	struct text answer;
 	text_init(&answer, TEXT_NO_LIMIT);
 	wire_put_bool(&answer, found);
@@ -225,7 +249,7 @@ bool sandbox_render(struct sandbox *sandbox, struct tree *tree, const struct fle
 }
 
 /* What the source found goes first, the order is by file and line anyway. */
-static void add_notes(struct fleet *fleet, const struct source_tree *tree)
+void source_tree_add_notes(const struct source_tree *tree, struct fleet *fleet)
 {
 	for (size_t i = 0; i < tree->diags.count; i++) {
 		const struct diag *note = &tree->diags.items[i];
@@ -252,6 +276,6 @@ bool source_tree_render(struct sandbox *sandbox, struct source_tree *tree, const
 	source_tree_rest(tree);
 	if (!ok)
 		return false;
-	add_notes(*out, tree);
+	source_tree_add_notes(tree, *out);
 	return true;
 }

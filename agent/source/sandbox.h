@@ -52,4 +52,7 @@ bool source_tree_render(struct sandbox *sandbox, struct source_tree *tree, const
 			const struct fleet_taker *taker, struct arena *arena, struct fleet **out, int64_t deadline_ms,
 			struct fail *fail);
 
+/* What the source itself found, for a fleet that was rendered without it. */
+void source_tree_add_notes(const struct source_tree *tree, struct fleet *fleet);
+
 #endif

@@ -98,18 +98,32 @@ int64_t source_timeout_ms(const struct source *source)
 	return source->config.timeout_ms;
 }
 
-void source_poll(struct source *source, int64_t deadline_ms, int cancel_fd, struct source_result *out)
+void source_poll_with(struct source *source, const struct source_known *known, int64_t deadline_ms, int cancel_fd,
+		      struct source_result *out)
 {
 	struct patience patience = {deadline_ms, cancel_fd};
 	if (deadline_ms == 0)
 		patience.deadline_ms = clock_monotonic_ms() + source->config.timeout_ms;
 	memset(out, 0, sizeof *out);
+	source->known = known;
 	source->ops->poll(source, patience, out);
+	source->known = NULL;
+	source->again = source->again && out->verdict == SOURCE_FAILED;
+}
+
+void source_poll(struct source *source, int64_t deadline_ms, int cancel_fd, struct source_result *out)
+{
+	source_poll_with(source, NULL, deadline_ms, cancel_fd, out);
 }
 
 void source_forget(struct source *source)
 {
 	source->ops->forget(source);
+}
+
+void source_again(struct source *source)
+{
+	source->again = true;
 }
 
 int source_fd(const struct source *source)

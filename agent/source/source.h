@@ -50,12 +50,27 @@ enum source_verdict {
 	SOURCE_CHANGED,	  /* tree is set */
 };
 
+struct source_file {
+	struct span path, id; /* id: of the bytes, at most SOURCE_ID_MAX long; empty: there is no such file */
+	size_t bytes;
+};
+enum { SOURCE_ID_MAX = 32 };
+
+/* What whoever polls still has from an earlier tree: inputs with these ids may come without bytes (tree_load brings them),
+ * and the ids of the other files are told. */
+struct source_known {
+	struct source_file *inputs, *others;
+	size_t input_count, other_count;
+};
+
 /* One revision, reference counted. `tree.read` may be called by one thread at a time. `diags` holds what the source
  * itself found (a submodule, an LFS pointer, a link out of the tree); hand it to sandbox_render. */
 struct source_tree {
 	struct tree tree;
 	struct arena arena;
 	struct diag_list diags;
+	struct source_file *others; /* those that were asked for, with the ids that they have in this tree */
+	size_t other_count;
 	bool is_incomplete;   /* something that perhaps declares clusters could not be read */
 	char content_id[65];  /* hexadecimal; same id, same content */
 	unsigned references;  /* atomic */
@@ -91,9 +106,15 @@ int64_t source_timeout_ms(const struct source *source);
 /* Look now. Blocks until the deadline (CLOCK_MONOTONIC milliseconds, 0: source_timeout_ms from now) or until cancel_fd
  * (an eventfd, -1: none) becomes readable: FAILED with TIMEOUT or CANCELLED. The first success is always CHANGED. */
 void source_poll(struct source *source, int64_t deadline_ms, int cancel_fd, struct source_result *out);
+/* The same for somebody who still has something. */
+void source_poll_with(struct source *source, const struct source_known *known, int64_t deadline_ms, int cancel_fd,
+		      struct source_result *out);
 
 /* Forget what was last returned, so that the next success is CHANGED again (SIGHUP, a render that failed). */
 void source_forget(struct source *source);
+
+/* The next success is CHANGED, too, but what was last returned is not forgotten. */
+void source_again(struct source *source);
 
 /* Directories: a descriptor that becomes readable when something moved; -1: there is none, poll by the interval. The
  * number may change after a poll. source_drain empties it; true: poll within SOURCE_DEBOUNCE_MS. */

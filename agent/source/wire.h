@@ -13,6 +13,7 @@
 #include "render/node.h"
 
 struct cluster;
+struct document;
 struct fleet;
 struct fleet_options;
 struct resource_list;
@@ -33,6 +34,11 @@ void wire_put_fail(struct text *out, const struct fail *fail);
 struct fleet_taker {
 	void (*take)(void *ctx, const struct cluster *cluster, struct span packed);
 	bool (*knows)(void *ctx, const struct cluster *cluster, struct span packed); /* NULL: nothing is known */
+	/* Every document, in front of all clusters. With it the fleet keeps heads and those with faults alone: the documents of
+	 * a cluster are there only while it is taken. NULL: documents stay. */
+	void (*see_document)(void *ctx, const struct document *document);
+	void (*see_read)(void *ctx, struct span reader, struct span path); /* of fleet->reads, which stay empty; NULL: they are kept */
+	void (*see_served)(void *ctx, struct span path, struct span id, size_t bytes); /* the renderer asked for this file; NULL: nobody cares */
 	void *ctx;
 };
 
@@ -46,12 +52,14 @@ struct wire {
 	bool copies; /* texts are copied into the arena: the message may go away */
 	struct span recent[WIRE_RECENT]; /* copies, by length and end: most texts of a fleet come again soon */
 	const struct fleet_taker *taker; /* NULL: resources stay with their clusters */
+	struct arena *passing;		 /* of documents that the taker only sees; else NULL */
 };
 
 void wire_init(struct wire *wire, struct arena *arena, struct span message, size_t budget);
 uint64_t wire_int(struct wire *wire, uint64_t max);
 bool wire_bool(struct wire *wire);
 struct span wire_span(struct wire *wire);
+struct span wire_keep(struct wire *wire, struct span text); /* copied when texts are copied */
 struct span wire_name(struct wire *wire);     /* at most WIRE_NAME_MAX, no control characters */
 const char *wire_string(struct wire *wire);   /* NULL: absent; no NUL inside */
 size_t wire_count(struct wire *wire);	      /* never more than the bytes that are left */

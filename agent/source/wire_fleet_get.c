@@ -168,11 +168,26 @@ static void get_hash(struct wire *wire, char out_hex[DIGEST_HEX_SIZE])
 		refuse(wire);
 }
 
+static const struct document *keep_document(struct wire *wire, const struct document *document)
+{
+	if (document == NULL || wire->passing == NULL)
+		return document;
+	struct document *kept = arena_dup(wire->arena, document, sizeof *document);
+	kept->file = wire_keep(wire, document->file);
+	kept->ns = wire_keep(wire, document->ns);
+	kept->name = wire_keep(wire, document->name);
+	kept->root = node_copy(wire->arena, &document->root);
+	return kept;
+}
+
 static void get_cluster_documents(struct wire *wire, const struct fleet *fleet, struct cluster *cluster)
 {
 	cluster->head = get_document_ref(wire, fleet);
 	size_t count = wire_count(wire);
+	struct arena *arena = wire->arena;
+	wire->arena = wire->passing != NULL ? wire->passing : arena;
 	cluster->documents = wire_alloc(wire, count, sizeof *cluster->documents);
+	wire->arena = arena;
 	if (cluster->documents == NULL)
 		return;
 	for (size_t i = 0; i < count && !wire->bad; i++) {
@@ -202,13 +217,18 @@ static void get_cluster(struct wire *wire, const struct fleet *fleet, struct clu
 	get_packed(wire, cluster);
 	if (wire->copies)
 		cluster->template_text = (struct span){NULL, 0};
+	if (wire->passing == NULL)
+		return;
+	cluster->head = keep_document(wire, cluster->head);
+	cluster->documents = NULL;
+	cluster->document_count = cluster->document_cap = 0;
 }
 
 static void get_raw(struct wire *wire, const struct fleet *fleet, struct raw_resource *raw)
 {
 	raw->connection = wire_span(wire);
 	raw->ns = wire_span(wire);
-	raw->document = get_document_ref(wire, fleet);
+	raw->document = keep_document(wire, get_document_ref(wire, fleet));
 	raw->has_errors = wire_bool(wire);
 	raw->resource = wire_bool(wire) ? wire_alloc(wire, 1, sizeof *raw->resource) : NULL;
 	if (raw->resource != NULL)
@@ -225,7 +245,7 @@ static void get_connection(struct wire *wire, const struct fleet *fleet, struct 
 	connection->secret_name = wire_span(wire);
 	connection->secret_key = wire_span(wire);
 	connection->insecure_skip_tls_verify = wire_bool(wire);
-	connection->document = get_document_ref(wire, fleet);
+	connection->document = keep_document(wire, get_document_ref(wire, fleet));
 	connection->has_errors = wire_bool(wire);
 }
 
@@ -241,12 +261,65 @@ static void get_broken(struct wire *wire, struct fleet *fleet)
 	fleet->broken_count = fleet->broken_cap = count;
 }
 
-static void get_lists(struct wire *wire, struct fleet *fleet)
+static void get_reads(struct wire *wire, struct fleet *fleet)
+{
+	const struct fleet_taker *taker = wire->taker;
+	bool is_seen = taker != NULL && taker->see_read != NULL;
+	size_t count = wire_count(wire);
+	fleet->reads = is_seen ? NULL : wire_alloc(wire, count, sizeof *fleet->reads);
+	for (size_t i = 0; i < count && !wire->bad; i++) {
+		struct fleet_read read = {.reader = wire_name(wire)};
+		read.path = wire_name(wire);
+		if (wire->bad)
+			return;
+		if (is_seen)
+			taker->see_read(taker->ctx, read.reader, read.path);
+		else
+			fleet->reads[fleet->read_count++] = read;
+	}
+	fleet->read_cap = fleet->read_count;
+}
+
+static void get_documents(struct wire *wire, struct fleet *fleet)
 {
 	fleet->documents = (struct document **)get_list(wire, sizeof(struct document), &fleet->document_count);
 	fleet->document_cap = fleet->document_count;
 	for (size_t i = 0; i < fleet->document_count && !wire->bad; i++)
 		get_document(wire, fleet->documents[i]);
+}
+
+/* Thousands that are looked at once: beside the message, and as borrowed as that. */
+static void pass_documents(struct wire *wire, struct fleet *fleet)
+{
+	struct arena *arena = wire->arena;
+	wire->arena = wire->passing;
+	wire->copies = false;
+	get_documents(wire, fleet);
+	wire->arena = arena;
+	wire->copies = true;
+	for (size_t i = 0; i < fleet->document_count && !wire->bad; i++)
+		wire->taker->see_document(wire->taker->ctx, fleet->documents[i]);
+}
+
+/* The others go with the message. */
+static void keep_faulty(struct wire *wire, struct fleet *fleet)
+{
+	size_t count = fleet->document_count;
+	struct document **all = fleet->documents;
+	fleet->documents = NULL;
+	fleet->document_count = fleet->document_cap = 0;
+	for (size_t i = 0; i < count; i++)
+		if (all[i]->has_errors)
+			ARENA_PUSH(wire->arena, fleet->documents, fleet->document_count, fleet->document_cap) =
+				(struct document *)(uintptr_t)keep_document(wire, all[i]);
+}
+
+static void get_lists(struct wire *wire, struct fleet *fleet)
+{
+	if (wire->passing != NULL)
+		pass_documents(wire, fleet);
+	else
+		get_documents(wire, fleet);
 	fleet->clusters = (struct cluster **)get_list(wire, sizeof(struct cluster), &fleet->cluster_count);
 	fleet->cluster_cap = fleet->cluster_count;
 	for (size_t i = 0; i < fleet->cluster_count && !wire->bad; i++)
@@ -261,6 +334,23 @@ static void get_lists(struct wire *wire, struct fleet *fleet)
 		get_connection(wire, fleet, fleet->connections[i]);
 }
 
+static void get_fleet(struct wire *wire, struct fleet *fleet)
+{
+	struct arena passing;
+	bool is_passing = wire->taker != NULL && wire->taker->see_document != NULL;
+	arena_init(&passing, ARENA_NO_LIMIT);
+	wire->copies = wire->taker != NULL;
+	wire->passing = is_passing ? &passing : NULL;
+	get_broken(wire, fleet);
+	wire_diags(wire, &fleet->diags);
+	get_reads(wire, fleet);
+	get_lists(wire, fleet);
+	if (is_passing && !wire->bad)
+		keep_faulty(wire, fleet);
+	wire->passing = NULL;
+	arena_done(&passing);
+}
+
 bool wire_fleet(struct wire *wire, const struct fleet_options *options, struct fleet **out, struct fail *fail)
 {
 	struct fleet *fleet = wire_alloc(wire, 1, sizeof *fleet);
@@ -268,11 +358,8 @@ bool wire_fleet(struct wire *wire, const struct fleet_options *options, struct f
 		return fail_set(fail, FAIL_TOO_BIG, "the answer of the renderer is too big");
 	fleet->arena = wire->arena;
 	fleet->options = *options;
-	wire->copies = wire->taker != NULL;
 	diag_list_init(&fleet->diags, wire->arena);
-	get_broken(wire, fleet);
-	wire_diags(wire, &fleet->diags);
-	get_lists(wire, fleet);
+	get_fleet(wire, fleet);
 	if (!wire_end(wire))
 		return fail_set(fail, FAIL_PROTOCOL, "the answer of the renderer is malformed or too big");
 	*out = fleet;

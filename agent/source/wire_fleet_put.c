@@ -165,6 +165,11 @@ void wire_put_fleet(struct text *out, const struct fleet *fleet)
 	for (size_t i = 0; i < fleet->broken_count; i++)
 		wire_put_span(out, fleet->broken_files[i]);
 	wire_put_diags(out, &fleet->diags);
+	wire_put_int(out, fleet->read_count);
+	for (size_t i = 0; i < fleet->read_count; i++) {
+		wire_put_span(out, fleet->reads[i].reader);
+		wire_put_span(out, fleet->reads[i].path);
+	}
 	wire_put_int(out, fleet->document_count);
 	for (size_t i = 0; i < fleet->document_count; i++)
 		put_document(&put, fleet->documents[i]);

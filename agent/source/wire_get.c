@@ -10,7 +10,7 @@ void wire_init(struct wire *wire, struct arena *arena, struct span message, size
 			      .budget = budget, .bad = begin == NULL};
 }
 
-static struct span keep(struct wire *wire, struct span text)
+struct span wire_keep(struct wire *wire, struct span text)
 {
 	unsigned last = text.len == 0 ? 0 : (unsigned char)text.ptr[text.len - 1];
 	struct span *recent = &wire->recent[(text.len * 7 + last) % WIRE_RECENT];
@@ -65,7 +65,7 @@ struct span wire_span(struct wire *wire)
 	}
 	struct span text = {(const char *)wire->at, (size_t)size - 1};
 	wire->at += size;
-	return keep(wire, text);
+	return wire_keep(wire, text);
 }
 
 struct span wire_name(struct wire *wire)
