@@ -80,6 +80,8 @@ struct unit {
 	char applied_content[DIGEST_HEX_SIZE], told_hash[DIGEST_HEX_SIZE], drift_hash[DIGEST_HEX_SIZE];
 	bool was_ours;	     /* its Cluster recorded us as owner */
 	struct run *ongoing; /* its plan waits for Omni */
+	struct mirror_mark waits_at; /* what was known of Omni at the last of so many looks in vain */
+	unsigned waits;
 	int64_t confirm_ms;  /* until then what was written may still be on its way into the mirror */
 };
 

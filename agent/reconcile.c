@@ -405,15 +405,32 @@ static enum queue_result work(struct run *run)
 	return QUEUE_DONE;
 }
 
+/* What is waited for is watched: its end wakes the unit, and until then nobody has to be asked. Only for some seconds it is
+ * looked at all the same, because what Omni answers may lag behind what it tells. */
+static bool may_rest(struct unit *unit, bool has_mark, struct mirror_mark mark)
+{
+	enum { LOOKS = 5 };
+	if (!has_mark || unit->agent->settings->once) /* that ends when nothing is waited for */
+		return false;
+	if (!mirror_mark_equal(unit->waits_at, mark))
+		unit->waits = 0;
+	unit->waits_at = mark;
+	return ++unit->waits > LOOKS;
+}
+
 enum queue_result reconcile(void *ctx, struct queue_item *item)
 {
 	struct agent *agent = ctx;
 	struct unit *unit = (struct unit *)item;
+	struct mirror_mark mark = {0}; /* from before anything is read */
+	bool has_mark = mirror_mark(unit->link->mirror, span_of(unit->name), &mark);
 	struct run *run = take_ongoing(agent, unit);
 	if (run == NULL)
 		run = run_new(agent, unit);
 	run->is_kept = false;
 	enum queue_result result = work(run);
+	if (result == QUEUE_AGAIN && may_rest(unit, has_mark, mark))
+		result = QUEUE_DONE;
 	if (is_raws(run) && !raws_done(run) && result == QUEUE_DONE)
 		result = QUEUE_RETRY;
 	agent->counters.reconcile_results[result == QUEUE_SOON ? QUEUE_AGAIN : result]++;
