@@ -72,8 +72,8 @@ static const char *const snapshot_settings[] = {OMNI_SETTINGS, "keep-secrets", "
 const struct command cmd_snapshot = {
 	"snapshot", "DIR", "Save the resources of an Omni in a directory, for offline plans",
 	"DIR must be empty, or not be there. Versions, phases, owners, dates and finalizers are kept. Values that look secret\n"
-	"become marks that say nothing but can be compared, so a plan finds the same changes; only the hash of a plan that\n"
-	"touches such a resource is another. A snapshot is read, never written: apply refuses it.",
+	"become marks that say nothing but can be compared, so a plan finds the same changes and has the same hash: what was\n"
+	"approved by the one is approved by the other. A snapshot is read, never written: apply refuses it.",
 	"  $ omniops snapshot /tmp/omni-today\n  $ omniops plan --omni dir:/tmp/omni-today clusters/", snapshot_settings, 1, 1,
 	run_snapshot,
 };

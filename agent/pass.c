@@ -8,6 +8,7 @@ void pass_init(struct pass *pass, struct arena *arena, const struct settings *se
 {
 	*pass = (struct pass){.arena = arena, .settings = settings};
 	targets_init(&pass->targets, arena, settings);
+	hide_book_init(&pass->hidden, arena);
 }
 
 void pass_done(struct pass *pass)
@@ -57,6 +58,12 @@ static int64_t deadline(const struct pass *pass)
 	return clock_monotonic_ms() + (pass->settings->timeout_ms > 0 ? pass->settings->timeout_ms : 30000);
 }
 
+/* NULL: the store hides nothing. */
+static const struct hide_book *book_of(const struct pass *pass, const struct pass_unit *unit)
+{
+	return unit->target->store->hidden_key.len == 0 ? NULL : &pass->hidden;
+}
+
 /* Everything in the fleet for one connection that is no cluster. */
 static bool plan_raw_unit(struct pass *pass, struct pass_unit *unit, const struct fleet *fleet, struct fail *fail)
 {
@@ -66,7 +73,7 @@ static bool plan_raw_unit(struct pass *pass, struct pass_unit *unit, const struc
 			continue;
 		struct resource *resource = fleet->raws[i]->resource, *found = NULL;
 		struct fail get_fail = {0};
-		resource_push(pass->arena, &expected, hide_resource_for(unit->target->store, pass->arena, resource));
+		resource_push(pass->arena, &expected, hide_resource_for(unit->target->store, pass->arena, resource, &pass->hidden));
 		if (unit->target->store->ops->get(unit->target->store, pass->arena, resource->type, resource->id,
 						  deadline(pass), &found, &get_fail))
 			resource_push(pass->arena, &actual, found);
@@ -77,6 +84,7 @@ static bool plan_raw_unit(struct pass *pass, struct pass_unit *unit, const struc
 		}
 	}
 	struct plan_options options = plan_options(pass->settings);
+	options.hidden = book_of(pass, unit);
 	unit->actual = (struct plan_actual){.resources = actual};
 	plan_raws(pass->arena, &expected, &actual, &in_use, owner_of(pass->settings), &options, &unit->plan);
 	judge(pass, unit);
@@ -105,13 +113,14 @@ static bool plan_cluster_unit(struct pass *pass, struct pass_unit *unit, const s
 	struct plan_actual actual = {0};
 	struct plan_options options = plan_options(pass->settings);
 	options.is_delete = is_delete;
+	options.hidden = book_of(pass, unit);
 	if (unit->cluster != NULL)
 		options.destroy_machines = options.destroy_machines || unit->cluster->destroy_machines;
 	if (!plan_read_actual(unit->target->store, pass->arena, unit->cluster, name, deadline(pass), &actual, fail))
 		return fail_wrap(fail, "cluster %.*s at %s", SPAN_ARG(name), unit->target->url);
 	unit->actual = actual;
-	plan_cluster(pass->arena, hide_cluster_for(unit->target->store, pass->arena, unit->cluster), name, &actual, &options,
-		     &unit->plan);
+	plan_cluster(pass->arena, hide_cluster_for(unit->target->store, pass->arena, unit->cluster, &pass->hidden), name, &actual,
+		     &options, &unit->plan);
 	foresee(pass, unit, fleet);
 	judge(pass, unit);
 	return true;

@@ -7,6 +7,7 @@
 #include "agent/plan/gate.h"
 #include "agent/plan/report.h"
 #include "agent/target.h"
+#include "render/hide.h"
 
 enum pass_result { PASS_UNCHANGED, PASS_APPLIED, PASS_HELD, PASS_FAILED };
 
@@ -26,6 +27,7 @@ struct pass {
 	struct arena *arena;
 	const struct settings *settings;
 	struct targets targets;
+	struct hide_book hidden; /* of the declarations, where a store hides what it holds */
 	struct pass_unit **units; /* raw resources of a connection before its clusters */
 	size_t count, cap;
 };

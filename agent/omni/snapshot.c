@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include "agent/omni/dir_int.h"
-#include "agent/omni/hide.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/timestamp.h"
+#include "render/hide.h"
 #include "render/load.h"
 
 struct snapshot {
@@ -147,7 +147,7 @@ bool snapshot_add(struct snapshot *snapshot, const struct resource *resource, st
 	dir_name_of(resource->id, name);
 	arena_reset(&snapshot->scratch);
 	if (snapshot->hides)
-		resource = hide_resource(&snapshot->scratch, snapshot->key, resource);
+		resource = hide_resource(&snapshot->scratch, snapshot->key, resource, NULL);
 	text_init(&text, DIR_FILE_MAX);
 	resource_print(&text, resource, true);
 	CLEANUP(close_fd) int fd = openat(snapshot->type_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, MODE);

@@ -4,7 +4,7 @@
  *   complete: true        # written last; a snapshot without it is not opened
  *   made: 2026-01-31T10:00:00Z
  *   of: https://…
- *   key: <64 hex digits>  # only when secrets are hidden (agent/omni/hide.h)
+ *   key: <64 hex digits>  # only when secrets are hidden (render/hide.h)
  */
 #ifndef AGENT_OMNI_SNAPSHOT_H
 #define AGENT_OMNI_SNAPSHOT_H

@@ -28,9 +28,17 @@ void diff_add(struct differ *differ, const struct span *before, const struct spa
 	ARENA_PUSH(differ->arena, op->diffs, op->diff_count, op->diff_cap) = diff;
 }
 
+/* What a snapshot has in place of a secret. */
+static bool is_mark(struct span value)
+{
+	size_t begin, end;
+	struct span mark;
+	return hide_next_mark(value, 0, &begin, &end, &mark) && begin == 0 && end == value.len;
+}
+
 struct span diff_show(struct differ *differ, struct span value, bool is_secret)
 {
-	if (is_secret || redact_is_secret_value(value))
+	if (is_secret || redact_is_secret_value(value) || is_mark(value))
 		return redact_hash(differ->arena, differ->secret_key, value, "secret");
 	if (value.len > SHOWN_MAX || memchr(value.ptr, '\n', value.len) != NULL)
 		return redact_hash(differ->arena, differ->secret_key, value, "text");

@@ -41,6 +41,7 @@ void plan_find_locks(struct arena *arena, struct plan *plan, const struct plan_a
 
 /* hash.c */
 void plan_seal(struct plan *plan);
+void plan_note_copy(struct arena *arena, struct plan *plan); /* when the hash is not that of the original */
 
 /* plan.c: made by Omni's own controllers, never planned; of machines, which keep it when a template no longer has it. */
 bool plan_is_controlled(const struct resource *resource);

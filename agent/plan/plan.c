@@ -381,7 +381,7 @@ void plan_cluster(struct arena *arena, const struct cluster *cluster, struct spa
 	struct span id = cluster != NULL ? cluster->name : name;
 	struct planner p = {.arena = arena, .cluster = id, .actual = actual, .options = options, .plan = out};
 	const struct resource_list *expected = options->is_delete || cluster == NULL ? &none : &cluster->resources;
-	*out = (struct plan){.cluster = id, .is_delete = options->is_delete};
+	*out = (struct plan){.cluster = id, .is_delete = options->is_delete, .hidden = options->hidden};
 	map_init(&p.expected, arena);
 	map_init(&p.held, arena);
 	index_resources(&p, &p.expected, expected);
@@ -397,6 +397,7 @@ void plan_cluster(struct arena *arena, const struct cluster *cluster, struct spa
 			plan_diff_op(arena, &out->ops[i], options->secret_key);
 	}
 	plan_seal(out);
+	plan_note_copy(arena, out);
 }
 
 void plan_nothing(struct span cluster, struct plan *out)

@@ -10,6 +10,7 @@
 
 #include "base/digest.h"
 #include "render/fleet.h"
+#include "render/hide.h"
 #include "render/resource.h"
 
 #define ANNOTATION_OURS "omni.texashpc.com/" /* prefix of every annotation of ours; never compared */
@@ -65,6 +66,7 @@ struct plan_options {
 	bool is_delete;	      /* the cluster has to go: expected is empty */
 	bool destroy_machines; /* with is_delete */
 	enum plan_risk gate;  /* highest risk that passes without approval */
+	const struct hide_book *hidden; /* the secrets on both sides are hidden, and this is what the expected ones are; NULL: not */
 	struct span secret_key; /* for hashing secrets in diffs; empty: a random key of this process */
 	struct span owner; /* who we are; a Cluster that records another owner is a conflict. Empty: not checked */
 };
@@ -93,6 +95,8 @@ struct plan {
 	bool is_delete;	     /* the plan of a deletion */
 	bool is_waiting; /* an expected resource is tearing down and has finalizers: plan again later */
 	char hash[DIGEST_HEX_SIZE]; /* of the canonical form; of an empty plan too */
+	const struct hide_book *hidden; /* as in the options */
+	bool is_of_copy; /* the hash counts hidden values that nobody knows: the same plan of the original has another */
 };
 
 /* How many digits of the hash are printed and needed for an approval. */

@@ -129,7 +129,7 @@ void plan_raws(struct arena *arena, const struct resource_list *expected, const 
 	       const struct resource_list *in_use, struct span owner, const struct plan_options *options,
 	       struct plan *out)
 {
-	*out = (struct plan){.cluster = {"", 0}};
+	*out = (struct plan){.cluster = {"", 0}, .hidden = options->hidden};
 	struct resource_list wanted = sorted(arena, expected), held = sorted(arena, actual);
 	plan_in_kind(arena, out, &wanted, &held, owner, true);
 	plan_in_kind(arena, out, &wanted, &held, owner, false);
@@ -140,4 +140,5 @@ void plan_raws(struct arena *arena, const struct resource_list *expected, const 
 	for (size_t i = 0; i < out->count; i++)
 		plan_diff_op(arena, &out->ops[i], options->secret_key);
 	plan_seal(out);
+	plan_note_copy(arena, out);
 }

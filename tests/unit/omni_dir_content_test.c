@@ -252,7 +252,7 @@ static struct resource *patch_of(struct arena *arena, const char *data)
 
 static struct span hidden(struct arena *arena, const char *key, const char *data)
 {
-	return node_text_at(&hide_resource(arena, span_of(key), patch_of(arena, data))->spec, "data");
+	return node_text_at(&hide_resource(arena, span_of(key), patch_of(arena, data), NULL)->spec, "data");
 }
 
 static void test_marks(void **state)
@@ -304,7 +304,7 @@ static void test_marks_of_resources(void **state)
 	patch->content = &root;
 	labels_set(&arena, &patch->annotations, SPAN("api-token"), SPAN("hunter2"));
 	labels_set(&arena, &patch->labels, SPAN("rack"), SPAN("7"));
-	struct resource *marked = hide_resource(&arena, SPAN("k"), patch);
+	struct resource *marked = hide_resource(&arena, SPAN("k"), patch, NULL);
 	struct node text;
 	assert_true(load_one(&arena, node_text_at(&marked->spec, "data"), LOAD_OMNI, &text, NULL));
 	assert_true(node_equal(&text, marked->content));
@@ -313,7 +313,7 @@ static void test_marks_of_resources(void **state)
 	assert_span(node_text_at(&root, "token"), "77"); /* the original is left alone */
 	for (size_t i = 0; omni_type_at(i) != NULL; i++) {
 		struct resource *empty = resource_new(&arena, omni_type_at(i), SPAN("x"));
-		assert_true(node_equal(&hide_resource(&arena, SPAN("k"), empty)->spec, &empty->spec));
+		assert_true(node_equal(&hide_resource(&arena, SPAN("k"), empty, NULL)->spec, &empty->spec));
 	}
 	arena_done(&arena);
 }
