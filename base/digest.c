@@ -20,13 +20,18 @@ static void to_hex(const unsigned char *bytes, char *out_hex)
 	*out_hex = '\0';
 }
 
-void digest_hex(struct span bytes, char out_hex[DIGEST_HEX_SIZE])
+void digest_raw(struct span bytes, unsigned char out[DIGEST_RAW_SIZE])
 {
 	SHA256_CTX context;
-	unsigned char sum[SHA256_DIGEST_LENGTH];
 	SHA256_Init(&context);
 	SHA256_Update(&context, bytes.ptr, bytes.len);
-	SHA256_Final(sum, &context);
+	SHA256_Final(out, &context);
+}
+
+void digest_hex(struct span bytes, char out_hex[DIGEST_HEX_SIZE])
+{
+	unsigned char sum[DIGEST_RAW_SIZE];
+	digest_raw(bytes, sum);
 	to_hex(sum, out_hex);
 }
 

@@ -8,9 +8,12 @@
 
 #define DIGEST_HEX_SIZE 65 /* 64 lower-case hexadecimal digits and the NUL */
 
+enum { DIGEST_RAW_SIZE = 32 };
+
 struct digest;
 
 void digest_hex(struct span bytes, char out_hex[DIGEST_HEX_SIZE]);
+void digest_raw(struct span bytes, unsigned char out[DIGEST_RAW_SIZE]);
 
 /* For comparing inside of this process only: 64 bits that nobody outside can foresee, so nobody can choose texts that have
  * the same, or whose sums are the same. Never 0. */

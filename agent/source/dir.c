@@ -223,6 +223,27 @@ static void write_revision(const struct attempt *attempt, const char *content_id
 		snprintf(out, size, "sha256:%s", content_id);
 }
 
+static void add_input(struct source_tree *tree, const struct scan_entry *entry)
+{
+	tree_add_input(&tree->tree, entry->path, entry->bytes);
+	tree->tree.inputs[tree->tree.input_count - 1].id = (struct span){(const char *)entry->id, sizeof entry->id};
+}
+
+/* They count as read, so that a change of them is a change of the source, whether or not they are looked for again. */
+static void identify_others(struct source_tree *tree, const struct source_known *known)
+{
+	if (known == NULL)
+		return;
+	tree->others = ARENA_ARRAY(&tree->arena, struct source_file, known->other_count + 1);
+	for (size_t i = 0; i < known->other_count; i++) {
+		struct source_file *other = &tree->others[tree->other_count++];
+		struct span bytes;
+		other->path = arena_copy(&tree->arena, known->others[i].path);
+		if (tree->tree.read(tree->tree.ctx, other->path, &bytes, NULL))
+			tree->tree.identify(tree->tree.ctx, other->path, &other->id);
+	}
+}
+
 static void fill_tree(struct dir_source *source, struct attempt *attempt)
 {
 	struct source_tree *tree = attempt->tree;
@@ -235,11 +256,12 @@ static void fill_tree(struct dir_source *source, struct attempt *attempt)
 			source_note(tree, DIAG_ERROR, "LfsPointer", entry->path, "fetch the files with git lfs pull",
 				    "is a Git LFS pointer, not the file itself");
 		else
-			tree_add_input(&tree->tree, entry->path, entry->bytes);
+			add_input(tree, entry);
 	}
 	tree_sort(&tree->tree);
-	*later = (struct dir_tree){tree, outside_ref(source->outside), attempt->root_fd, NULL, NULL, attempt->scan.entries,
-				   attempt->scan.count};
+	*later = (struct dir_tree){.tree = tree, .outside = outside_ref(source->outside), .root_fd = attempt->root_fd,
+				   .entries = attempt->scan.entries, .count = attempt->scan.count};
+	map_init(&later->ids, &tree->arena);
 	if (attempt->mode != DIR_PLAIN) {
 		later->link = arena_string(&tree->arena, span_of(attempt->link));
 		later->target = arena_string(&tree->arena, span_of(attempt->target));
@@ -247,6 +269,7 @@ static void fill_tree(struct dir_source *source, struct attempt *attempt)
 	attempt->root_fd = -1;
 	tree->tree.ctx = later;
 	tree->tree.read = dir_tree_read;
+	tree->tree.identify = dir_tree_identify;
 	arena_defer(&tree->arena, dir_tree_done, later);
 }
 
@@ -272,6 +295,7 @@ static void finish(struct dir_source *source, struct attempt *attempt, struct so
 	memcpy(tree->content_id, source->last_id, sizeof base);
 	tree->tree.revision = arena_copy(&tree->arena, span_of(source->last_revision));
 	fill_tree(source, attempt);
+	identify_others(tree, source->base.known);
 	out->tree = source_tree_ref(tree);
 }
 

@@ -83,6 +83,29 @@ static bool is_gone(const struct dir_tree *tree)
 	return length < 0 || !span_eq((struct span){target, (size_t)length}, span_of(tree->target));
 }
 
+static struct span id_span(const unsigned char *id)
+{
+	return (struct span){(const char *)id, DIGEST_RAW_SIZE};
+}
+
+bool dir_tree_identify(void *ctx, struct span path, struct span *out_id)
+{
+	struct dir_tree *tree = ctx;
+	const struct scan_entry *entry = find_entry(tree, path);
+	const unsigned char *id = entry != NULL && entry->bytes.ptr != NULL ? entry->id : map_get(&tree->ids, path);
+	if (id != NULL)
+		*out_id = id_span(id);
+	return id != NULL;
+}
+
+static void note_id(struct dir_tree *tree, struct span path, struct span bytes)
+{
+	struct arena *arena = &tree->tree->arena;
+	unsigned char *id = arena_alloc(arena, DIGEST_RAW_SIZE);
+	digest_raw(bytes, id);
+	*map_at(&tree->ids, arena_copy(arena, path)) = id;
+}
+
 bool dir_tree_read(void *ctx, struct span path, struct span *out_bytes, struct fail *fail)
 {
 	struct dir_tree *tree = ctx;
@@ -102,6 +125,8 @@ bool dir_tree_read(void *ctx, struct span path, struct span *out_bytes, struct f
 	if (!ok && is_gone(tree))
 		return fail_set(fail, FAIL_UNAVAILABLE, "the revision was replaced while it was being read");
 	outside_record(tree->outside, path, ok ? *out_bytes : (struct span){NULL, 0});
+	if (ok)
+		note_id(tree, path, *out_bytes);
 	if (ok && is_lfs_pointer(*out_bytes))
 		return fail_set(fail, FAIL_INVALID, "is a Git LFS pointer, not the file itself");
 	if (!ok && fail != NULL)

@@ -8,6 +8,7 @@
 
 #include "agent/source/dir_scan.h"
 #include "base/digest.h"
+#include "base/map.h"
 
 /* Files that a rendering read although they were not loaded with the tree: watched for change from then on. Shared
  * between the source and its trees. */
@@ -31,6 +32,7 @@ struct dir_tree {
 	const char *target;  /* what it said */
 	struct scan_entry *entries;
 	size_t count;
+	struct map ids; /* path → id of what was read later */
 };
 
 struct outside *outside_new(void);
@@ -43,8 +45,9 @@ void outside_content_id(struct outside *outside, int root_fd, size_t max_file_by
 /* A new tree was handed out: what counts now is what its rendering will read. */
 void outside_clear(struct outside *outside);
 
-/* tree->read, and what ends it with the tree's arena. */
+/* tree->read, tree->identify, and what ends them with the tree's arena. */
 bool dir_tree_read(void *dir_tree, struct span path, struct span *out_bytes, struct fail *fail);
+bool dir_tree_identify(void *dir_tree, struct span path, struct span *out_id);
 void dir_tree_done(void *dir_tree);
 
 #endif

@@ -233,15 +233,18 @@ void scan_signature(const struct scan *scan, char out_hex[65])
 	digest_finish(digest, out_hex);
 }
 
-void scan_content_id(const struct scan *scan, char out_hex[65])
+void scan_content_id(struct scan *scan, char out_hex[65])
 {
 	struct digest *digest = digest_new();
 	for (size_t i = 0; i < scan->count; i++) {
-		digest_add(digest, scan->entries[i].path);
-		if (scan->entries[i].bytes.ptr != NULL)
-			digest_add(digest, scan->entries[i].bytes);
-		else
-			add_times(digest, &scan->entries[i]);
+		struct scan_entry *entry = &scan->entries[i];
+		digest_add(digest, entry->path);
+		if (entry->bytes.ptr == NULL) {
+			add_times(digest, entry);
+			continue;
+		}
+		digest_raw(entry->bytes, entry->id);
+		digest_add(digest, (struct span){(const char *)entry->id, sizeof entry->id});
 	}
 	digest_finish(digest, out_hex);
 }

@@ -7,12 +7,14 @@
 #include <stdint.h>
 
 #include "agent/source/source.h"
+#include "base/digest.h"
 
 /* Files that are no documents but may be named by one (patches) are kept in memory when they are small. */
 enum { SCAN_DEPTH = 32, SCAN_EXTRA_FILE_BYTES = 1 << 20, SCAN_EXTRA_TOTAL_BYTES = 16 << 20 };
 
 struct scan_entry {
 	struct span path, bytes; /* bytes.ptr NULL: not loaded */
+	unsigned char id[DIGEST_RAW_SIZE]; /* of the bytes, once scan_content_id was asked */
 	int64_t size, modified_ns, changed_ns;
 	uint64_t inode;
 	bool is_document;
@@ -35,7 +37,7 @@ bool scan_list(struct scan *scan, const char *path, struct fail *fail);
 bool scan_load(struct scan *scan, struct fail *fail);
 /* Over names, sizes, times and inodes; over names and content (what is not loaded counts by size and time). */
 void scan_signature(const struct scan *scan, char out_hex[65]);
-void scan_content_id(const struct scan *scan, char out_hex[65]);
+void scan_content_id(struct scan *scan, char out_hex[65]);
 
 /* One file beneath root_fd; links are followed inside only. NOT_FOUND, INVALID (leaves the root, no regular file),
  * TOO_BIG, DENIED, IO. */
