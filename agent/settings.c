@@ -109,6 +109,8 @@ static const struct setting settings_table[] = {
 	 "How often a source is polled; a little jitter is added."},
 	{"resync", 0, SETTING_DURATION, AT(resync_ms), "DURATION", VALUE_ANY, NULL, "10m", NULL,
 	 "Look at every cluster again this often; costs no call where Omni is watched and nothing changed. 0: never."},
+	{"dead-after", 0, SETTING_DURATION, AT(dead_after_ms), "DURATION", VALUE_ANY, NULL, "90s", NULL,
+	 "An Omni that says nothing for so long, and does not answer when asked, gets a new connection."},
 	{"workers", 0, SETTING_NUMBER, AT(workers), "N", VALUE_ANY, NULL, "0", NULL,
 	 "Threads that plan and apply, for each Omni: none waits for another. 0: one per core, with a remote Omni at least 4."},
 	{"http", 0, SETTING_STRING, AT(http), "ADDR:PORT", VALUE_ANY, NULL, "127.0.0.1:8080", NULL,

@@ -146,7 +146,10 @@ static bool take_variable(const struct keys *keys, struct omni_store_options *op
 static bool open_remote(const struct settings *settings, const struct target_way *way, struct log *log,
 			struct omni_store **out, struct fail *fail)
 {
-	struct omni_store_options options = {.ca_file = settings->omni_ca_file, .skip_verify = way->skip_verify, .log = log};
+	struct omni_store_options options = {.ca_file = settings->omni_ca_file,
+					     .skip_verify = way->skip_verify,
+					     .dead_after_ms = settings->dead_after_ms,
+					     .log = log};
 	CLEANUP(free_ptr) char *url = text_of(way->url);
 	CLEANUP(secret_done) struct secret key = {0};
 	char source[600];

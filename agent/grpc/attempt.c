@@ -243,6 +243,7 @@ bool attempt_prepare(struct call *call, struct grpc_status *status)
 		call->easy = attempt_handle(call);
 	clear_attempt(call);
 	call->attempts++;
+	call->attempt_ms = clock_monotonic_ms();
 	add_line(call, "content-type: application/grpc");
 	add_line(call, "te: trailers");
 	add_line(call, "Accept:");

@@ -48,7 +48,7 @@ struct call {
 	CURL *easy;
 	bool is_in_multi;
 	unsigned attempts, refusals, connects;
-	int64_t retry_at_ms;
+	int64_t attempt_ms, retry_at_ms;
 	struct curl_slist lines[LINES_MAX];
 	size_t line_count;
 	char error[CURL_ERROR_SIZE];
@@ -100,7 +100,8 @@ struct grpc_channel {
 	unsigned active_calls, active_streams;
 	int64_t credit, credit_at_ms;		    /* calls_per_second: thousandths of a call */
 	int64_t heard_ms, quiet_since_ms, next_probe_ms;
-	bool has_heard, is_unanswered, has_probe;
+	int64_t probe_ms; /* when the probe began that is under way */
+	bool has_heard, is_unanswered, has_probe, wants_probe;
 	uint64_t random;
 };
 

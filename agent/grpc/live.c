@@ -1,6 +1,7 @@
 /* Is the other side still there? An idle stream says nothing for hours, and a machine that vanishes does not say goodbye.
- * After a third of the allowed silence a cheap call is sent; when the silence has lasted and that call, or one of somebody
- * else, is without an answer, the connection is given up and everything on it ends. */
+ * After a third of the allowed silence a cheap call is sent, also when only a call was not answered for so long; when
+ * that call, or in full silence one of somebody else, has no answer for the rest, the connection is given up and everything
+ * on it ends. */
 #include "agent/grpc/internal.h"
 
 void live_heard(struct grpc_channel *channel, int64_t now_ms)
@@ -13,8 +14,9 @@ void live_heard(struct grpc_channel *channel, int64_t now_ms)
 
 void live_timed_out(struct grpc_channel *channel, const struct call *call)
 {
-	if (atomic_load(&call->was_sent) && call->response.phase == RESPONSE_NOTHING && channel->heard_ms <= call->started_ms)
-		channel->is_unanswered = true;
+	bool is_ignored = atomic_load(&call->was_sent) && call->response.phase == RESPONSE_NOTHING;
+	channel->wants_probe |= is_ignored;
+	channel->is_unanswered |= is_ignored && channel->heard_ms <= call->started_ms;
 }
 
 /* A multi handle is where connections live: a new one is the sure way to be rid of them. */
@@ -22,16 +24,16 @@ static void forget_connections(struct grpc_channel *channel)
 {
 	curl_multi_cleanup(channel->multi);
 	channel->multi = channel_new_multi(channel);
-	channel->is_unanswered = false;
+	channel->is_unanswered = channel->wants_probe = false;
 }
 
-static void end_all(struct grpc_channel *channel, int64_t silent_ms)
+static void end_all(struct grpc_channel *channel, const char *what, int64_t since_ms)
 {
 	struct call *call;
 	while ((call = channel->active.first) != NULL) {
 		struct grpc_status status;
-		outcome_local(call, &status, GRPC_UNAVAILABLE, "%s has been silent for %.1f s and is taken for dead; a new connection is made",
-			      channel->options.endpoint.url, (double)silent_ms / 1000);
+		outcome_local(call, &status, GRPC_UNAVAILABLE, "%s %s %.1f s and is taken for dead; a new connection is made",
+			      channel->options.endpoint.url, what, (double)since_ms / 1000);
 		channel_finish(channel, call, &status);
 	}
 	forget_connections(channel);
@@ -47,6 +49,7 @@ static void probe(struct grpc_channel *channel, int64_t now_ms)
 		.deadline_ms = now_ms + 2 * options->dead_after_ms, /* ended by the silence, not by this */
 	};
 	channel->next_probe_ms = now_ms + options->dead_after_ms / 3;
+	channel->wants_probe = false;
 	if (options->probe_method == NULL || channel->has_probe)
 		return;
 	struct call *call = call_new(channel, CALL_PROBE, &request, &status);
@@ -54,21 +57,46 @@ static void probe(struct grpc_channel *channel, int64_t now_ms)
 		return;
 	call_release(call); /* nobody waits for it */
 	channel->is_unanswered = true;
+	channel->probe_ms = now_ms;
 	channel->has_probe = channel_begin(channel, call);
 }
 
-int64_t live_tend(struct grpc_channel *channel, int64_t now_ms)
+/* A call that got no answer for as long as silence may last: perhaps only one direction is dead, and events still come. */
+static int64_t look_at_calls(struct grpc_channel *channel, int64_t now_ms)
+{
+	int64_t patience_ms = channel->options.dead_after_ms / 3, next_ms = INT64_MAX;
+	for (const struct call *call = channel->active.first; call != NULL; call = call->next) {
+		bool is_asking = (call->kind == CALL_ONE || call->kind == CALL_MANY) && atomic_load(&call->was_sent);
+		if (!is_asking || call->response.phase != RESPONSE_NOTHING)
+			continue;
+		int64_t due_ms = call->attempt_ms + patience_ms;
+		if (due_ms <= now_ms)
+			channel->wants_probe = true;
+		else
+			next_ms = due_ms < next_ms ? due_ms : next_ms;
+	}
+	return next_ms;
+}
+
+static int64_t tend_probe(struct grpc_channel *channel, int64_t now_ms)
+{
+	if (channel->wants_probe && !channel->has_probe && now_ms >= channel->next_probe_ms)
+		probe(channel, now_ms);
+	if (channel->has_probe)
+		return channel->probe_ms + channel->options.dead_after_ms * 2 / 3;
+	return channel->wants_probe ? channel->next_probe_ms : INT64_MAX;
+}
+
+static int64_t tend_silence(struct grpc_channel *channel, int64_t now_ms)
 {
 	int64_t dead_after_ms = channel->options.dead_after_ms;
-	if (channel->active.count == 0 && channel->is_unanswered)
-		forget_connections(channel);
 	if (channel->active_streams == 0 && !channel->is_unanswered) {
 		channel->quiet_since_ms = now_ms;
 		return INT64_MAX;
 	}
 	int64_t silent_ms = now_ms - channel->quiet_since_ms;
 	if (silent_ms >= dead_after_ms && channel->is_unanswered) {
-		end_all(channel, silent_ms);
+		end_all(channel, "has been silent for", silent_ms);
 		return INT64_MAX;
 	}
 	int64_t probe_at_ms = channel->quiet_since_ms + dead_after_ms / 3;
@@ -79,6 +107,18 @@ int64_t live_tend(struct grpc_channel *channel, int64_t now_ms)
 	int64_t dead_at_ms = channel->quiet_since_ms + dead_after_ms;
 	int64_t again_ms = channel->has_probe || probe_at_ms <= now_ms ? channel->next_probe_ms : probe_at_ms;
 	return channel->is_unanswered && dead_at_ms < again_ms ? dead_at_ms : again_ms;
+}
+
+int64_t live_tend(struct grpc_channel *channel, int64_t now_ms)
+{
+	if (channel->active.count == 0 && channel->is_unanswered)
+		forget_connections(channel);
+	int64_t next_ms = look_at_calls(channel, now_ms), unanswered_ms = now_ms - channel->probe_ms;
+	if (channel->has_probe && unanswered_ms >= channel->options.dead_after_ms * 2 / 3)
+		end_all(channel, "has not answered for", unanswered_ms);
+	int64_t probe_ms = tend_probe(channel, now_ms), silence_ms = tend_silence(channel, now_ms);
+	next_ms = probe_ms < next_ms ? probe_ms : next_ms;
+	return silence_ms < next_ms ? silence_ms : next_ms;
 }
 
 /* libcurl (7.88 at least) sometimes keeps the end of what it has read from an HTTP/2 connection to itself and waits for

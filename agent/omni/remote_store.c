@@ -98,6 +98,7 @@ static bool open_channel(struct remote_store *store, struct arena *arena, const 
 		.skip_verify = options->skip_verify,
 		.signer = remote_signer(store),
 		.call_timeout_ms = store->call_timeout_ms,
+		.dead_after_ms = options->dead_after_ms,
 		.max_calls = CALLS_MAX,
 		.probe_method = COSI_SERVICE "Get",
 		.probe_request =

@@ -136,6 +136,7 @@ struct omni_store_options {
 	const char *ca_file;	/* NULL: the system's */
 	bool skip_verify;	/* insecureSkipTLSVerify */
 	int64_t call_timeout_ms; /* 0: 30 s */
+	int64_t dead_after_ms;	 /* a server that does not answer for so long gets a new connection; 0: 90 s */
 	struct log *log;	/* may be NULL */
 };
 

@@ -170,7 +170,7 @@ func (f *frames) befall(id uint32, s *stream, frame http2.Frame, p *piece, ends 
 	case answerBroken:
 		p.then = f.cutFrame
 	case answerSilent:
-		f.tainted.Store(true)
+		f.taint()
 		f.drop(s)
 	case trailersLost:
 		if ends {
@@ -222,7 +222,7 @@ func (f *frames) cutFrame(all []byte) []byte { return all[:f.chance.below(len(al
 // changeHeader: with another length in it, the other side waits for what nobody will send.
 func (f *frames) changeHeader(all []byte) []byte {
 	const header = 9
-	f.tainted.Store(true)
+	f.taint()
 	all[f.chance.below(min(header, len(all)))] ^= byte(1 << f.chance.below(8))
 	return all
 }

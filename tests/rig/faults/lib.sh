@@ -4,6 +4,9 @@
 #   faults_build || skip …              the program, and the server that it runs; `go_reason` says why not
 #   faults_run DIR N SEED [-clear] [-v] N rounds in a new folder, which stays when one fails; main.go says what is done
 #   faults_real DIR N SEED [-v]         the same on a real Omni (tests/rig/omni), a quarter of a minute for each round
+#   relay_start ADDRESS                 a way to a server: sets relay_address; started in the script itself, as servers are
+#   relay_order deaf                    what becomes of its connections; relay.go has the words
+#   relay_stop
 #
 # shellcheck shell=sh
 . tests/rig/cosi/lib.sh
@@ -34,4 +37,28 @@ faults_real() {
 	shift 3
 	omni_account agent Operator && omni_account human Operator &&
 		faults_in "$faults_dir" "$faults_n" "$faults_seed" omni_in "$faults_program" -real "$omni_dir" -omnictl "$omnictl" "$@"
+}
+
+relay_start() {
+	relay_room=$(mktemp -d) && mkfifo "$relay_room/orders" || return
+	setpriv --pdeathsig KILL -- "$faults_program" -relay "$1" <"$relay_room/orders" >"$relay_room/said" &
+	relay_pid=$!
+	exec 8>"$relay_room/orders"
+	until relay_address=$(sed -n 1p "$relay_room/said") && [ -n "$relay_address" ]; do
+		kill -0 "$relay_pid" || return
+		sleep 0.02
+	done
+}
+
+relay_order() {
+	relay_lines=$(wc -l <"$relay_room/said")
+	echo "$1" >&8
+	while [ "$(wc -l <"$relay_room/said")" = "$relay_lines" ]; do sleep 0.02; done
+}
+
+relay_stop() {
+	[ -z "${relay_room:-}" ] && return
+	exec 8>&-
+	kill "$relay_pid" 2>/dev/null
+	rm -rf "$relay_room"
 }

@@ -21,7 +21,7 @@ func (l *link) pump(from, to net.Conn) {
 	for {
 		n, err := from.Read(piece)
 		if silent = silent || n > 0 && l.happens(60, "one direction goes silent"); silent {
-			l.tainted.Store(true)
+			l.taint()
 		} else if n > 0 && !l.pass(to, piece[:n]) {
 			return
 		}
@@ -44,6 +44,7 @@ func (l *link) pass(to net.Conn, bytes []byte) bool {
 		return false
 	case l.proxy.server != nil && l.happens(corrupted, "byte corrupted"):
 		bytes[l.chance.below(len(bytes))] ^= byte(1 << l.chance.below(8))
+		l.taint() // it may be in the length of a record
 	case l.happens(delayed, "bytes delayed"):
 		time.Sleep(l.chance.upTo(60 * time.Millisecond))
 	case l.happens(shredded, "bytes in small pieces"):

@@ -96,6 +96,14 @@ func (p *proxy) calm() {
 	}
 }
 
+// taint notes that somebody may wait for what will never come. What began in a storm can still do harm when it is over.
+func (l *link) taint() {
+	l.tainted.Store(true)
+	if !l.proxy.storms.Load() {
+		l.cut()
+	}
+}
+
 // happens tells whether a fault that comes one in n times comes now, and counts it.
 func (l *link) happens(n int, name string) bool {
 	if !l.proxy.storms.Load() || !l.chance.in(n) {
