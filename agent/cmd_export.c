@@ -6,6 +6,7 @@
 
 #include "agent/command.h"
 #include "agent/export/export.h"
+#include "agent/omni/codec.h"
 #include "agent/plan/apply.h"
 #include "agent/rules.h"
 #include "agent/target.h"
@@ -229,6 +230,11 @@ static bool find_names(struct exporting *x, struct span **out, size_t *out_count
 	return true;
 }
 
+static bool has_unknown(const struct resource *resource)
+{
+	return codec_has_unknown(resource->type, resource->wire);
+}
+
 static void settle(struct exporting *x)
 {
 	struct settings *settings = &x->call->settings;
@@ -237,6 +243,7 @@ static void settle(struct exporting *x)
 		settings->rules = rules;
 	x->options.rules = rules_of_settings(settings);
 	x->options.no_schema = settings->no_schema;
+	x->options.has_unknown = has_unknown;
 	x->options.is_hidden = x->store->hidden_key.len > 0;
 	x->options.connection = span_of(settings->connection_name);
 	x->options.ns = span_of(settings->ns);

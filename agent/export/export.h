@@ -16,6 +16,8 @@ struct export_options {
 	enum omni_rules rules;
 	bool no_schema;		/* patches are not held against Talos's schema when the documents are read back */
 	bool is_hidden;		/* Omni's secrets are only marks here: it is a snapshot */
+	/* Has it fields that only a newer release knows? NULL: not asked. */
+	bool (*has_unknown)(const struct resource *resource);
 	struct span connection; /* OBJECTS: the name of the OmniConnection that is referred to */
 	struct span ns;		/* OBJECTS: metadata.namespace; empty: none */
 };

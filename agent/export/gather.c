@@ -244,10 +244,19 @@ static void gather_type(struct exporter *x, const struct omni_type *type, void (
 			add(x, list->items[i]);
 }
 
+static void remark_unknown(struct exporter *x)
+{
+	const struct resource_list *list = &x->actual->resources;
+	for (size_t i = 0; x->options->has_unknown != NULL && i < list->count; i++)
+		if (list->items[i]->owner.len == 0 && x->options->has_unknown(list->items[i]))
+			export_remark(x, EXPORT_LEFT, list->items[i]->type, list->items[i]->id, "has fields of a newer Omni, which are kept as they are");
+}
+
 void export_gather(struct exporter *x)
 {
 	map_init(&x->machines, x->arena);
 	x->below = (struct owner){.prefix = arena_spanf(x->arena, "cluster-%.*s", SPAN_ARG(x->cluster)), .weight = WEIGHT_CLUSTER};
+	remark_unknown(x);
 	gather_type(x, OMNI_MACHINE_SET, add_set);
 	if (x->set_count > 1)
 		qsort(x->sets, x->set_count, sizeof *x->sets, compare_sets);

@@ -313,3 +313,36 @@ bool codec_decode(struct arena *arena, const struct omni_type *type, struct span
 	*out_spec = spec;
 	return true;
 }
+
+/* --- what is not known ------------------------------------------------------------------------------------------------ */
+
+/* As deep as the descriptors are. */
+static bool has_unknown(const ProtobufCMessage *message)
+{
+	if (message->n_unknown_fields > 0)
+		return true;
+	for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
+		const ProtobufCFieldDescriptor *field = &message->descriptor->fields[i];
+		if (field->type != PROTOBUF_C_TYPE_MESSAGE)
+			continue;
+		bool is_list = field->label == PROTOBUF_C_LABEL_REPEATED;
+		ProtobufCMessage *const *one = place(message, field->offset);
+		ProtobufCMessage *const *items = is_list ? *(ProtobufCMessage ***)place(message, field->offset) : one;
+		size_t count = is_list ? *(const size_t *)place(message, field->quantifier_offset) : *one != NULL;
+		for (size_t j = 0; j < count; j++)
+			if (has_unknown(items[j]))
+				return true;
+	}
+	return false;
+}
+
+bool codec_has_unknown(const struct omni_type *type, struct span bytes)
+{
+	const ProtobufCMessageDescriptor *descriptor = type == NULL || type->spec == NULL ? NULL : codec_descriptor(type->spec->name);
+	struct arena arena;
+	arena_init(&arena, ARENA_NO_LIMIT);
+	const ProtobufCMessage *message = descriptor == NULL || bytes.len == 0 ? NULL : codec_unpack(&arena, descriptor, bytes);
+	bool found = message != NULL && has_unknown(message);
+	arena_done(&arena);
+	return found;
+}

@@ -20,6 +20,9 @@ void *codec_unpack(struct arena *arena, const ProtobufCMessageDescriptor *descri
 bool codec_encode(struct arena *arena, const struct omni_type *type, const struct node *spec, struct span old,
 		  struct span *out_bytes, struct fail *fail) __attribute__((warn_unused_result));
 
+/* Do the bytes of a spec have fields that are not known here? */
+bool codec_has_unknown(const struct omni_type *type, struct span bytes);
+
 /* How compressed content is read. */
 struct codec_content {
 	struct span dictionary; /* empty: none */

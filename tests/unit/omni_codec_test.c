@@ -132,6 +132,23 @@ static void test_unknown_fields_stay(void **state)
 	arena_done(&arena);
 }
 
+static void test_unknown_fields_are_found(void **state)
+{
+	(void)state;
+	static const char in_features[] = "\x22\x05\x08\x01\xf8\x07\x01", in_interval[] = "\x2a\x05\x0a\x03\xf8\x07\x01";
+	static const char known[] = "\x1a\x03" "1.1" "\x22\x02\x08\x01" "\x2a\x06\x0a\x02\x08\x3c\x10\x01";
+	assert_true(codec_has_unknown(OMNI_CLUSTER, (struct span){with_unknown, sizeof with_unknown - 1}));
+	assert_true(codec_has_unknown(OMNI_CLUSTER, (struct span){in_features, sizeof in_features - 1}));
+	assert_true(codec_has_unknown(OMNI_CLUSTER, (struct span){in_interval, sizeof in_interval - 1}));
+	assert_false(codec_has_unknown(OMNI_CLUSTER, (struct span){known, sizeof known - 1}));
+	assert_false(codec_has_unknown(OMNI_CLUSTER, SPAN("")));
+	assert_false(codec_has_unknown(OMNI_CLUSTER, SPAN("\x1a\x7f" "1")));
+	/* the second of two meta values in a machine class */
+	static const char in_list[] = "\x12\x0a\x1a\x02\x08\x01\x1a\x04\x08\x01\x78\x07";
+	assert_true(codec_has_unknown(OMNI_MACHINE_CLASS, (struct span){in_list, sizeof in_list - 1}));
+	assert_false(codec_has_unknown(NULL, SPAN("x")));
+}
+
 static void test_damaged(void **state)
 {
 	(void)state;
@@ -178,7 +195,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table_agrees),  cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_unknown_fields_stay), cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_unknown_fields_stay), cmocka_unit_test(test_unknown_fields_are_found),
+		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_compressed),
 	};
 	return RUN_TESTS(tests);
