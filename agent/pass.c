@@ -28,6 +28,7 @@ static struct plan_options plan_options(const struct settings *settings)
 		.prune_unmanaged = settings->prune_unmanaged,
 		.destroy_machines = settings->destroy_machines,
 		.gate = RISK_DISRUPTIVE,
+		.owner = owner_of(settings),
 	};
 	if (settings->gate != NULL)
 		plan_risk_parse(span_of(settings->gate), &options.gate);

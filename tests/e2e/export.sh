@@ -194,6 +194,10 @@ sed -i 's/size: 3/size: 1/' "$room/docs/alpha.yaml"
 check "with differences that are held: another one" exits 3 omniops adopt --omni "$omni" alpha "$room/docs"
 check "another owner" exits 3 omniops adopt --omni "$omni" --owner other edge-berlin "$room/docs"
 check "… is told what to do" complains 'omniops release --owner omniops edge-berlin'
+sed -i 's/interval: 12h/interval: 6h/' "$room/docs/edge-berlin.yaml"
+check "apply under another name is blocked" exits 1 omniops apply --omni "$omni" --owner other --yes "$room/docs/edge-berlin.yaml"
+check "… and says whose it is" says 'is managed by "omniops", not by "other"'
+sed -i 's/interval: 6h/interval: 12h/' "$room/docs/edge-berlin.yaml"
 check "what is not declared" exits 1 omniops adopt --omni "$omni" nobody "$room/docs"
 check "what is not there" exits 1 omniops adopt --omni "dir:$room/empty" beta "$room/docs"
 check "… is told" complains 'to adopt: omniops apply makes it'
