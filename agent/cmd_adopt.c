@@ -5,6 +5,7 @@
 
 #include "agent/command.h"
 #include "agent/input.h"
+#include "agent/omni/records.h"
 #include "agent/pass.h"
 #include "agent/rules.h"
 #include "base/clock.h"
@@ -330,6 +331,20 @@ static void tell_released(const struct adoption *a, struct span name, bool was_o
 		fputs("  An agent whose sources still declare it takes it up again.\n", stderr);
 }
 
+/* What is left in it is about resources that are gone. */
+static void drop_record(struct adoption *a, struct omni_store *store, struct span cluster)
+{
+	struct omni_store *inner = records_inner(store);
+	const struct omni_type *type = omni_type_find(SPAN("MachineLabels.omni.sidero.dev"));
+	struct span id = arena_spanf(a->pass.arena, RECORDS_ID "%.*s", SPAN_ARG(cluster));
+	struct resource *record;
+	bool is_ready = false;
+	if (inner == store || !inner->ops->get(inner, a->pass.arena, type, id, deadline(), &record, NULL))
+		return;
+	if (inner->ops->teardown(inner, type, id, deadline(), &is_ready, NULL) && is_ready)
+		(void)inner->ops->destroy(inner, type, id, deadline(), NULL); /* the server may have been quicker */
+}
+
 /* `name` empty: raw resources. */
 static bool release(struct adoption *a, struct target *target, struct span name)
 {
@@ -345,6 +360,8 @@ static bool release(struct adoption *a, struct target *target, struct span name)
 			return false;
 		plan_release(a->pass.arena, name, &actual, &marks);
 		if (marks.count == 0 || a->call->settings.dry_run) {
+			if (name.len > 0 && !a->call->settings.dry_run)
+				drop_record(a, target->store, name);
 			tell_released(a, name.len > 0 ? name : SPAN("raw"), try > 0 || marks.count > 0);
 			return true;
 		}

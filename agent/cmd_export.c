@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/map.h"
+#include "render/mask.h"
 
 enum { CALL_MS = 60000 };
 
@@ -29,6 +30,7 @@ struct exporting {
 	struct text class_text; /* for their own file */
 	struct text one, out;   /* the cluster at hand, all of them */
 	size_t clusters, failures;
+	bool has_secret_class;
 	bool is_incomplete; /* something is not said as it is */
 };
 
@@ -82,6 +84,19 @@ static void begin_document(struct text *out)
 		text_adds(out, "---\n");
 }
 
+static void tell_class(struct exporting *x, const struct resource *class)
+{
+	struct node shown = mask_node(x->call->arena, &class->spec);
+	struct span data = node_text_at(&class->spec, "autoprovision.providerdata");
+	bool is_marked = x->options.is_hidden && span_contains(data, "(secret ");
+	if (is_marked)
+		fprintf(stderr, "omniops: warning: machine class %.*s: its secrets are only marks in this snapshot: put them back\n", SPAN_ARG(class->id));
+	else if (!node_equal(&shown, &class->spec))
+		fprintf(stderr, "omniops: warning: machine class %.*s looks secret, and stands in the documents as it is\n", SPAN_ARG(class->id));
+	x->has_secret_class |= !node_equal(&shown, &class->spec);
+	x->is_incomplete |= is_marked;
+}
+
 static bool take_class(struct exporting *x, const struct exported *cluster, struct span name, struct fail *fail)
 {
 	struct resource *class;
@@ -99,6 +114,7 @@ static bool take_class(struct exporting *x, const struct exported *cluster, stru
 	*map_at(&x->classes, class->id) = class;
 	begin_document(out);
 	export_class(out, class, &x->options);
+	tell_class(x, class);
 	return true;
 }
 
@@ -120,7 +136,7 @@ static bool write_classes(struct exporting *x, struct fail *fail)
 	for (size_t i = 0; i < x->call->word_count; i++)
 		if (span_is(name, x->call->words[i]))
 			name = SPAN(CLASSES_FILE ".omni");
-	return x->class_text.len == 0 || write_file(x, name, text_span(&x->class_text), false, fail);
+	return x->class_text.len == 0 || write_file(x, name, text_span(&x->class_text), x->has_secret_class, fail);
 }
 
 /* --- one cluster -------------------------------------------------------------------------------------------------------- */

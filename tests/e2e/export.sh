@@ -92,6 +92,11 @@ by_hand() {
 		  annotations: {name: refused}
 		spec: {data: "cluster:\n  id: x\n"}
 	END
+	put ConfigPatches 500-off <<-END
+		  labels: {omni.sidero.dev/cluster: edge-berlin, omni.sidero.dev/disabled: "", mine: "yes"}
+		  annotations: {name: off}
+		spec: {data: "machine:\n  sysctls:\n    a: b\n"}
+	END
 	put ConfigPatches 900-controlled <<-END
 		  owner: SomeController
 		  labels: {omni.sidero.dev/cluster: edge-berlin}
@@ -111,6 +116,8 @@ left() { told "$1" && sed -n '/^# Not said/,/^[^#]/p' "$room/edge.yaml" | grep -
 check "a patch without a name is left and told" left 'ConfigPatches.omni.sidero.dev(500-nameless): was made outside of templates and has no annotation "name"'
 check "one for a machine whatever its cluster, too" left 'ConfigPatches.omni.sidero.dev(500-machine): is for a machine whatever cluster'
 check "one that a template may not have, too" left 'ConfigPatches.omni.sidero.dev(500-refused): was made outside of templates, and its content would be refused'
+check "a disabled patch is said, with its own labels" bash -c "grep -A3 'idOverride: 500-off' '$room/edge.yaml' | grep -q 'mine: .yes.'"
+check "… and that it is disabled is told" told 'ConfigPatches.omni.sidero.dev(500-off): is disabled in Omni, and stays so'
 check "what Omni keeps by itself is told" told 'ConfigPatches.omni.sidero.dev(900-controlled): made and kept by Omni itself (SomeController)'
 check "--strict does not take that" exits 1 omniops export --omni "$omni" --strict edge-berlin
 check "… but prints it all the same" says 'idOverride: 500-4f0e'
@@ -149,6 +156,10 @@ check "… and say so" complains 'KubernetesHealthChecks.omni.sidero.dev(cluster
 
 # --- secrets --------------------------------------------------------------------------------------------------------------
 
+put MachineClasses secret <<-END
+	spec: {autoprovision: {providerid: proxmox, providerdata: "token: correct-horse-battery\ncores: 4\n"}}
+END
+sed -i 's/name: standard/name: secret/' "$room/omni/MachineSets.omni.sidero.dev/gamma-workers.yaml"
 put ConfigPatches 500-login <<-END
 	  labels: {omni.sidero.dev/cluster: gamma}
 	  annotations: {name: login}
@@ -158,6 +169,8 @@ check "secrets are written as they are" exits 0 omniops export --omni "$omni" ga
 check "… in a file of their owner" test "$(stat -c %a "$room/secret/gamma.yaml")" = 600
 check "… named on standard error" complains 'ConfigPatches.omni.sidero.dev(500-login) looks secret'
 check "… without their value" bash -c "! grep -q correct-horse '$room/err'"
+check "… a class, too" complains 'machine class secret looks secret'
+check "… in a file of their owner" test "$(stat -c %a "$room/secret/machine-classes.yaml")" = 600
 check "… in full" grep -q 'password: correct-horse-battery' "$room/secret/gamma.yaml"
 check "a snapshot" exits 0 omniops snapshot "$room/shot" --omni "$omni"
 check "… exports, too" exits 0 omniops export --omni "dir:$room/shot" alpha
@@ -269,15 +282,24 @@ calls() { cosi_ask calls | grep -cE ' (Get|List) '; }
 before=$(calls)
 check "one cluster" exits 0 omniops export --omni "$omni" -o template alpha
 check "… is read with few calls" test $(($(calls) - before)) -le 12
+omni_patch() {
+	printf 'metadata: {namespace: default, type: ConfigPatches.omni.sidero.dev, id: 500-own, labels: {omni.sidero.dev/cluster: staging}, annotations: {name: own}}\nspec: {data: "machine: {sysctls: {a: b}}"}\n' >"$room/own.yaml"
+	cosi_order put --data-binary @"$room/own.yaml" >/dev/null && exits 0 omniops export --omni "$omni" --force staging --out "$room/wire" &&
+		exits 0 omniops adopt --omni "$omni" staging "$room/wire" && really MachineLabels omniops:staging | grep -q 500-own
+}
+no_patch() { cosi_order destroy -d type=ConfigPatches.omni.sidero.dev -d id=500-own >/dev/null && ! really ConfigPatches 500-own 2>/dev/null | grep -q 500-own; }
 resources() { for type in Clusters MachineSets MachineSetNodes ConfigPatches ExtensionsConfigurations KernelArgs; do really $type; done; }
 resources >"$room/wire.before"
 check "adopted over the wire" exits 0 omniops adopt --omni "$omni" edge-berlin staging "$room/wire"
 check "… no resource of the cluster was written" diff "$room/wire.before" <(resources)
 check "… the record stands beside it" grep -q 'omni.texashpc.com/owner: omniops' <(really MachineLabels omniops:edge-berlin)
 check "… with the lock" grep -q 'omni.texashpc.com/lock:MachineSetNodes/0f5b7c1a-1111-4222-8333-444455557777: template' <(really MachineLabels omniops:staging)
+check "a patch of one's own is adopted" omni_patch
+check "… and destroyed by hand" no_patch
 check "status tells whose it is" exits 0 omniops status --omni "$omni" -o json
 check "… by name" says '"owner": "omniops"'
 check "released over the wire" exits 0 omniops release --omni "$omni" edge-berlin staging
 check "… no resource of the cluster was written" diff "$room/wire.before" <(resources)
-check "… and the records are gone" bash -c "! grep -q omniops: '$room/none' 2>/dev/null; [ -z \"\$(curl -fsS '$cosi_control/resources?type=MachineLabels.omni.sidero.dev' | grep omniops:)\" ]"
+no_record() { [ -n "$(really Clusters)" ] && ! really MachineLabels | grep 'id: omniops:'; }
+check "… and the records are gone, with what they say about what is gone" no_record
 finish
