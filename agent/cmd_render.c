@@ -9,7 +9,8 @@
 #include "base/files.h"
 #include "render/configmap.h"
 
-static void print_template(struct text *out, struct arena *arena, const struct cluster *cluster)
+/* A template, or what `write` made of the cluster. */
+static void print_text(struct text *out, struct arena *arena, const struct cluster *cluster)
 {
 	(void)arena;
 	text_add(out, cluster->template_text);
@@ -25,21 +26,21 @@ static void print_resources(struct text *out, struct arena *arena, const struct 
 	}
 }
 
-static void print_configmap(struct text *out, struct arena *arena, const struct cluster *cluster)
+static void write_configmap(struct text *out, struct arena *arena, const struct cluster *cluster)
 {
 	configmap_print(out, arena, cluster, OMNIOPS_VERSION);
 }
 
-/* Only what is printed is computed: that two clusters need a resource of one name is found by `-o resources`, validate,
- * plan and apply, not here by the other forms. */
+/* Only what is printed is computed. */
 static const struct form {
 	const char *name;
 	void (*print)(struct text *out, struct arena *arena, const struct cluster *cluster);
-	bool has_raws, has_hash, is_translated, is_text_only;
+	void (*write)(struct text *out, struct arena *arena, const struct cluster *cluster);
+	bool has_raws, has_hash, is_translated;
 } forms[] = {
-	{"template", print_template, false, false, false, true},
-	{"resources", print_resources, true, false, true, false},
-	{"configmap", print_configmap, false, true, false, false},
+	{"template", print_text, NULL, false, false, false},
+	{"resources", print_resources, NULL, true, false, true},
+	{"configmap", print_text, write_configmap, false, true, false},
 };
 
 struct rendering {
@@ -116,9 +117,9 @@ static int run_render(struct call *call)
 	if (form == NULL)
 		return command_usage_error(call->command, "render prints template, resources or configmap, not \"%s\"", output);
 	struct fleet_options options = FLEET_OPTIONS_DEFAULT;
-	options.render = options.stream = !form->is_translated;
+	options.render = options.stream = options.text_only = options.check_ids = !form->is_translated;
 	options.translate = options.drop_template_docs = form->is_translated;
-	options.text_only = form->is_text_only;
+	options.write = form->write;
 	options.no_hash = !form->has_hash;
 	struct input input;
 	struct fail fail;

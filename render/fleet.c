@@ -34,6 +34,7 @@ static void close_build(void *ptr)
 	struct build *build = ptr;
 	load_shared_done(&build->load);
 	quick_done(&build->quick);
+	hash_set_done(&build->ids_taken);
 	arena_done(&build->node_arena);
 	arena_done(&build->joins);
 	arena_done(&build->unit_arena);
@@ -69,8 +70,25 @@ void unit_check(struct build *build, struct unit *unit)
 	template_check(&template);
 	if (build->fleet->diags.error_count > before)
 		cluster->has_errors = true;
-	if (options->translate && is_whole && !cluster->has_errors)
+	if (!is_whole || cluster->has_errors)
+		return;
+	if (options->translate || build->compares_ids)
 		template_translate(&template);
+	else if (options->check_ids)
+		template_take_ids(&template);
+	if (!options->translate)
+		cluster->resources = (struct resource_list){0};
+}
+
+void unit_render(struct build *build, struct cluster *cluster, struct arena *results)
+{
+	const struct fleet_options *options = &build->fleet->options;
+	cluster_render(build, cluster, options->write == NULL ? results : &build->temporary);
+	if (options->write == NULL)
+		return;
+	text_reset(&build->scratch);
+	options->write(&build->scratch, &build->temporary, cluster);
+	cluster->template_text = arena_copy(results, text_span(&build->scratch));
 }
 
 static void finish_unit(struct build *build, struct unit *unit)
@@ -209,6 +227,13 @@ static bool is_lost(struct build *build, bool ok)
 	return build->quick.is_on && (!ok || build->quick.is_lost || fleet->diags.error_count > 0 || fleet->is_incomplete);
 }
 
+static bool may_share_ids(struct build *build)
+{
+	if (build->ids_taken.slot_count > 0)
+		hash_set_settle(&build->ids_taken);
+	return build->ids_taken.has_twice;
+}
+
 static void start_again(struct build *build, const struct fleet *before)
 {
 	struct fleet *fleet = build->fleet;
@@ -227,9 +252,16 @@ bool fleet_load(struct fleet *fleet, struct tree *tree, struct fail *fail)
 	open_build(build, fleet, tree);
 	build->quick.is_on = fleet->options.stream && fleet->options.text_only && fleet->diags.error_count == 0 && !tree->is_incomplete;
 	build->load.is_brief = build->quick.is_on;
+	if (build->quick.is_on)
+		hash_set_expect(&build->quick.taken, QUICK_OBJECTS);
 	bool ok = put_together(build, fail);
 	if (is_lost(build, ok)) {
 		start_again(build, &before);
+		ok = put_together(build, fail);
+	}
+	if (ok && may_share_ids(build)) {
+		start_again(build, &before);
+		build->compares_ids = true;
 		ok = put_together(build, fail);
 	}
 	diag_sort(&fleet->diags);
@@ -254,7 +286,7 @@ bool fleet_each(struct fleet *fleet, bool (*visit)(void *ctx, const struct clust
 			arena_rewind(&build->temporary);
 			assemble_finish(build, unit);
 			if (fleet->options.render && !cluster->has_errors)
-				cluster_render(build, cluster, build->results);
+				unit_render(build, cluster, build->results);
 		}
 		ok = visit(ctx, cluster, fail);
 		if (unit != NULL)

@@ -27,6 +27,8 @@
 /* The Omni release whose rules templates are checked by. Newer releases take those of the newest here. */
 enum omni_rules { OMNI_RULES_1_9, OMNI_RULES_1_10 };
 
+struct cluster;
+
 struct fleet_options {
 	enum omni_rules rules;	      /* default: newest */
 	bool offline_schema;	      /* check patches against Talos's schema: on by default */
@@ -36,11 +38,14 @@ struct fleet_options {
 	bool stream;		      /* of a cluster only its facts are kept; what it comes to is there in fleet_each */
 	bool text_only;		      /* of a stream: not its documents, which need not stay until all files are read */
 	bool no_hash;		      /* template_hash is not needed */
+	bool check_ids;		      /* of a stream: that all resources have IDs of their own, as translating would tell */
+	/* Of a stream: what is kept of a cluster as its template_text, in the place of the template; NULL: that. */
+	void (*write)(struct text *out, struct arena *arena, const struct cluster *cluster);
 	struct span default_ns;	      /* of custom resources that declare none; empty: none */
 };
 
 #define FLEET_OPTIONS_DEFAULT                                                                                          \
-	((struct fleet_options){OMNI_RULES_1_10, true, true, true, LOAD_LIMITS_DEFAULT, false, false, false, false, {0}})
+	((struct fleet_options){OMNI_RULES_1_10, true, true, true, LOAD_LIMITS_DEFAULT, .default_ns = {0}})
 
 enum document_class {
 	DOCUMENT_KIND,	   /* one of our custom resources; `kind` is set */

@@ -5,15 +5,13 @@
 
 #include "base/map.h"
 #include "render/fleet.h"
+#include "render/hash_set.h"
 
 /* What fleet_quick.c keeps of the files that are done. */
-enum { QUICK_WAITING = 32 };
+enum { QUICK_OBJECTS = 1 << 16 }; /* of a large fleet */
 struct quick {
 	bool is_on, is_lost;
-	uint64_t *slots; /* hashes of what is taken; 0 is empty */
-	size_t taken, slot_count;
-	uint64_t waiting[QUICK_WAITING]; /* those that are not in the slots yet */
-	size_t waiting_count;
+	struct hash_set taken;
 	struct unit **units;
 	size_t unit_count, unit_cap;
 	size_t document_count; /* their memory is given back */
@@ -25,6 +23,8 @@ struct build {
 	struct arena *nodes;	      /* of documents: the fleet's, or that of a stream: */
 	struct arena node_arena;
 	struct quick quick;
+	struct hash_set ids_taken;    /* with options.check_ids: the resources that clusters stand for */
+	bool compares_ids;	      /* some seem to be the same: all clusters are translated to find out */
 	struct tree *tree;
 	struct text scratch;	      /* for emitting, before the result goes to the arena */
 	struct load_shared load;      /* while files are read */
@@ -95,6 +95,7 @@ void build_mark_incomplete(struct build *build, struct span file);
 
 /* fleet.c: the rules and, as the options say, the bytes and the resources of one cluster. */
 void unit_check(struct build *build, struct unit *unit);
+void unit_render(struct build *build, struct cluster *cluster, struct arena *results); /* as the options want it written */
 void unit_forget(struct unit *unit); /* what a stream keeps in the temporary arena */
 
 /* fleet_quick.c: nothing of it happens unless the quick way is on. */

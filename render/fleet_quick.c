@@ -9,59 +9,20 @@
 #include "render/cluster.h"
 #include "render/fleet_build.h"
 
-enum { FIRST_SLOTS = 1 << 17 }; /* memory that is not touched costs nothing */
-
 /* --- what may be there only once ---------------------------------------------------------------------------------- */
-
-static uint64_t *find_slot(const struct quick *quick, uint64_t hash)
-{
-	size_t mask = quick->slot_count - 1, i = (size_t)hash & mask;
-	while (quick->slots[i] != 0 && quick->slots[i] != hash)
-		i = (i + 1) & mask;
-	return &quick->slots[i];
-}
-
-static void grow(struct quick *quick)
-{
-	struct quick old = *quick;
-	quick->slot_count = old.slot_count == 0 ? FIRST_SLOTS : old.slot_count * 2;
-	quick->slots = calloc(quick->slot_count, sizeof *quick->slots);
-	if (quick->slots == NULL)
-		abort();
-	for (size_t i = 0; i < old.slot_count; i++)
-		if (old.slots[i] != 0)
-			*find_slot(quick, old.slots[i]) = old.slots[i];
-	free(old.slots);
-}
 
 void quick_settle(struct quick *quick)
 {
 	if (!quick->is_on)
 		return;
-	if ((quick->taken + quick->waiting_count) * 2 >= quick->slot_count)
-		grow(quick);
-	for (size_t i = 0; i < quick->waiting_count; i++) {
-		uint64_t *slot = find_slot(quick, quick->waiting[i]);
-		quick->is_lost |= *slot != 0;
-		*slot = quick->waiting[i];
-	}
-	quick->taken += quick->waiting_count;
-	quick->waiting_count = 0;
+	hash_set_settle(&quick->taken);
+	quick->is_lost |= quick->taken.has_twice;
 }
 
-/* The table is larger than the caches: a hash waits until its slot is at hand. */
 void quick_take(struct build *build, uint64_t hash)
 {
-	struct quick *quick = &build->quick;
-	if (!quick->is_on)
-		return;
-	if (quick->slot_count == 0)
-		grow(quick);
-	hash += hash == 0; /* which marks an empty slot */
-	__builtin_prefetch(&quick->slots[hash & (quick->slot_count - 1)], 1);
-	quick->waiting[quick->waiting_count++] = hash;
-	if (quick->waiting_count == QUICK_WAITING)
-		quick_settle(quick);
+	if (build->quick.is_on)
+		hash_set_take(&build->quick.taken, hash);
 }
 
 void quick_take_text(struct build *build, const void *what, struct span text)
@@ -73,13 +34,12 @@ void quick_take_text(struct build *build, const void *what, struct span text)
 bool quick_has_cluster(struct build *build, struct span ns, struct span name)
 {
 	uint64_t hash = build_object_hash(build, &KIND_CLUSTER, ns, name);
-	quick_settle(&build->quick);
-	return build->quick.slot_count > 0 && *find_slot(&build->quick, hash) != 0;
+	return hash_set_has(&build->quick.taken, hash);
 }
 
 void quick_done(struct quick *quick)
 {
-	free(quick->slots);
+	hash_set_done(&quick->taken);
 	*quick = (struct quick){0};
 }
 
@@ -229,7 +189,7 @@ static void finish_unit(struct build *build, struct unit *unit)
 {
 	unit_check(build, unit);
 	if (build->fleet->options.render && !unit->cluster->has_errors)
-		cluster_render(build, unit->cluster, build->arena);
+		unit_render(build, unit->cluster, build->arena);
 	struct unit *kept = ARENA_NEW(&build->unit_arena, struct unit);
 	*kept = (struct unit){.cluster = keep_cluster(build->arena, unit->cluster), .is_finished = true};
 	unit_forget(kept);

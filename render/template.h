@@ -86,5 +86,7 @@ void template_check_descriptors(const struct template_doc *doc, const struct nod
 
 /* translate.c: the expected resources, into cluster->resources. Needs a template without faults. */
 void template_translate(struct template *template);
+/* translate_ids.c: hashes of the IDs that those would have, into build->ids_taken. */
+void template_take_ids(struct template *template);
 
 #endif

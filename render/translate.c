@@ -5,8 +5,6 @@
 #include "base/cleanup.h"
 #include "render/labels_merge.h"
 
-enum { WEIGHT_CLUSTER = 200, WEIGHT_SET = 400, WEIGHT_MACHINE = 400 };
-
 /* IDs are unique in all of Omni: two places that want the same one would overwrite each other for ever. */
 static void check_unique(struct translation *translation, const struct template_doc *doc, const struct resource *resource,
 			 const struct node *origin, bool is_override)
@@ -132,7 +130,7 @@ static void translate_cluster(struct translation *translation, const struct temp
 		.doc = doc,
 		.prefix = arena_spanf(&translation->template->build->temporary, "cluster-%.*s", SPAN_ARG(name)),
 		.schematic = name,
-		.weight = WEIGHT_CLUSTER,
+		.weight = TRANSLATE_WEIGHT_CLUSTER,
 	};
 	translate_patches(translation, &owner);
 	translate_manifests(translation, &owner);
@@ -184,7 +182,7 @@ static void translate_set(struct translation *translation, const struct template
 		if (node_is_scalar(&machines->items[i]))
 			translate_node(translation, doc, &machines->items[i], &path, id);
 	}
-	struct translate_owner owner = {doc, id, id, OMNI_LABEL_MACHINE_SET, id, WEIGHT_SET};
+	struct translate_owner owner = {doc, id, id, OMNI_LABEL_MACHINE_SET, id, TRANSLATE_WEIGHT_SET};
 	translate_patches(translation, &owner);
 	translate_extensions(translation, &owner);
 }
@@ -194,7 +192,7 @@ static void translate_machine(struct translation *translation, const struct temp
 	struct span id = template_text(doc->node, "name");
 	const struct machine_doc *machine = map_get(&translation->machine_docs, id);
 	struct span prefix = arena_spanf(&translation->template->build->temporary, "cm-%.*s", SPAN_ARG(id));
-	struct translate_owner owner = {doc, prefix, id, OMNI_LABEL_CLUSTER_MACHINE, id, WEIGHT_MACHINE};
+	struct translate_owner owner = {doc, prefix, id, OMNI_LABEL_CLUSTER_MACHINE, id, TRANSLATE_WEIGHT_MACHINE};
 	const struct node *args = template_list(doc->node, "kernelArgs");
 	struct field_path path = path_key(doc->root, "kernelArgs");
 	if (args == NULL && machine != NULL)

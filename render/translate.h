@@ -30,6 +30,7 @@ void translate_descriptors(struct translation *translation, struct resource *res
 /* Room for that many labels and annotations besides those of the user. */
 void translate_reserve(struct translation *translation, struct resource *resource, const struct node *owner,
 		       size_t labels, size_t annotations);
+enum { TRANSLATE_WEIGHT_CLUSTER = 200, TRANSLATE_WEIGHT_SET = 400, TRANSLATE_WEIGHT_MACHINE = 400 };
 /* "400-prod-workers-name" */
 struct span translate_id(struct arena *arena, size_t weight, struct span prefix, struct span name);
 

@@ -13,6 +13,8 @@
 #define MACHINE(name, object, id) HEAD("OmniMachine", object) "  clusterRef: {name: " name "}\n  machineID: " id "\n"
 #define WHOLE(name, id) CLUSTER(name) CONTROL_PLANE(name, id)
 #define PATCH(file) "  patches: [{file: " file "}]\n"
+#define OVERRIDE(id) "  patches: [{name: x, idOverride: " id ", inline: {machine: {sysctls: {a: b}}}}]\n"
+#define NAMED(name, set, ids) HEAD("OmniWorkers", name "-x-" set) "  clusterRef: {name: " name "}\n  workerSetName: " set "\n  machines: [" ids "]\n"
 #define EXPORT(object, name)                                                                                           \
 	HEAD("OmniKubeconfigExport", object)                                                                           \
 	"  clusterRef: {name: " name "}\n  targetSecretRef: {name: k}\n  serviceAccount: {user: u, groups: [g]}\n  ttl: 24h\n" \
@@ -71,6 +73,16 @@ static const struct sample {
 	{"a use where there are no clusters", {EXPORT("e", "aa"), STRANGE}, 1, "UnknownReference"},
 	{"a child of no cluster", {WHOLE("a", ID(1)), WORKERS("aa", "w", ID(2)), WHOLE("b", ID(3))}, 0, "UnknownReference"},
 	{"a cluster without a control plane", {WHOLE("a", ID(1)), CLUSTER("b")}, 0, "MissingControlPlane"},
+	{"sets of one name, of two clusters", {WHOLE("a", ID(1)) WORKERS("a", "b-w", ID(2)), WHOLE("a-a", ID(3)) WORKERS("a-a", "b-w", ID(4))}, 0,
+	 NULL},
+	{"sets that come to one name", {WHOLE("a", ID(1)) NAMED("a", "b-w", ID(2)), WHOLE("a-b", ID(3)) NAMED("a-b", "w", ID(4))}, 0,
+	 "DuplicateResource"},
+	{"patches of one ID", {WHOLE("a", ID(1)) OVERRIDE("one"), WHOLE("b", ID(2)), WHOLE("c", ID(3)) OVERRIDE("one")}, 0, "DuplicateResource"},
+	{"patches of one ID, in a cluster over two files", {CLUSTER("a") OVERRIDE("one"), CONTROL_PLANE("a", ID(1)) OVERRIDE("one")}, 0,
+	 "DuplicateResource"},
+	{"a patch that is called like that of another cluster",
+	 {WHOLE("a", ID(1)) "  patches: [{name: x, inline: {machine: {sysctls: {a: b}}}}]\n", WHOLE("b", ID(2)) OVERRIDE("400-a-control-planes-x")}, 0,
+	 "DuplicateResource"},
 	{"an error at the end", {WHOLE("a", ID(1)), WHOLE("b", ID(2)) "  nonsense: 1\n"}, 0, "UnknownField"},
 	{"a file that does not parse", {WHOLE("a", ID(1)), "a: [\n", WHOLE("b", ID(2))}, 0, "YamlSyntax"},
 };
@@ -90,12 +102,15 @@ struct loaded {
 	struct fleet fleet;
 };
 
+static void (*writes)(struct text *out, struct arena *arena, const struct cluster *cluster);
+
 static void load(struct loaded *loaded, const struct sample *sample, bool is_stream)
 {
 	struct fleet_options options = FLEET_OPTIONS_DEFAULT;
 	struct fail fail = {0};
-	options.stream = options.text_only = is_stream;
-	options.translate = false;
+	options.stream = options.text_only = options.check_ids = is_stream;
+	options.translate = !is_stream;
+	options.write = is_stream ? writes : NULL;
 	arena_init(&loaded->arena, ARENA_NO_LIMIT);
 	tree_init(&loaded->tree, &loaded->arena);
 	loaded->tree.read = read_patch;
@@ -177,6 +192,164 @@ static void a_stream_is_as_good_as_the_whole(void **state)
 	}
 }
 
+/* --- whatever asks for one ID -------------------------------------------------------------------------------------- */
+
+static unsigned roll(uint64_t *state, unsigned sides)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return (unsigned)((*state >> 11) % sides);
+}
+
+/* Names of which some come to the same behind different prefixes. */
+static const char *const cluster_names[] = {"a", "a-b", "a-b-c", "b"};
+static const char *const set_names[] = {"w", "b", "b-w", "c-w", "b-c-w"};
+static const char *const item_names[] = {"x", "w-x", "b-x", "install-disk"};
+static const char *const overrides[] = {"one", "400-a-b-w-x", "200-cluster-a-b-x", "cluster-a-b-x", "a-b-w"};
+#define PICK(state, list) ((list)[roll((state), sizeof(list) / sizeof *(list))])
+
+static void add_items(struct text *out, uint64_t *state, const char *indent)
+{
+	if (roll(state, 3) == 0)
+		text_addf(out, "%ssystemExtensions: [siderolabs/qemu-guest-agent]\n", indent);
+	if (roll(state, 2) == 0)
+		return;
+	text_addf(out, "%spatches:\n", indent);
+	for (unsigned i = 1 + roll(state, 2); i > 0; i--) {
+		text_addf(out, "%s- name: %s\n%s  inline: {machine: {sysctls: {a: b}}}\n", indent, PICK(state, item_names), indent);
+		if (roll(state, 3) == 0)
+			text_addf(out, "%s  idOverride: %s\n", indent, PICK(state, overrides));
+	}
+}
+
+static void add_machine(struct text *out, uint64_t *state, const char *cluster, unsigned id, bool is_plain)
+{
+	if (is_plain)
+		text_addf(out, "---\nkind: Machine\nname: 430d882a-51a8-48b3-ab00-0000000%05u\ninstall: {disk: /dev/vda}\n", id);
+	else
+		text_addf(out, HEAD("OmniMachine", "m%u") "  clusterRef: {name: %s}\n  machineID: 430d882a-51a8-48b3-ab00-0000000%05u\n", id, cluster, id);
+	add_items(out, state, is_plain ? "" : "  ");
+}
+
+static void add_set(struct text *out, uint64_t *state, const char *cluster, const char *set, unsigned id, bool is_plain)
+{
+	const char *kind = set == NULL ? "ControlPlane" : "Workers";
+	if (is_plain)
+		text_addf(out, "---\nkind: %s\n", kind);
+	else
+		text_addf(out, HEAD("Omni%s", "%s-%u") "  clusterRef: {name: %s}\n", kind, cluster, id, cluster);
+	if (set != NULL)
+		text_addf(out, is_plain ? "name: %s\n" : "  workerSetName: %s\n", set);
+	text_addf(out, "%smachines: [430d882a-51a8-48b3-ab00-0000000%05u]\n", is_plain ? "" : "  ", id);
+	add_items(out, state, is_plain ? "" : "  ");
+}
+
+static void add_checks(struct text *out, uint64_t *state, const char *indent)
+{
+	text_addf(out, "%s  manifests:\n%s  - name: %s\n%s    mode: full\n%s    inline: [{apiVersion: v1, kind: Namespace, metadata: {name: x}}]\n", indent, indent,
+		  PICK(state, item_names), indent, indent);
+}
+
+static void add_cluster(struct text *out, uint64_t *state, const char *name, unsigned *next)
+{
+	bool is_plain = roll(state, 3) == 0;
+	const char *indent = is_plain ? "" : "  ";
+	if (is_plain)
+		text_addf(out, "kind: Cluster\nname: %s\n", name);
+	else
+		text_addf(out, HEAD("OmniCluster", "%s") "  connectionRef: {name: main}\n", name);
+	text_addf(out, "%stalos: {version: v1.13.5}\n%skubernetes:\n%s  version: v1.36.1\n", indent, indent, indent);
+	if (roll(state, 3) == 0)
+		add_checks(out, state, indent);
+	add_items(out, state, indent);
+	add_set(out, state, name, NULL, (*next)++, is_plain);
+	for (unsigned i = roll(state, 3); i > 0; i--) {
+		add_set(out, state, name, PICK(state, set_names), *next, is_plain);
+		for (unsigned j = roll(state, 4); j > 1; j--) /* rarely the same twice */
+			add_machine(out, state, name, *next, is_plain);
+		(*next)++;
+	}
+}
+
+/* Without translating, the same is said about IDs as with it. */
+static void random_ids_clash_as_translated_ones_do(void **state)
+{
+	enum { ROUNDS = 1500 };
+	size_t clashes = 0, clean = 0;
+	uint64_t dice = 0x2545f4914f6cdd1du;
+	(void)state;
+	for (int round = 0; round < ROUNDS; round++) {
+		struct sample sample = {.what = "random"};
+		struct text texts[FILES_MAX];
+		struct loaded whole, stream;
+		bool has_clash = false;
+		unsigned count = 1 + roll(&dice, FILES_MAX), next = 1;
+		for (unsigned i = 0; i < count; i++) {
+			text_init(&texts[i], TEXT_NO_LIMIT);
+			add_cluster(&texts[i], &dice, cluster_names[i], &next);
+			sample.files[i] = texts[i].ptr;
+		}
+		load(&whole, &sample, false);
+		load(&stream, &sample, true);
+		for (size_t i = 0; i < whole.fleet.diags.count && sample.code == NULL; i++)
+			sample.code = whole.fleet.diags.items[i].code;
+		for (size_t i = 0; i < whole.fleet.diags.count; i++)
+			has_clash |= strcmp(whole.fleet.diags.items[i].code, "DuplicateResource") == 0;
+		compare_diags(&sample, &whole.fleet.diags, &stream.fleet.diags);
+		clashes += has_clash;
+		clean += whole.fleet.diags.error_count == 0;
+		arena_done(&whole.arena);
+		arena_done(&stream.arena);
+		for (unsigned i = 0; i < count; i++)
+			text_done(&texts[i]);
+	}
+	print_message("# %zu clashes, %zu without any fault\n", clashes, clean);
+	assert_true(clashes > ROUNDS / 20 && clean > ROUNDS / 20);
+}
+
+/* --- something else than the template ------------------------------------------------------------------------------ */
+
+static void write_facts(struct text *out, struct arena *arena, const struct cluster *cluster)
+{
+	(void)arena;
+	text_addf(out, "%.*s %s %zu %s\n%.*s", SPAN_ARG(cluster->name), cluster->template_hash, cluster->document_count,
+		  node_get(&cluster->head->root, "kind") == NULL ? "" : node_get(&cluster->head->root, "kind")->text,
+		  SPAN_ARG(cluster->template_text));
+}
+
+static bool see_written(void *ctx, const struct cluster *cluster, struct fail *fail)
+{
+	struct seen *seen = ctx;
+	struct text text;
+	(void)fail;
+	text_init(&text, TEXT_NO_LIMIT);
+	write_facts(&text, NULL, seen->whole->clusters[seen->count++]);
+	if (!span_eq(text_span(&text), cluster->template_text))
+		fail_msg("%s: «%.*s» is not «%.*s»", seen->sample->what, SPAN_ARG(cluster->template_text), SPAN_ARG(text_span(&text)));
+	text_done(&text);
+	return true;
+}
+
+static void what_is_written_stays_instead_of_the_template(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
+		struct loaded whole, stream;
+		struct seen seen = {.sample = &samples[i], .whole = &whole.fleet};
+		struct fail fail;
+		writes = write_facts;
+		load(&whole, &samples[i], false);
+		load(&stream, &samples[i], true);
+		writes = NULL;
+		if (whole.fleet.diags.error_count == 0)
+			assert_true(fleet_each(&stream.fleet, see_written, &seen, &fail));
+		assert_int_equal(seen.count, whole.fleet.diags.error_count == 0 ? whole.fleet.cluster_count : 0);
+		arena_done(&whole.arena);
+		arena_done(&stream.arena);
+	}
+}
+
 /* More than the table of hashes begins with; the last one is there twice. */
 static void many_files_clash_as_few_do(void **state)
 {
@@ -237,6 +410,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_stream_is_as_good_as_the_whole),
+		cmocka_unit_test(random_ids_clash_as_translated_ones_do),
+		cmocka_unit_test(what_is_written_stays_instead_of_the_template),
 		cmocka_unit_test(many_files_clash_as_few_do),
 		cmocka_unit_test(too_many_documents_are_counted_over_all_files),
 	};
