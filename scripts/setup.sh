@@ -7,7 +7,7 @@ set -eu
 BUILD="gcc libc6-dev make pkg-config git ca-certificates libgit2-dev libyaml-dev libcurl4-openssl-dev zlib1g-dev libjansson-dev
 	libmicrohttpd-dev libprotobuf-c-dev protobuf-c-compiler libssl-dev libzstd-dev libseccomp-dev"
 RIG="ca-certificates curl unzip util-linux"
-CHECK="$RIG libcmocka-dev clang binutils openssl openssh-client openssh-server gnupg procps python3"
+CHECK="$RIG libcmocka-dev clang binutils openssl openssh-client openssh-server gnupg procps python3 python3-yaml jq"
 
 # The Go toolchain for tests, as the module registry of Go packs it; renew all three together.
 GO_MIN=1.26.6
@@ -59,7 +59,7 @@ build_commands="gcc:gcc make:make pkg-config:pkg-config git:git protoc-c:protobu
 	openssl.pc:libssl-dev libzstd.pc:libzstd-dev libseccomp.pc:libseccomp-dev"
 rig_commands="curl:curl unzip:unzip unshare:util-linux nsenter:util-linux setpriv:util-linux flock:util-linux"
 check_commands="$rig_commands cmocka.pc:libcmocka-dev clang:clang ssh-keygen:openssh-client gpg:gnupg
-	readelf:binutils python3:python3 openssl:openssl"
+	readelf:binutils python3:python3 openssl:openssl jq:jq"
 
 packages() { # all package names, all commands
 	if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then

@@ -7,6 +7,7 @@ cd "$ROOT" || exit 1
 . tests/rig/cosi/lib.sh
 trap 'cosi_stop; rm -rf "$room"' EXIT
 
+{ command -v jq && python3 -c "import yaml"; } >/dev/null 2>&1 || { skip "kubeconfig and talosconfig" "jq or Python's yaml is missing"; finish; }
 cosi_need "kubeconfig and talosconfig"
 cosi_start one -tls -account ci:Operator -account see:Reader -account none:None || exit 1
 export OMNI_ENDPOINT=$cosi_endpoint SSL_CERT_FILE=$cosi_ca OMNIOPS_OMNI_KEY_FILE=$cosi_key HOME=$room/home

@@ -7,6 +7,7 @@ cd "$ROOT" || exit 1
 . tests/rig/omni/lib.sh
 trap 'omni_stop; rm -rf "$room"' EXIT
 trap 'exit 1' INT TERM
+{ command -v jq && python3 -c "import yaml"; } >/dev/null 2>&1 || { skip "kubeconfig of a real Omni" "jq or Python's yaml is missing"; finish; }
 omni_need "kubeconfig of a real Omni"
 omni_start ways || { fail "Omni starts"; finish; }
 export OMNI_ENDPOINT=$omni_endpoint SSL_CERT_FILE=$omni_ca OMNIOPS_OMNI_KEY_FILE=$omni_key HOME=$room
