@@ -26,7 +26,7 @@ calls() { echo "$(metric omni_agent_omni_calls_total 'kind="read"') $(metric omn
 logged() { grep -c -- "$1" "$room/log"; }
 logs() { grep -q -- "$1" "$room/log"; }
 forget_log() { : >"$room/log"; }
-within() { # as in lib.sh, by the clock: omnictl takes its time
+within() { # as in lib.sh, by the clock
 	local end=$((SECONDS + $1))
 	shift
 	until "$@" >/dev/null 2>&1; do
@@ -36,9 +36,10 @@ within() { # as in lib.sh, by the clock: omnictl takes its time
 }
 is_offered() { omni_ctl get talosversions -o yaml | grep -q 'id: 1.13.4' && omni_ctl get kubernetesversions | grep -q 1.36.1; }
 get() { omni_ctl get "$@" -o yaml; }
-has() { get "$1" "$2" | grep -qF -- "$3"; }
+look() { omniops get "$1" "$2" -o yaml --omni "$omni" 2>/dev/null; } # as often as one likes: omnictl takes its time
+has() { look "$1" "$2" | grep -qF -- "$3"; }
 has_not() { exists_there "$1" "$2" && ! has "$1" "$2" "$3"; }
-exists_there() { get "$1" "$2" >/dev/null 2>&1; }
+exists_there() { look "$1" "$2" | grep -q .; }
 # change TYPE ID SED-SCRIPT: as somebody with omnictl does
 change() {
 	get "$1" "$2" | sed "$3" >"$room/changed.yaml" && omni_ctl apply -f "$room/changed.yaml" >/dev/null
@@ -57,13 +58,6 @@ foreign_patch() {
 	YAML
 	omni_ctl apply -f "$room/foreign.yaml" >/dev/null
 }
-figures() { # NAME: of numbers on standard input, in milliseconds
-	sort -n | awk -v name="$1" '{ at[NR] = $1 } END { if (NR == 0) exit 1
-		printf "# %s: %d, p50 %.0f ms, p99 %.0f ms, longest %.0f ms\n", name, NR, at[int(NR * 0.5 + 0.5)], at[int(NR * 0.99 + 0.999)], at[NR] }'
-}
-# A second, times how often this machine is shared.
-limit_ms() { awk -v cores="$(nproc)" '{ print int(1000 * ($1 > cores ? $1 / cores : 1)) }' /proc/loadavg; }
-is_within() { awk -v limit="$1" '{ sub(/,/, "") } { for (i = 1; i < NF; i++) if ($i == "p99") { found = 1; if ($(i + 1) > limit) bad = 1 } } END { exit bad || !found }' "$2"; }
 
 git init -q -b main "$room/repo"
 class >"$room/repo/class.yaml"
@@ -165,7 +159,7 @@ before=$(writes)
 check "a machine is locked by hand" change machinesetnodes "$worker" 's/^    finalizers:/    annotations:\n        omni.sidero.dev\/locked: ""\n    finalizers:/'
 check "a patch is disabled" change configpatches "$patch" 's/^    labels:/    labels:\n        omni.sidero.dev\/disabled: ""/'
 check "the cluster is locked" change clusters one 's/^    annotations:/    annotations:\n        omni.sidero.dev\/cluster-locked: ""/'
-sleep 5
+sleep 2
 check "nobody fights about that: not one write" test "$(writes)" = "$before"
 check "… the lock of the cluster stays" has clusters one cluster-locked
 check "… that of the machine" has machinesetnodes "$worker" omni.sidero.dev/locked
@@ -173,16 +167,15 @@ check "… the patch stays off" has configpatches "$patch" omni.sidero.dev/disab
 check "… the foreign patch is there" has configpatches 900-mine mine
 check "it is in sync all the same" is_state one InSync
 check "all is opened again" open_again
-check "an unchanged fleet makes no call for 20 seconds" is_quiet_for 20
+check "an unchanged fleet makes no call" is_quiet_for 8
 
-# --- how long it takes --------------------------------------------------------------------------------------------------
+# --- one after the other --------------------------------------------------------------------------------------------------
 
+# Twice each kind; how long it takes when it is done often: make bench T=drift.
 drift() {
 	omni_in env "COSI_ENDPOINT=$omni_endpoint" "COSI_CA=$omni_ca" "COSI_KEY=$omni_key" \
-		timeout 100 "$B/tests/rig/remote/drift" 104 "$patch" one-fast spare "$worker" >"$room/times"
+		timeout 100 "$B/tests/rig/remote/drift" 16 "$patch" one-fast spare "$worker" >"$room/times"
 }
-check "104 drifts are undone" drift
-awk '{ print $2 / 1000 }' "$room/times" | figures "undone after a drift" | tee "$room/drift"
-limit=$(limit_ms)
-check "… 99 of 100 within a second, $limit ms with what else runs here" is_within "$limit" "$room/drift"
+check "sixteen drifts of eight kinds are undone" drift
+check "… each within ten seconds" awk '$2 > 10000000 { bad = 1; print } END { exit bad || NR != 16 }' "$room/times"
 finish
