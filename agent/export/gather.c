@@ -252,6 +252,16 @@ static void remark_unknown(struct exporter *x)
 			export_remark(x, EXPORT_LEFT, list->items[i]->type, list->items[i]->id, "has fields of a newer Omni, which are kept as they are");
 }
 
+static void remark_machine_patches(struct exporter *x)
+{
+	const struct resource_list *list = &x->actual->of_machines;
+	for (size_t i = 0; i < list->count; i++)
+		if (labels_get(&list->items[i]->labels, OMNI_LABEL_CLUSTER) == NULL && list->items[i]->owner.len == 0)
+			export_remark(x, EXPORT_NOTE, list->items[i]->type, list->items[i]->id,
+				      "is for machine %.*s, whatever cluster it is in: it goes with the machine, not with the cluster",
+				      SPAN_ARG(export_label(&list->items[i]->labels, OMNI_LABEL_MACHINE)));
+}
+
 void export_gather(struct exporter *x)
 {
 	map_init(&x->machines, x->arena);
@@ -268,5 +278,6 @@ void export_gather(struct exporter *x)
 	gather_type(x, OMNI_MANIFEST_GROUP, add_manifest);
 	gather_type(x, OMNI_HEALTH_CHECK, add_check);
 	gather_type(x, OMNI_KERNEL_ARGS, add_args);
+	remark_machine_patches(x);
 	join_args(x);
 }

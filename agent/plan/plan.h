@@ -59,6 +59,8 @@ struct plan_actual {
 	struct resource_list status;
 	/* For options->destroy_machines: Links of disconnected machines, and the ConfigPatches of those machines. */
 	struct resource_list disconnected;
+	/* Of plan_read_held: ConfigPatches for machines of the cluster, which no declaration of a cluster can have. */
+	struct resource_list of_machines;
 };
 
 struct plan_options {

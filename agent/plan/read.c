@@ -241,6 +241,23 @@ static bool read_others(struct reader *r, const struct cluster *cluster)
 	return !destroys || read_disconnected(r);
 }
 
+/* Patches for machines of the cluster that stay with them whatever cluster they are in: those have no cluster's label. */
+static bool ask_machine_patches(struct reader *r, struct wave *wave)
+{
+	const struct resource_list *held = &r->out->resources;
+	struct omni_query *query = ARENA_NEW(r->arena, struct omni_query);
+	struct omni_term *term = ARENA_NEW(r->arena, struct omni_term);
+	*term = (struct omni_term){.key = SPAN(OMNI_LABEL_MACHINE), .op = OMNI_TERM_IN};
+	term->values = ARENA_ARRAY(r->arena, struct span, held->count + 1);
+	for (size_t i = 0; i < held->count; i++)
+		if (held->items[i]->type == OMNI_MACHINE_SET_NODE)
+			term->values[term->value_count++] = held->items[i]->id;
+	*query = (struct omni_query){term, 1, 1};
+	if (term->value_count > 0)
+		ask_list(r, wave, OMNI_CONFIG_PATCH, query);
+	return term->value_count > 0;
+}
+
 /* Everything that the cluster has, but nothing that somebody else may have under an ID of its own. */
 bool plan_read_held(struct omni_store *store, struct arena *arena, struct span name, int64_t deadline_ms,
 		    struct plan_actual *out, struct fail *fail)
@@ -253,9 +270,12 @@ bool plan_read_held(struct omni_store *store, struct arena *arena, struct span n
 		return false;
 	struct map arguments = wanted_ids(&r, OMNI_KERNEL_ARGS, NULL);
 	ask_unlabelled(&r, &wave, OMNI_KERNEL_ARGS, &arguments);
+	bool has_machines = ask_machine_patches(&r, &wave);
 	if (!ask(&r, &wave))
 		return false;
 	keep_unlabelled(&r, &wave, OMNI_KERNEL_ARGS, &arguments);
+	if (has_machines)
+		actual.of_machines = wave.ops[wave.count - 1].list;
 	*out = actual;
 	return true;
 }

@@ -87,6 +87,11 @@ by_hand() {
 		  annotations: {name: any}
 		spec: {data: "machine:\n  sysctls:\n    a: b\n"}
 	END
+	put ConfigPatches 500-anywhere <<-END
+		  labels: {omni.sidero.dev/machine: $node}
+		  annotations: {name: anywhere}
+		spec: {data: "machine:\n  sysctls:\n    a: b\n"}
+	END
 	put ConfigPatches 500-refused <<-END
 		  labels: {omni.sidero.dev/cluster: edge-berlin}
 		  annotations: {name: refused}
@@ -115,6 +120,7 @@ told() { grep -F -- "$1" "$room/edge.err"; }
 left() { told "$1" && sed -n '/^# Not said/,/^[^#]/p' "$room/edge.yaml" | grep -qF -- "$1"; }
 check "a patch without a name is left and told" left 'ConfigPatches.omni.sidero.dev(500-nameless): was made outside of templates and has no annotation "name"'
 check "one for a machine whatever its cluster, too" left 'ConfigPatches.omni.sidero.dev(500-machine): is for a machine whatever cluster'
+check "… and of no cluster at all" told "ConfigPatches.omni.sidero.dev(500-anywhere): is for machine $node, whatever cluster it is in"
 check "one that a template may not have, too" left 'ConfigPatches.omni.sidero.dev(500-refused): was made outside of templates, and its content would be refused'
 check "a disabled patch is said, with its own labels" bash -c "grep -A3 'idOverride: 500-off' '$room/edge.yaml' | grep -q 'mine: .yes.'"
 check "… and that it is disabled is told" told 'ConfigPatches.omni.sidero.dev(500-off): is disabled in Omni, and stays so'
