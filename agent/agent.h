@@ -74,6 +74,7 @@ struct unit {
 	int64_t absent_since_ms; /* 0: it is declared */
 	uint64_t seen;		 /* number of the update that found it declared */
 	struct unit_state state;
+	bool is_told_ready;
 	char *errors, *new_errors; /* what Omni refused last: JSON for the reports; NULL: nothing. New: from the next told() on */
 	/* only the worker that has it */
 	struct settled settled;
@@ -187,6 +188,9 @@ void watcher_free(struct watcher *watcher);
 void watcher_hurry(struct watcher *watcher); /* what broke off is opened again now; NULL is fine, here and below */
 void watcher_renew(struct watcher *watcher); /* soon everything from the beginning: bookmarks of old are worth nothing */
 size_t watcher_live(const struct watcher *watcher);
+
+/* --- unmanaged.c: into a report that has its Omnis (loop thread, lock held) --- */
+void unmanaged_report(struct agent *agent, struct agent_report *report);
 
 /* --- http.c --- */
 bool http_start(struct agent *agent, struct fail *fail);

@@ -83,6 +83,7 @@ static void report_take(struct agent *agent, struct agent_report *report)
 		link_state_report(link, &report->omnis[i]);
 	}
 	report->omni_count = agent->link_count;
+	unmanaged_report(agent, report);
 	pthread_mutex_unlock(&agent->lock);
 	qsort(report->units, report->unit_count, sizeof *report->units, by_name);
 }
@@ -94,6 +95,7 @@ static void report_free(struct agent_report *report)
 	free(report->units);
 	free(report->sources);
 	free(report->omnis);
+	free(report->unmanaged);
 }
 
 /* --- answers -------------------------------------------------------------------------------------------------------- */

@@ -114,6 +114,7 @@ static bool change(struct unit *unit, enum unit_phase phase, const struct plan *
 	if (is_news)
 		state->changed_wall_ms = clock_wall_ms();
 	state->phase = phase;
+	state->is_confirmed &= phase == UNIT_IN_SYNC;
 	if (phase != UNIT_PROGRESSING)
 		state->waiting = 0;
 	snprintf(state->message, sizeof state->message, "%s", message);
@@ -125,25 +126,28 @@ static bool change(struct unit *unit, enum unit_phase phase, const struct plan *
 	return is_news;
 }
 
-static const char *omni_phase_name(unsigned phase)
+static void look(struct unit *unit, struct unit_health *out)
 {
-	static const char *const names[] = {"UNKNOWN", "SCALING_UP", "SCALING_DOWN", "RUNNING", "DESTROYING"};
-	return names[phase < COUNT_OF(names) ? phase : 0];
+	struct health_facts facts;
+	struct arena arena;
+	arena_init(&arena, ARENA_NO_LIMIT);
+	mirror_facts(unit->link->mirror, &arena, span_of(unit->name), &facts);
+	unit_health_take(&facts, &arena, out);
+	arena_done(&arena);
 }
 
 /* Under the lock; returns whether it is news. */
-static bool take_status(struct unit *unit)
+static bool take_health(struct unit *unit, const struct unit_health *health)
 {
-	struct mirror_status status;
 	struct unit_state *state = &unit->state;
-	mirror_status(unit->link->mirror, span_of(unit->name), &status);
-	const char *phase = status.is_known ? omni_phase_name(status.phase) : "";
-	if (state->has_status == status.is_known && state->is_ready == status.is_ready && strcmp(state->omni_phase, phase) == 0)
+	if (unit->link->raws == unit)
 		return false;
-	state->has_status = status.is_known;
-	state->is_ready = status.is_ready;
-	snprintf(state->omni_phase, sizeof state->omni_phase, "%s", phase);
-	return true;
+	bool is_news = memcmp(&state->omni, health, sizeof *health) != 0;
+	memcpy(&state->omni, health, sizeof *health);
+	bool is_ready = unit_is_ready(state);
+	is_news |= is_ready != unit->is_told_ready;
+	unit->is_told_ready = is_ready;
+	return is_news;
 }
 
 static void log_state(const struct unit *unit, enum unit_phase phase, const char *message)
@@ -164,10 +168,12 @@ void told(struct unit *unit, enum unit_phase phase, const struct plan *plan, con
 	va_start(args, format);
 	vsnprintf(message, sizeof message, format, args);
 	va_end(args);
+	struct unit_health health;
+	look(unit, &health);
 	pthread_mutex_lock(&unit->agent->lock);
 	enum unit_phase before = unit->state.phase;
 	bool is_news = change(unit, phase, plan, message);
-	is_news = (unit->link->raws != unit && take_status(unit)) || is_news;
+	is_news |= take_health(unit, &health);
 	pthread_mutex_unlock(&unit->agent->lock);
 	if (!is_news)
 		return;
@@ -294,6 +300,7 @@ void told_applied(struct unit *unit, const struct run *run)
 	const struct plan *plan = &run->plan;
 	pthread_mutex_lock(&unit->agent->lock);
 	note_applied(unit, run);
+	unit->state.is_confirmed = plan->count == 0;
 	pthread_mutex_unlock(&unit->agent->lock);
 	if (run->desired.cluster == NULL && unit->link->raws != unit) {
 		told(unit, UNIT_IN_SYNC, plan, "destroyed, as approved");
@@ -306,11 +313,23 @@ void told_applied(struct unit *unit, const struct run *run)
 	}
 }
 
+static bool look_anew(struct unit *unit)
+{
+	struct unit_health health;
+	look(unit, &health);
+	pthread_mutex_lock(&unit->agent->lock);
+	bool is_news = take_health(unit, &health);
+	pthread_mutex_unlock(&unit->agent->lock);
+	return is_news;
+}
+
+void told_omni_look(struct unit *unit)
+{
+	look_anew(unit);
+}
+
 void told_omni_status(struct unit *unit)
 {
-	pthread_mutex_lock(&unit->agent->lock);
-	bool is_news = unit->link->raws != unit && take_status(unit);
-	pthread_mutex_unlock(&unit->agent->lock);
-	if (is_news)
+	if (look_anew(unit))
 		write_status_file(unit);
 }

@@ -29,6 +29,8 @@ void told_gone(struct unit *unit);
 void told_renamed(struct unit *unit, const char *connection);
 /* What Omni says about the cluster, when it is news. */
 void told_omni_status(struct unit *unit);
+/* The same without the status file: from the loop, which does not wait for disks. */
+void told_omni_look(struct unit *unit);
 
 /* The report of one unit, copied under the lock; free with told_copy_done. */
 void told_copy(struct unit *unit, struct unit_report *out);

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "agent/link.h"
+#include "agent/told.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 
@@ -51,6 +52,20 @@ static void wake(const struct link *link, struct span cluster)
 	if (unit != NULL && !unit->waits_for_raws)
 		queue_add(agent->queue, &unit->item, SETTLE_MS);
 	pthread_mutex_unlock(&agent->lock);
+}
+
+/* What Omni says of a cluster is told; what failed does not try again because of it. */
+static void wake_said(const struct link *link, struct span cluster)
+{
+	struct agent *agent = link->agent;
+	pthread_mutex_lock(&agent->lock);
+	struct unit *unit = unit_find(link, cluster);
+	bool has_failed = unit != NULL && unit->state.phase == UNIT_FAILED;
+	if (unit != NULL && !unit->waits_for_raws && !has_failed)
+		queue_add(agent->queue, &unit->item, SETTLE_MS);
+	pthread_mutex_unlock(&agent->lock);
+	if (has_failed)
+		told_omni_look(unit);
 }
 
 static void wake_all(const struct link *link)
@@ -146,6 +161,16 @@ static void tell_good(const struct stream *stream)
 		watcher_hurry(stream->watcher);
 }
 
+/* Clusters are kept all the same. */
+static void tell_unsaid(struct stream *stream, const struct fail *fail)
+{
+	if (stream->told == fail->code)
+		return;
+	stream->told = fail->code;
+	log_info(stream->watcher->link->agent->log, "omni", "the key may not see a status: whether clusters are ready is not known",
+		 log_string("omni", stream->watcher->link->url), log_string("type", stream->type->name), log_fail(fail));
+}
+
 static void tell_denied(const struct stream *stream, const struct fail *fail)
 {
 	struct watcher *watcher = stream->watcher;
@@ -178,7 +203,7 @@ static int64_t next_delay(const struct stream *stream, const struct fail *fail)
  * nothing then; a key that may see nothing is refused the other types, too. */
 static bool is_unknown_there(const struct stream *stream)
 {
-	return stream->is_denied && stream->type == OMNI_INSTALL_DISK;
+	return stream->is_denied && (stream->type == OMNI_INSTALL_DISK || mirror_is_said(stream->type));
 }
 
 static void lose(struct stream *stream)
@@ -196,6 +221,8 @@ static void reopen_later(struct stream *stream, const struct fail *fail)
 	stream->is_denied = fail->code == FAIL_DENIED;
 	if (stream->is_denied && !is_unknown_there(stream))
 		tell_denied(stream, fail);
+	else if (stream->is_denied && mirror_is_said(stream->type))
+		tell_unsaid(stream, fail);
 	else if (!stream->is_denied)
 		tell_end(stream, fail);
 	bool was_away = stream->delay_ms > 0; /* it did not come back at once: it may have come back from a backup */
@@ -253,7 +280,9 @@ static void take_event(struct stream *stream, const struct omni_event *event)
 	} else if (event->resource != NULL) {
 		bool is_news = event->kind == OMNI_DESTROYED ? mirror_drop(link->mirror, event->resource, &cluster)
 							     : mirror_put(link->mirror, event->resource, &cluster);
-		if (is_news && stream->is_live)
+		if (is_news && stream->is_live && mirror_is_said(stream->type))
+			wake_said(link, cluster);
+		else if (is_news && stream->is_live)
 			wake(link, cluster);
 	}
 }

@@ -214,14 +214,13 @@ static void judge_set(const struct judge *judge, const struct health_set *set)
 		lacks(judge, "MachineSetError", id, "machine set %.*s: %.*s", SPAN_ARG(id), SPAN_ARG(set->error));
 	judge_count(judge, set);
 	bool is_told = judge->out->count > before;
-	if (set->phase != SET_RUNNING)
+	bool is_scaling = set->phase == SET_SCALING_UP || set->phase == SET_SCALING_DOWN;
+	if (set->phase != SET_RUNNING && !(is_told && is_scaling))
 		lacks(judge, "MachineSetPhase", id, "machine set %.*s is %s, %zu of %zu machines are healthy", SPAN_ARG(id),
 		      health_set_phase(set->phase), set->healthy, set->total);
 	else if (!set->is_ready && !is_told)
 		lacks(judge, "MachineSetNotReady", id, "machine set %.*s is not ready: %zu of %zu machines are healthy, %zu connected",
 		      SPAN_ARG(id), set->healthy, set->total, set->connected);
-	else if (!set->is_ready)
-		lacks(judge, "MachineSetNotReady", id, "machine set %.*s is not ready", SPAN_ARG(id));
 }
 
 /* Machines that were chosen and that no set counts yet, or the other way round. */

@@ -8,7 +8,12 @@ enum { FIRST_SIZE = 256 };
 
 bool mirror_wants(const struct omni_type *type)
 {
-	return (type->flags & (OMNI_TEMPLATE | OMNI_RAW)) != 0 || type == OMNI_CLUSTER_STATUS;
+	return (type->flags & (OMNI_TEMPLATE | OMNI_RAW)) != 0 || mirror_is_said(type);
+}
+
+bool mirror_is_said(const struct omni_type *type)
+{
+	return said_kind_of(type) != SAID_NOTHING;
 }
 
 struct mirror *mirror_new(mirror_mean *mean)
@@ -24,7 +29,7 @@ struct mirror *mirror_new(mirror_mean *mean)
 	map_init(&mirror->owners, &mirror->arena);
 	for (size_t i = 0; omni_type_at(i) != NULL && mirror->type_count < MIRROR_TYPES; i++)
 		if (mirror_wants(omni_type_at(i)))
-			mirror->types[mirror->type_count++].type = omni_type_at(i);
+			mirror->types[mirror->type_count++] = (struct type_state){omni_type_at(i), said_kind_of(omni_type_at(i)), 0, false};
 	return mirror;
 }
 
@@ -37,7 +42,9 @@ void mirror_free(struct mirror *mirror)
 		struct owner *owner = mirror->owners.entries[i].value;
 		free(owner->marks[ON_CLUSTER].packed);
 		free(owner->marks[IN_RECORD].packed);
+		said_free(owner->said);
 	}
+	mirror_free_raws(mirror);
 	text_done(&mirror->scratch);
 	arena_done(&mirror->arena);
 	free(mirror->records);
@@ -70,9 +77,18 @@ static bool is_of_machine(const struct omni_type *type)
 	return type == OMNI_KERNEL_ARGS || type == OMNI_INSTALL_DISK;
 }
 
+/* Statuses have the cluster's ID, or its label. */
+static struct owner *owner_of_said(struct mirror *mirror, enum said_kind kind, const struct resource *status)
+{
+	const struct label *label = labels_get(&status->labels, OMNI_LABEL_CLUSTER);
+	if (kind != SAID_SET)
+		return owner_named(mirror, status->id);
+	return owner_named(mirror, label == NULL ? SPAN("") : label->value);
+}
+
 static struct owner *owner_of(struct mirror *mirror, const struct resource *resource)
 {
-	if (resource->type == OMNI_CLUSTER || resource->type == OMNI_CLUSTER_STATUS)
+	if (resource->type == OMNI_CLUSTER)
 		return owner_named(mirror, resource->id);
 	if (is_of_machine(resource->type)) {
 		struct record *node = mirror_place(mirror, mirror_key(OMNI_MACHINE_SET_NODE, resource->id));
@@ -97,11 +113,15 @@ static void move_along(struct mirror *mirror, struct span machine, struct owner 
 	}
 }
 
-static void take_status(struct owner *owner, const struct resource *resource)
+/* What readiness is held against. */
+static void declare(struct mirror *mirror, const struct record *record, const struct resource *resource)
 {
-	int64_t phase = 0;
-	span_int(node_text_at(&resource->spec, "phase"), 0, 255, &phase);
-	owner->status = (struct mirror_status){true, span_is(node_text_at(&resource->spec, "ready"), "true"), (unsigned)phase};
+	if (resource->type == OMNI_CLUSTER)
+		said_declare_cluster(&record->owner->said, resource);
+	else if (resource->type == OMNI_MACHINE_SET)
+		said_declare_set(&record->owner->said, record->key, resource);
+	else
+		mirror_name_raw(mirror, record, resource);
 }
 
 /* --- events --------------------------------------------------------------------------------------------------------- */
@@ -129,6 +149,7 @@ static bool put_record(struct mirror *mirror, const struct resource *resource, u
 	mirror->mean(resource, &record->meaning);
 	mirror_count_in(mirror, record, true);
 	mirror_take_marks(mirror, record, &resource->annotations);
+	declare(mirror, record, resource);
 	if (resource->type == OMNI_MACHINE_SET_NODE)
 		move_along(mirror, resource->id, owner);
 	return true;
@@ -139,14 +160,11 @@ static bool put(struct mirror *mirror, const struct resource *resource, struct s
 	uint16_t type = index_of(mirror, resource->type);
 	if (type == mirror->type_count)
 		return false;
-	struct owner *owner = owner_of(mirror, resource);
+	enum said_kind said = mirror->types[type].said;
+	struct owner *owner = said != SAID_NOTHING ? owner_of_said(mirror, said, resource) : owner_of(mirror, resource);
 	*out_cluster = owner->name;
-	if (resource->type == OMNI_CLUSTER_STATUS) { /* comes and goes without a plan having to change */
-		struct mirror_status before = owner->status;
-		take_status(owner, resource);
-		return before.is_known != owner->status.is_known || before.is_ready != owner->status.is_ready ||
-		       before.phase != owner->status.phase;
-	}
+	if (said != SAID_NOTHING) /* comes and goes without a plan having to change */
+		return owner->name.len > 0 && said_take(&owner->said, said, resource, mirror->types[type].round);
 	return put_record(mirror, resource, type, owner);
 }
 
@@ -160,12 +178,11 @@ bool mirror_put(struct mirror *mirror, const struct resource *resource, struct s
 
 static bool drop(struct mirror *mirror, const struct resource *resource, struct span *out_cluster)
 {
-	if (resource->type == OMNI_CLUSTER_STATUS) {
-		struct owner *owner = owner_named(mirror, resource->id);
-		bool is_news = owner->status.is_known;
-		owner->status = (struct mirror_status){0};
+	enum said_kind said = said_kind_of(resource->type);
+	if (said != SAID_NOTHING) {
+		struct owner *owner = owner_of_said(mirror, said, resource);
 		*out_cluster = owner->name;
-		return is_news;
+		return said_drop(owner->said, said, resource->id);
 	}
 	struct record *record = mirror_place(mirror, mirror_key(resource->type, resource->id));
 	if (record->owner == NULL)
@@ -216,6 +233,8 @@ void mirror_end(struct mirror *mirror, const struct omni_type *type)
 		else
 			i++;
 	}
+	for (size_t i = 0; i < mirror->owners.count && state->said != SAID_NOTHING; i++)
+		said_sweep(((struct owner *)mirror->owners.entries[i].value)->said, state->said, state->round);
 	state->is_live = true;
 	pthread_mutex_unlock(&mirror->lock);
 }
@@ -239,7 +258,7 @@ void mirror_lost(struct mirror *mirror, const struct omni_type *type)
 static bool is_live(const struct mirror *mirror)
 {
 	for (size_t i = 0; i < mirror->type_count; i++)
-		if (!mirror->types[i].is_live)
+		if (!mirror->types[i].is_live && mirror->types[i].said == SAID_NOTHING)
 			return false;
 	return true;
 }
@@ -316,11 +335,11 @@ bool mirror_clusters(struct mirror *mirror, struct arena *arena, struct resource
 	return all;
 }
 
-void mirror_status(struct mirror *mirror, struct span cluster, struct mirror_status *out)
+void mirror_facts(struct mirror *mirror, struct arena *arena, struct span cluster, struct health_facts *out)
 {
 	pthread_mutex_lock(&mirror->lock);
 	const struct owner *owner = map_get(&mirror->owners, cluster);
-	*out = owner != NULL ? owner->status : (struct mirror_status){0};
+	said_tell(owner == NULL ? NULL : owner->said, arena, cluster, out);
 	pthread_mutex_unlock(&mirror->lock);
 }
 

@@ -3,12 +3,16 @@
  * of meanings, so what controllers write all the time (finalizers, versions, dates) is no change; of what is being torn
  * down the finalizers count, because somebody waits for their end.
  *
+ * Of what Omni says of clusters (statuses of clusters, machine sets and upgrades) numbers and short texts are kept; plans do
+ * not depend on them.
+ *
  * Resources belong to the cluster that their label names; KernelArgs and InstallDisks, which have none, to that of the
  * MachineSetNode with their ID; our records (agent/omni/records.h) to their cluster; everything else (machine classes) to
  * "", the raw resources. Any thread may ask. */
 #ifndef AGENT_OMNI_MIRROR_H
 #define AGENT_OMNI_MIRROR_H
 
+#include "agent/omni/health.h"
 #include "agent/omni/store.h"
 
 struct mirror;
@@ -37,17 +41,13 @@ struct mirror_mark {
 	uint64_t changes;
 };
 
-/* Of Omni's ClusterStatus. */
-struct mirror_status {
-	bool is_known, is_ready;
-	unsigned phase; /* Omni's number */
-};
-
 struct mirror *mirror_new(mirror_mean *mean);
 void mirror_free(struct mirror *mirror); /* NULL is fine */
 
 /* Which types have to be watched. */
 bool mirror_wants(const struct omni_type *type);
+/* Only what Omni says: without it clusters are kept as well, and nobody knows whether they are ready. */
+bool mirror_is_said(const struct omni_type *type);
 
 /* A watch of a type begins to tell all there is, and is through with it: what it did not name is gone. mirror_lost: it
  * broke off, nothing is certain until it lives again. */
@@ -61,18 +61,26 @@ void mirror_lost(struct mirror *mirror, const struct omni_type *type);
 bool mirror_put(struct mirror *mirror, const struct resource *resource, struct span *out_cluster);
 bool mirror_drop(struct mirror *mirror, const struct resource *resource, struct span *out_cluster);
 
-/* Every watch lives. */
+/* Every watch that plans depend on lives. */
 bool mirror_is_live(struct mirror *mirror);
 /* False: not every watch lives, so there is no telling. */
 bool mirror_mark(struct mirror *mirror, struct span cluster, struct mirror_mark *out);
 /* For certain: every watch lives, Omni holds what is expected, and nothing else that could concern a plan. */
 bool mirror_matches(struct mirror *mirror, struct span cluster, const struct mirror_expectation *expectation);
-void mirror_status(struct mirror *mirror, struct span cluster, struct mirror_status *out);
+/* What is declared of the cluster and what Omni says of it. */
+void mirror_facts(struct mirror *mirror, struct arena *arena, struct span cluster, struct health_facts *out);
 
 /* The Cluster with nothing but its ID and the marks of ours on it; NULL: there is none. */
 struct resource *mirror_cluster(struct mirror *mirror, struct arena *arena, struct span name);
 /* All; false: not every watch lives. */
 bool mirror_clusters(struct mirror *mirror, struct arena *arena, struct resource_list *out);
+
+/* The raw resources that people may keep, by type and ID; up to two thousand. */
+struct mirror_raw {
+	const struct omni_type *type;
+	struct span id, kept_by; /* empty: nobody */
+};
+size_t mirror_raws(struct mirror *mirror, struct arena *arena, struct mirror_raw **out);
 
 /* For metrics. */
 size_t mirror_count(struct mirror *mirror);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "agent/omni/mirror.h"
+#include "agent/omni/mirror_said.h"
 #include "base/map.h"
 
 enum { MIRROR_TYPES = 64 };
@@ -21,7 +22,7 @@ struct owner {
 	struct span name;
 	uint64_t sum; /* of the meanings that count */
 	uint64_t changes;
-	struct mirror_status status;
+	struct said *said; /* NULL: nothing yet */
 	struct marks marks[MARKS];
 };
 
@@ -38,8 +39,16 @@ struct record {
 
 struct type_state {
 	const struct omni_type *type;
+	enum said_kind said; /* a status: no record is made of it, and no plan depends on it */
 	uint16_t round;
 	bool is_live;
+};
+
+/* A raw resource: the key of its record, and who keeps it (NULL: nobody). */
+struct raw_name {
+	uint64_t key;
+	const struct omni_type *type;
+	char *id, *kept_by;
 };
 
 struct mirror {
@@ -52,6 +61,8 @@ struct mirror {
 	size_t type_count;
 	struct record *records; /* open addressing */
 	size_t count, size;
+	struct raw_name *raws;
+	size_t raw_count, raw_cap;
 };
 
 /* Of everything that is worth a look; of version and date. */
@@ -67,5 +78,10 @@ void mirror_count_in(const struct mirror *mirror, const struct record *record, b
 void mirror_take_marks(const struct mirror *mirror, const struct record *record, const struct labels *annotations);
 void mirror_show_marks(struct arena *arena, const struct marks *marks, struct resource *cluster);
 void mirror_erase(struct mirror *mirror, struct record *record);
+
+/* mirror_raws.c: of a record that was just made, or goes */
+void mirror_name_raw(struct mirror *mirror, const struct record *record, const struct resource *resource);
+void mirror_forget_raw(struct mirror *mirror, uint64_t key);
+void mirror_free_raws(struct mirror *mirror);
 
 #endif

@@ -83,8 +83,11 @@ void mirror_grow(struct mirror *mirror)
 /* Machine classes count among the raw resources, what is made from templates with its cluster. */
 void mirror_count_in(const struct mirror *mirror, const struct record *record, bool comes)
 {
-	bool is_raw = (mirror->types[record->type].type->flags & OMNI_RAW) != 0;
+	const struct omni_type *type = mirror->types[record->type].type;
+	bool is_raw = (type->flags & OMNI_RAW) != 0;
 	record->owner->changes++;
+	if (type == OMNI_MACHINE_SET_NODE)
+		said_count_node(&record->owner->said, comes);
 	if (is_raw == (record->owner->name.len == 0))
 		record->owner->sum += comes ? record->meaning.whole : 0 - record->meaning.whole;
 }
@@ -130,12 +133,24 @@ void mirror_show_marks(struct arena *arena, const struct marks *marks, struct re
 
 /* --- going ------------------------------------------------------------------------------------------------------------ */
 
+static void undeclare(struct mirror *mirror, const struct record *record)
+{
+	const struct omni_type *type = mirror->types[record->type].type;
+	if (type == OMNI_CLUSTER)
+		said_forget_cluster(record->owner->said);
+	else if (type == OMNI_MACHINE_SET)
+		said_forget_set(record->owner->said, record->key);
+	else if ((type->flags & OMNI_RAW) != 0)
+		mirror_forget_raw(mirror, record->key);
+}
+
 /* Frees the place; what was pushed behind it by a collision moves up. */
 void mirror_erase(struct mirror *mirror, struct record *record)
 {
 	static const struct labels none;
 	size_t mask = mirror->size - 1, hole = (size_t)(record - mirror->records);
 	mirror_take_marks(mirror, record, &none);
+	undeclare(mirror, record);
 	mirror_count_in(mirror, record, false);
 	mirror->count--;
 	for (size_t i = (hole + 1) & mask; mirror->records[i].owner != NULL; i = (i + 1) & mask) {

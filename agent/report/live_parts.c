@@ -79,6 +79,11 @@ const struct cluster_parts *live_now(const struct live_parts *live)
 	return &live->parts;
 }
 
+size_t live_bytes(const struct live_parts *live)
+{
+	return live->arena.used_bytes;
+}
+
 /* --- what is known -------------------------------------------------------------------------------------------------- */
 
 static size_t place_of(const struct resource_list *list, struct span id)

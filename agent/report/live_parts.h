@@ -23,4 +23,7 @@ enum live_news live_wait(struct live_parts *live, int64_t deadline_ms, struct fa
 /* After LIVE_CHANGED, until the next live_wait. */
 const struct cluster_parts *live_now(const struct live_parts *live);
 
+/* Memory of what is known and was known: bounded, however long the wait. */
+size_t live_bytes(const struct live_parts *live);
+
 #endif

@@ -80,7 +80,17 @@ static void cluster_labels(struct text *out, const struct unit_report *unit)
 }
 
 static double unit_in_sync(const struct unit_report *u) { return u->state.phase == UNIT_IN_SYNC; }
-static double unit_ready(const struct unit_report *u) { return u->state.has_status && u->state.is_ready; }
+static double unit_ready(const struct unit_report *u) { return unit_is_ready(&u->state); }
+static double unit_healthy(const struct unit_report *u) { return u->state.omni.health == HEALTH_READY; }
+static double unit_locked(const struct unit_report *u) { return u->state.omni.is_locked; }
+static double unit_wanted(const struct unit_report *u) { return u->state.omni.machines_wanted; }
+static double unit_machines(const struct unit_report *u) { return u->state.omni.machines; }
+static double unit_healthy_machines(const struct unit_report *u) { return u->state.omni.machines_healthy; }
+static double unit_connected(const struct unit_report *u) { return u->state.omni.machines_connected; }
+static double unit_sets(const struct unit_report *u) { return u->state.omni.sets; }
+static double unit_sets_ready(const struct unit_report *u) { return u->state.omni.sets_ready; }
+static double unit_kubernetes(const struct unit_report *u) { return u->state.omni.kubernetes_upgrading; }
+static double unit_talos(const struct unit_report *u) { return u->state.omni.talos_upgrading; }
 static double unit_applied(const struct unit_report *u) { return (double)u->state.applied_wall_ms / 1000; }
 static double unit_failures(const struct unit_report *u) { return (double)u->state.failures; }
 static double unit_attempts(const struct unit_report *u) { return (double)u->state.attempts; }
@@ -95,7 +105,17 @@ static const struct {
 	double (*value)(const struct unit_report *unit);
 } unit_families[] = {
 	{"omni_agent_cluster_in_sync", "gauge", "1 when Omni is what is declared.", unit_in_sync},
-	{"omni_agent_cluster_ready", "gauge", "1 when Omni reports the cluster ready.", unit_ready},
+	{"omni_agent_cluster_ready", "gauge", "1 when what is declared was applied, and Omni says that the cluster is ready.", unit_ready},
+	{"omni_agent_cluster_healthy", "gauge", "1 when Omni says that the cluster is ready, whatever was applied.", unit_healthy},
+	{"omni_agent_cluster_locked", "gauge", "1 when the cluster is locked in Omni.", unit_locked},
+	{"omni_agent_cluster_machines", "gauge", "Machines that belong to the cluster.", unit_machines},
+	{"omni_agent_cluster_machines_wanted", "gauge", "Machines that are declared for the cluster.", unit_wanted},
+	{"omni_agent_cluster_machines_healthy", "gauge", "Machines of the cluster that run well.", unit_healthy_machines},
+	{"omni_agent_cluster_machines_connected", "gauge", "Machines of the cluster that are connected to Omni.", unit_connected},
+	{"omni_agent_cluster_machine_sets", "gauge", "Machine sets of the cluster.", unit_sets},
+	{"omni_agent_cluster_machine_sets_ready", "gauge", "Machine sets of the cluster that run and are ready.", unit_sets_ready},
+	{"omni_agent_cluster_kubernetes_upgrading", "gauge", "1 while Kubernetes of the cluster is upgraded.", unit_kubernetes},
+	{"omni_agent_cluster_talos_upgrading", "gauge", "1 while Talos of the cluster is upgraded.", unit_talos},
 	{"omni_agent_cluster_applied_timestamp_seconds", "gauge", "When a template of the cluster was applied last.", unit_applied},
 	{"omni_agent_cluster_reconciles_total", "counter", "Reconciliations of a cluster.", unit_attempts},
 	{"omni_agent_cluster_failures_total", "counter", "Reconciliations of a cluster that failed.", unit_failures},
@@ -104,6 +124,19 @@ static const struct {
 	{"omni_agent_cluster_waiting_since_timestamp_seconds", "gauge", "Since when the first of them has not changed; 0: none.",
 	 unit_waits_since},
 };
+
+static void print_omni_phases(struct text *out, const struct agent_report *report)
+{
+	family(out, "omni_agent_cluster_omni_phase", "gauge", "1 for the phase that Omni reports of the cluster.");
+	for (size_t i = 0; i < report->unit_count; i++) {
+		if (report->units[i].state.omni.phase[0] == '\0')
+			continue;
+		text_adds(out, "omni_agent_cluster_omni_phase");
+		cluster_labels(out, &report->units[i]);
+		add_label(out, "phase", report->units[i].state.omni.phase, false);
+		text_adds(out, "} 1\n");
+	}
+}
 
 static void print_units(struct text *out, const struct agent_report *report)
 {
@@ -124,6 +157,7 @@ static void print_units(struct text *out, const struct agent_report *report)
 		add_label(out, "state", unit_phase_name(report->units[i].state.phase), false);
 		text_adds(out, "} 1\n");
 	}
+	print_omni_phases(out, report);
 	family(out, "omni_agent_clusters", "gauge", "Clusters by state.");
 	for (int phase = 0; phase < UNIT_PHASE_COUNT; phase++) {
 		size_t count = 0;
@@ -140,6 +174,8 @@ static double omni_watched(const struct omni_report *o) { return o->is_watched; 
 static double omni_watches(const struct omni_report *o) { return (double)o->watches; }
 static double omni_resources(const struct omni_report *o) { return (double)o->resources; }
 static double omni_expiry(const struct omni_report *o) { return (double)o->key_expires_s; }
+static double omni_unmanaged_clusters(const struct omni_report *o) { return (double)o->unmanaged_clusters; }
+static double omni_unmanaged_resources(const struct omni_report *o) { return (double)o->unmanaged_resources; }
 static double omni_connections(const struct omni_report *o) { return (double)o->counts.connections; }
 static double omni_retries(const struct omni_report *o) { return (double)o->counts.retries; }
 
@@ -151,6 +187,8 @@ static const struct {
 	{"omni_agent_omni_watched", "gauge", "1 when every watch of an Omni lives.", omni_watched},
 	{"omni_agent_omni_watches", "gauge", "Watches of an Omni that live.", omni_watches},
 	{"omni_agent_omni_resources", "gauge", "Resources of an Omni that the agent knows.", omni_resources},
+	{"omni_agent_omni_unmanaged_clusters", "gauge", "Clusters of an Omni that no source declares.", omni_unmanaged_clusters},
+	{"omni_agent_omni_unmanaged_resources", "gauge", "Raw resources of an Omni that no source declares.", omni_unmanaged_resources},
 	{"omni_agent_omni_key_expiry_timestamp_seconds", "gauge", "When the service-account key expires; 0: never, or not known.",
 	 omni_expiry},
 	{"omni_agent_omni_connections_total", "counter", "Connections made to an Omni.", omni_connections},

@@ -119,6 +119,25 @@ static void cell_message(struct text *out, const struct unit_report *unit)
 	text_adds(out, "</td>");
 }
 
+/* "Ready 5/5", or the phase; and what is missing. */
+static void cell_omni(struct text *out, const struct unit_health *omni)
+{
+	if (omni->phase[0] == '\0') {
+		text_adds(out, "<td></td>");
+		return;
+	}
+	bool is_ready = omni->health == HEALTH_READY;
+	text_addf(out, "<td><span class=\"s %s\">%s</span> <small>%u/%u%s%s</small>", is_ready ? "good" : "busy",
+		  is_ready ? "Ready" : omni->phase, omni->machines_healthy, omni->machines_wanted, omni->is_locked ? ", locked" : "",
+		  omni->reason[0] != '\0' ? "<br>" : "");
+	if (omni->reason[0] != '\0') {
+		text_adds(out, "<small>");
+		escaped(out, omni->reason);
+		text_adds(out, "</small>");
+	}
+	text_adds(out, "</td>");
+}
+
 static void print_unit(struct text *out, const struct agent_report *report, const struct unit_report *unit)
 {
 	text_adds(out, "<tr><td class=\"n\">");
@@ -133,10 +152,7 @@ static void print_unit(struct text *out, const struct agent_report *report, cons
 	cell_message(out, unit);
 	cell_revision(out, unit->state.revision);
 	cell_time(out, report->now_wall_ms, unit->state.applied_wall_ms);
-	if (unit->state.has_status)
-		badge(out, unit->state.is_ready ? "good" : "busy", unit->state.omni_phase);
-	else
-		text_adds(out, "<td></td>");
+	cell_omni(out, &unit->state.omni);
 	text_adds(out, "</tr>\n");
 }
 
@@ -220,6 +236,28 @@ static void print_omnis(struct text *out, const struct agent_report *report)
 	end_table(out, report->omni_count, "No Omni was needed yet.");
 }
 
+/* What somebody keeps by hand, or another agent. */
+static void print_unmanaged(struct text *out, const struct agent_report *report)
+{
+	enum { ROWS = 100 };
+	static const char *const heads[] = {"Unmanaged", "Type", "Kept by", "Omni", NULL};
+	if (report->unmanaged_count == 0)
+		return;
+	begin_table(out, "In Omni, and in no source", heads);
+	for (size_t i = 0; i < report->unmanaged_count && i < ROWS; i++) {
+		const struct unmanaged_report *one = &report->unmanaged[i];
+		text_adds(out, "<tr>");
+		cell(out, "n", one->id);
+		cell(out, "n", one->type);
+		cell(out, "n", one->kept_by);
+		cell(out, "m", report->omnis[one->omni].url);
+		text_adds(out, "</tr>\n");
+	}
+	if (report->unmanaged_count > ROWS)
+		text_addf(out, "<tr><td class=\"e\" colspan=\"4\">and %zu more</td></tr>", report->unmanaged_count - ROWS);
+	end_table(out, report->unmanaged_count, "");
+}
+
 static void print_tiles(struct text *out, const struct agent_report *report)
 {
 	text_adds(out, "<ul class=\"tiles\">");
@@ -246,6 +284,7 @@ void report_page(struct text *out, const struct agent_report *report)
 	print_units(out, report);
 	print_sources(out, report);
 	print_omnis(out, report);
+	print_unmanaged(out, report);
 	text_adds(out, "<footer><a href=\"/metrics\">metrics</a> · <a href=\"/api/v1/state\">JSON</a> · "
 		       "<a href=\"/healthz\">health</a></footer></body></html>\n");
 }

@@ -1,5 +1,8 @@
 #include "agent/report/state.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/timestamp.h"
 
 static const char *const phases[] = {
@@ -11,6 +14,42 @@ static const char *const phases[] = {
 const char *unit_phase_name(enum unit_phase phase)
 {
 	return phases[phase];
+}
+
+bool unit_is_ready(const struct unit_state *state)
+{
+	return state->phase == UNIT_IN_SYNC && state->is_confirmed && state->is_declared && state->omni.health == HEALTH_READY &&
+	       memcmp(state->template_hash, state->applied_hash, sizeof state->template_hash) == 0;
+}
+
+static bool is_upgrading(const struct health_upgrade *upgrade)
+{
+	return upgrade->is_known && upgrade->phase != UPGRADE_DONE;
+}
+
+void unit_health_take(const struct health_facts *facts, struct arena *arena, struct unit_health *out)
+{
+	struct health_reasons reasons;
+	memset(out, 0, sizeof *out); /* compared as a whole */
+	if (!facts->has_status)
+		return;
+	out->health = health_judge(arena, facts, &reasons);
+	snprintf(out->phase, sizeof out->phase, "%s", health_cluster_phase(facts->phase));
+	if (reasons.count > 0) {
+		snprintf(out->code, sizeof out->code, "%s", reasons.items[0].code);
+		snprintf(out->reason, sizeof out->reason, "%.*s", SPAN_ARG(reasons.items[0].message));
+	}
+	out->is_locked = facts->is_locked;
+	out->kubernetes_upgrading = is_upgrading(&facts->kubernetes_upgrade);
+	out->talos_upgrading = is_upgrading(&facts->talos_upgrade);
+	out->machines = (uint32_t)facts->total;
+	out->machines_healthy = (uint32_t)facts->healthy;
+	out->machines_connected = (uint32_t)facts->connected;
+	for (size_t i = 0; i < facts->set_count; i++) {
+		out->sets++;
+		out->sets_ready += facts->sets[i].is_ready && facts->sets[i].phase == SET_RUNNING;
+		out->machines_wanted += (uint32_t)facts->sets[i].wanted;
+	}
 }
 
 static void member(struct text *out, const char *name, const char *value, bool *is_first)
@@ -29,6 +68,25 @@ static void member_time(struct text *out, const char *name, int64_t wall_ms, boo
 		return;
 	timestamp_format(wall_ms, TIMESTAMP_SECONDS, time);
 	member(out, name, time, is_first);
+}
+
+static void print_health(struct text *out, const struct unit_state *state)
+{
+	const struct unit_health *omni = &state->omni;
+	bool is_first = true;
+	text_addf(out, ", \"ready\": %s, \"health\": \"%s\"", unit_is_ready(state) ? "true" : "false", health_name(omni->health));
+	if (omni->phase[0] == '\0')
+		return;
+	text_adds(out, ", \"omniStatus\": {");
+	member(out, "phase", omni->phase, &is_first);
+	text_addf(out, ", \"ready\": %s", omni->health == HEALTH_READY ? "true" : "false");
+	member(out, "code", omni->code, &is_first);
+	member(out, "reason", omni->reason, &is_first);
+	text_addf(out, ", \"locked\": %s, \"kubernetesUpgrading\": %s, \"talosUpgrading\": %s", omni->is_locked ? "true" : "false",
+		  omni->kubernetes_upgrading ? "true" : "false", omni->talos_upgrading ? "true" : "false");
+	text_addf(out, ", \"machines\": {\"wanted\": %u, \"total\": %u, \"healthy\": %u, \"connected\": %u}",
+		  omni->machines_wanted, omni->machines, omni->machines_healthy, omni->machines_connected);
+	text_addf(out, ", \"machineSets\": {\"total\": %u, \"ready\": %u}}", omni->sets, omni->sets_ready);
 }
 
 static void unit_object(struct text *out, const struct unit_report *unit)
@@ -55,9 +113,8 @@ static void unit_object(struct text *out, const struct unit_report *unit)
 	text_addf(out, ", \"declared\": %s", state->is_declared ? "true" : "false");
 	text_addf(out, ", \"plan\": {\"hash\": \"%s\", \"risk\": \"%s\", \"create\": %zu, \"update\": %zu, \"destroy\": %zu}",
 		  state->plan_hash, state->risk, state->creates, state->updates, state->destroys);
-	if (state->has_status)
-		text_addf(out, ", \"omniStatus\": {\"phase\": \"%s\", \"ready\": %s}", state->omni_phase,
-			  state->is_ready ? "true" : "false");
+	if (!unit->is_raws)
+		print_health(out, state);
 	if (state->waiting > 0) {
 		is_first = true;
 		text_adds(out, ", \"waiting\": {");
@@ -109,6 +166,17 @@ static void omni_object(struct text *out, const struct omni_report *omni)
 		  (unsigned long long)omni->write_calls);
 }
 
+static void unmanaged_object(struct text *out, const struct agent_report *report, const struct unmanaged_report *one)
+{
+	bool is_first = true;
+	text_addc(out, '{');
+	member(out, "type", one->type, &is_first);
+	member(out, "id", one->id, &is_first);
+	member(out, "keptBy", one->kept_by, &is_first);
+	member(out, "omni", report->omnis[one->omni].url, &is_first);
+	text_addc(out, '}');
+}
+
 void report_json(struct text *out, const struct agent_report *report)
 {
 	text_adds(out, "{\"apiVersion\": \"omniops/state/v1\", \"sources\": [");
@@ -120,6 +188,11 @@ void report_json(struct text *out, const struct agent_report *report)
 	for (size_t i = 0; i < report->omni_count; i++) {
 		text_adds(out, i == 0 ? "\n  " : ",\n  ");
 		omni_object(out, &report->omnis[i]);
+	}
+	text_adds(out, "\n], \"unmanaged\": [");
+	for (size_t i = 0; i < report->unmanaged_count; i++) {
+		text_adds(out, i == 0 ? "\n  " : ",\n  ");
+		unmanaged_object(out, report, &report->unmanaged[i]);
 	}
 	text_adds(out, "\n], \"clusters\": [");
 	for (size_t i = 0; i < report->unit_count; i++) {

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/omni/health.h"
 #include "agent/omni/store.h"
 #include "base/digest.h"
 #include "base/text.h"
@@ -28,6 +29,16 @@ enum unit_phase {
 		UNIT_PHASE_COUNT
 };
 
+/* What Omni says of a cluster, held against what is declared there (agent/omni/health.h); all zero: nothing. */
+struct unit_health {
+	enum health health;
+	char phase[24]; /* of ClusterStatus; empty: there is none */
+	char code[32], reason[320]; /* the first thing that it lacks; empty: it is ready */
+	bool is_locked, kubernetes_upgrading, talos_upgrading;
+	uint32_t machines_wanted, machines, machines_healthy, machines_connected;
+	uint32_t sets, sets_ready;
+};
+
 struct unit_state {
 	enum unit_phase phase;
 	char message[1024]; /* one line for people; no secrets */
@@ -41,9 +52,8 @@ struct unit_state {
 	bool is_final; /* FAILED, and trying again will not help by itself */
 	unsigned source;
 	bool is_declared;
-	/* of Omni's own status, where it is known */
-	bool is_ready, has_status;
-	char omni_phase[24];
+	bool is_confirmed; /* IN_SYNC, and seen so after the last write */
+	struct unit_health omni;
 	/* PROGRESSING, and Omni does not let go of something that is being torn down */
 	size_t waiting; /* resources; 0: nothing of the kind */
 	char waits_for[320]; /* the first of them: "MachineSets.omni.sidero.dev(demo-workers)" */
@@ -96,8 +106,14 @@ struct agent_report {
 		int64_t since_wall_ms; /* up or down */
 		int64_t key_expires_s; /* 0: never, or not known */
 		struct omni_counts counts;
+		size_t unmanaged_clusters, unmanaged_resources; /* that no source declares, and that are not ours */
 	} *omnis;
 	size_t omni_count;
+	struct unmanaged_report {
+		size_t omni; /* which of them */
+		char type[64], id[256], kept_by[128]; /* kept_by: the owner that it names; empty: none */
+	} *unmanaged;
+	size_t unmanaged_count;
 	size_t queue_depth, queue_running;
 	uint64_t queue_adds, queue_retries;
 	int64_t started_wall_ms, now_wall_ms;
@@ -105,6 +121,9 @@ struct agent_report {
 };
 
 const char *unit_phase_name(enum unit_phase phase);
+/* What is declared was applied, was seen in Omni, and Omni says that the cluster is ready. */
+bool unit_is_ready(const struct unit_state *state);
+void unit_health_take(const struct health_facts *facts, struct arena *arena, struct unit_health *out);
 
 /* JSON of one cluster, of everything; both end in a newline. */
 void report_unit_json(struct text *out, const struct unit_report *unit);

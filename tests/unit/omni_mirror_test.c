@@ -314,7 +314,7 @@ static void status_is_told_when_it_changes(void **state)
 	(void)state;
 	struct bench bench = begin();
 	struct resource *status = make(&bench, OMNI_CLUSTER_STATUS, "a", NULL, 1);
-	struct mirror_status out;
+	struct health_facts out;
 	status->spec = node_map(&bench.arena, 2);
 	node_put(&status->spec, "phase", node_int(&bench.arena, 3));
 	node_put(&status->spec, "ready", node_bool(true));
@@ -322,8 +322,8 @@ static void status_is_told_when_it_changes(void **state)
 	assert_span(put(&bench, status), "a");
 	status->version = 2;
 	assert_span(put(&bench, status), "(no news)");
-	mirror_status(bench.mirror, SPAN("a"), &out);
-	assert_true(out.is_known && out.is_ready && out.phase == 3);
+	mirror_facts(bench.mirror, &bench.arena, SPAN("a"), &out);
+	assert_true(out.has_status && out.is_ready && out.phase == CLUSTER_RUNNING);
 	assert_true(mirror_mark_equal(before, mark(&bench, "a"))); /* plans do not depend on it */
 	end(&bench);
 }
@@ -337,10 +337,10 @@ static void *ask(void *argument)
 	arena_init(&arena, ARENA_NO_LIMIT);
 	for (int i = 0; i < QUESTIONS; i++) {
 		struct mirror_mark mark;
-		struct mirror_status status;
+		struct health_facts facts;
 		const struct mirror_expectation nothing = {.is_certain = true};
 		mirror_mark(mirror, SPAN("a"), &mark);
-		mirror_status(mirror, SPAN("a"), &status);
+		mirror_facts(mirror, &arena, SPAN("a"), &facts);
 		found += mirror_matches(mirror, SPAN("b"), &nothing) + (mirror_cluster(mirror, &arena, SPAN("a")) != NULL);
 		arena_reset(&arena);
 	}

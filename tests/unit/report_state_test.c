@@ -15,6 +15,7 @@ struct bench {
 	struct unit_report units[3];
 	struct source_state sources[2];
 	struct omni_report omnis[2];
+	struct unmanaged_report unmanaged[1];
 	struct agent_counters counters;
 	struct agent_report report;
 };
@@ -29,7 +30,8 @@ static struct bench *sample(void)
 	snprintf(unit->state.revision, sizeof unit->state.revision, "main@sha1:0123456789abcdef0123456789abcdef01234567");
 	unit->state.phase = UNIT_HELD;
 	unit->state.attempts = 7;
-	unit->state.has_status = unit->state.is_declared = true;
+	unit->state.is_declared = unit->state.is_confirmed = true;
+	unit->state.omni = (struct unit_health){.health = HEALTH_READY, .phase = "RUNNING", .machines_wanted = 5, .machines = 5};
 	bench->units[1] = *unit;
 	snprintf(bench->units[1].name, sizeof unit->name, NASTY);
 	bench->units[1].state.phase = UNIT_IN_SYNC;
@@ -51,7 +53,11 @@ static struct bench *sample(void)
 	remote->counts.items[remote->counts.count++] = (struct omni_method_count){"Get", "NOT_FOUND", 3, 40, 50, 1000};
 	bench->counters.operations[2] = 5;
 	bench->report = (struct agent_report){.units = bench->units, .unit_count = 3, .sources = bench->sources, .source_count = 2,
-					      .omnis = bench->omnis, .omni_count = 2, .counters = &bench->counters};
+					      .omnis = bench->omnis, .omni_count = 2, .counters = &bench->counters,
+					      .unmanaged = bench->unmanaged, .unmanaged_count = 1};
+	snprintf(bench->unmanaged[0].id, sizeof bench->unmanaged[0].id, NASTY);
+	snprintf(bench->unmanaged[0].type, sizeof bench->unmanaged[0].type, "MachineClasses.omni.sidero.dev");
+	remote->unmanaged_resources = 1;
 	return bench;
 }
 
@@ -122,6 +128,10 @@ static void metrics_are_well_formed_and_documented(void **state)
 	assert_true(span_contains(text_span(&out), "omni_agent_omni_requests_total{omni=\"dir:/x\",method=\"Get\",code=\"NOT_FOUND\"} 3\n"));
 	assert_true(span_contains(text_span(&out), "omni_agent_omni_request_seconds_total{omni=\"dir:/x\",method=\"Get\"} 1.5\n"));
 	assert_true(span_contains(text_span(&out), "omni_agent_clusters{state=\"Held\"} 1\n"));
+	assert_true(span_contains(text_span(&out), "omni_agent_omni_unmanaged_resources{omni=\"dir:/x\"} 1\n"));
+	assert_true(span_contains(text_span(&out), "omni_agent_cluster_healthy{connection=\"main\",name=\"prod\"} 1\n"));
+	assert_true(span_contains(text_span(&out), "omni_agent_cluster_ready{connection=\"main\",name=\"prod\"} 0\n")); /* held */
+	assert_true(span_contains(text_span(&out), "omni_agent_cluster_machines_wanted{connection=\"main\",name=\"prod\"} 5\n"));
 	assert_true(span_contains(text_span(&out), "<b>\\\"x\\\\y\\\"&\\n"));
 	/* and the other way round */
 	for (const char *at = doc.ptr; (at = strstr(at, "| `")) != NULL; at += 3) {
@@ -151,6 +161,13 @@ static void json_is_json(void **state)
 	assert_string_equal(json_string_value(json_object_get(first, "message")), NASTY);
 	assert_string_equal(json_string_value(json_object_get(first, "state")), "Held");
 	assert_null(json_object_get(first, "sourceError"));
+	assert_true(json_is_false(json_object_get(first, "ready")));
+	assert_string_equal(json_string_value(json_object_get(first, "health")), "Ready");
+	const json_t *second = json_array_get(json_object_get(json, "clusters"), 1);
+	assert_true(json_is_true(json_object_get(second, "ready")));
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(json_object_get(second, "omniStatus"), "machines"), "total")), 5);
+	const json_t *unmanaged = json_array_get(json_object_get(json, "unmanaged"), 0);
+	assert_string_equal(json_string_value(json_object_get(unmanaged, "id")), NASTY);
 	const json_t *omni = json_array_get(json_object_get(json, "omnis"), 0);
 	assert_int_equal(json_array_size(json_object_get(json, "omnis")), 2);
 	assert_true(json_is_true(json_object_get(omni, "up")));
