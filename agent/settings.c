@@ -38,6 +38,8 @@ static const struct setting settings_table[] = {
 	 "the release of the Omni of --omni; offline the newest."},
 	{"no-schema", 0, SETTING_FLAG, AT(no_schema), NULL, VALUE_ANY, NULL, NULL, NULL,
 	 "Do not check the fields of configuration patches against Talos's schema."},
+	{"online", 0, SETTING_FLAG, AT(online), NULL, VALUE_ANY, NULL, NULL, NULL,
+	 "Also check against what the Omni has: versions, machine classes, what it refuses. Nothing is written."},
 	{"connection", 0, SETTING_LIST, AT(connection), "NAME=URL", VALUE_ANY, NULL, NULL, NULL,
 	 "Where the OmniConnection of this name leads to (repeatable); default: --omni, or its spec.endpoint."},
 	{"connection-key", 0, SETTING_LIST, AT(connection_key), "NAME=FILE", VALUE_ANY, NULL, NULL, NULL,

@@ -24,7 +24,7 @@ struct settings {
 	int64_t timeout_ms;
 	/* reading */
 	const char *root, *rules;
-	bool no_schema;
+	bool no_schema, online;
 	struct string_list connection, connection_key;
 	/* printing */
 	const char *output, *out_dir, *color, *log_format, *log_level;
