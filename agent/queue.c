@@ -8,7 +8,7 @@
 #include "base/clock.h"
 
 enum { WORKERS_MAX = 1024 };
-enum { FIRST_RETRY_MS = 500, LAST_RETRY_MS = 300000, SOON_MS = 100, FIRST_AGAIN_MS = 200, LAST_AGAIN_MS = 10000 };
+enum { FIRST_RETRY_MS = 500, LAST_RETRY_MS = 300000, SOON_MS = 100, LATER_MS = 60000, FIRST_AGAIN_MS = 200, LAST_AGAIN_MS = 10000 };
 
 struct queue {
 	pthread_mutex_t lock;
@@ -91,7 +91,7 @@ static void finish(struct queue *queue, struct queue_item *item, enum queue_resu
 {
 	queue->running[item->group % QUEUE_GROUPS]--;
 	item->state = QUEUE_IDLE;
-	item->failures = result == QUEUE_DONE || result == QUEUE_SOON ? 0 : item->failures + 1;
+	item->failures = result == QUEUE_RETRY || result == QUEUE_AGAIN ? item->failures + 1 : 0;
 	bool was_dirty = item->is_dirty;
 	item->is_dirty = false;
 	if (result == QUEUE_RETRY) {
@@ -103,6 +103,8 @@ static void finish(struct queue *queue, struct queue_item *item, enum queue_resu
 		put(queue, item, 0);
 	} else if (result == QUEUE_SOON) {
 		put(queue, item, SOON_MS);
+	} else if (result == QUEUE_LATER) {
+		put(queue, item, LATER_MS);
 	} else if (result == QUEUE_AGAIN) {
 		put(queue, item, delay(queue, item->failures, FIRST_AGAIN_MS, LAST_AGAIN_MS));
 	}

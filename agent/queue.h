@@ -27,6 +27,7 @@ enum queue_result {
 	QUEUE_RETRY, /* back-off: 0.5 s, 1 s, … 5 min, ± 20 % */
 	QUEUE_AGAIN, /* look again soon (something is being waited for): 0.2 s, 0.4 s, … 10 s */
 	QUEUE_SOON,  /* look again in 0.1 s, however often: something is on its way */
+	QUEUE_LATER, /* look again in a minute: what is waited for may change without a word */
 };
 
 struct queue_metrics {

@@ -190,6 +190,10 @@ enum queue_result run_apply(struct run *run)
 				  : result.state == APPLY_WAITING ? told_waiting(run, &result)
 								  : QUEUE_DONE;
 	arena_done(&scratch);
+	if (run->has_lost_more && plan_options(run).destroy_machines) {
+		run->is_kept = false; /* another plan removes them, too, and asks for that */
+		unit->waits = 0;
+	}
 	if (result.state != APPLY_DONE)
 		return outcome;
 	finish(run);
@@ -430,10 +434,10 @@ enum queue_result reconcile(void *ctx, struct queue_item *item)
 	run->is_kept = false;
 	enum queue_result result = work(run);
 	if (result == QUEUE_AGAIN && may_rest(unit, has_mark, mark))
-		result = QUEUE_DONE;
+		result = run->awaits_machines ? QUEUE_LATER : QUEUE_DONE;
 	if (is_raws(run) && !raws_done(run) && result == QUEUE_DONE)
 		result = QUEUE_RETRY;
-	agent->counters.reconcile_results[result == QUEUE_SOON ? QUEUE_AGAIN : result]++;
+	agent->counters.reconcile_results[result > QUEUE_AGAIN ? QUEUE_AGAIN : result]++;
 	if (run->is_kept)
 		unit->ongoing = run;
 	else

@@ -37,6 +37,8 @@ struct run {
 	enum gate_verdict verdict;
 	struct span reason;
 	struct diag_list faults; /* what Omni would refuse, found when the plan was made */
+	bool awaits_machines; /* which may get lost, and nothing that is watched tells of that */
+	bool has_lost_more;   /* waits for machines that got lost after the plan was made */
 	bool is_kept; /* the plan goes on in the next run */
 };
 

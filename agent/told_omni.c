@@ -43,29 +43,31 @@ static struct wait wait_of_plan(struct run *run)
 	return wait;
 }
 
-static void print_lost(struct text *out, struct span machines, struct span first)
+static void print_left(struct text *out, struct arena *arena, const struct plan_left *left)
 {
-	text_addf(out,
-		  "%.*s cannot be reached: this goes on when that ends; a machine that will never answer again goes with: "
-		  "omnictl delete link %.*s",
-		  SPAN_ARG(machines), SPAN_ARG(first));
+	text_addf(out, left->is_lost ? "%.*s cannot be reached, and has to be reset first" : "Omni resets %.*s first",
+		  SPAN_ARG(plan_left_names(arena, left)));
+	text_addf(out, "; a machine that will never answer again goes with: omnictl delete link %.*s",
+		  SPAN_ARG(left->machines.items[0]->id));
 }
 
 /* What has machines waits for them; the rest for a controller of Omni. */
-static void print_way_out(struct text *out, const struct run *run, const struct wait *wait)
+static void print_way_out(struct text *out, struct run *run, const struct wait *wait)
 {
 	bool has_machines = wait->type == OMNI_CLUSTER || wait->type == OMNI_MACHINE_SET || wait->type == OMNI_MACHINE_SET_NODE;
-	struct span first, machines;
 	CLEANUP(arena_done) struct arena arena;
 	arena_init(&arena, ARENA_NO_LIMIT);
+	run->awaits_machines = run->has_lost_more = false;
 	if (!has_machines) {
 		text_addf(out, "that is for Omni's controllers to do: see its log, and omnictl get %s %.*s -o yaml", wait->type->name,
 			  SPAN_ARG(wait->id));
 		return;
 	}
-	machines = plan_lost_machines(run->unit->link->store, &arena, span_of(run->unit->name), run_deadline(), &first);
-	if (machines.len > 0)
-		print_lost(out, machines, first);
+	struct plan_left left = plan_left_machines(run->unit->link->store, &arena, span_of(run->unit->name), run_deadline());
+	run->has_lost_more = plan_has_lost_more(&run->plan, &left);
+	run->awaits_machines = left.all > 0 && !left.is_lost;
+	if (left.machines.count > 0)
+		print_left(out, &arena, &left);
 	else
 		text_addf(out,
 			  "Omni resets its machines first: omnictl get clustermachines -l " OMNI_LABEL_CLUSTER "=%s shows which are "

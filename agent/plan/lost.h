@@ -1,13 +1,25 @@
-/* Machines of a cluster that have no connection to Omni. A teardown resets every machine first and waits for those, perhaps
- * in vain: whoever waits wants to know which they are. */
+/* The machines that a teardown waits for. Omni resets each of them before it lets go of a cluster or a machine set; one that
+ * does not answer holds up the rest, perhaps for ever. That it cannot be reached, Omni notices only after minutes. Machines
+ * whose turn has not come (control planes wait for workers) are not among them: removing those would help nothing. */
 #ifndef AGENT_PLAN_LOST_H
 #define AGENT_PLAN_LOST_H
 
 #include "agent/omni/store.h"
+#include "agent/plan/plan.h"
 
-/* "ID (node name), ID (node name) and 3 more"; `first` is the ID of the first one. Empty: none, or it cannot be read
- * now, which is no failure of what is being told. */
-struct span plan_lost_machines(struct omni_store *store, struct arena *arena, struct span cluster, int64_t deadline_ms,
-			       struct span *first);
+struct plan_left {
+	struct resource_list machines; /* ClusterMachineStatuses: those that cannot be reached, else those being reset */
+	bool is_lost;		       /* they cannot be reached */
+	size_t all;		       /* of the cluster */
+};
+
+/* None also where they cannot be read now: that is no failure of what is being told. */
+struct plan_left plan_left_machines(struct omni_store *store, struct arena *arena, struct span cluster, int64_t deadline_ms);
+
+/* "ID (node name), ID (node name) and 3 more" */
+struct span plan_left_names(struct arena *arena, const struct plan_left *left);
+
+/* Is there a lost one whose Link the plan leaves as it is? */
+bool plan_has_lost_more(const struct plan *plan, const struct plan_left *left);
 
 #endif

@@ -140,7 +140,7 @@ check "… and is forgotten" within 10 test ! -e "$room/status/main.pier.json"
 
 # --- what is awaited is watched -----------------------------------------------------------------------------------------------
 
-sleep $((stuck_at + 9 > EPOCHSECONDS ? stuck_at + 9 - EPOCHSECONDS : 0))
+sleep $((stuck_at + 16 > EPOCHSECONDS ? stuck_at + 16 - EPOCHSECONDS : 0)) # the last pause alone has six
 cosi_order reset >/dev/null
 sleep 13 # longer than any pause between looks
 check "nobody asks for what is stuck" test "$(cosi_ask calls | grep -vc Watch)" = 0
