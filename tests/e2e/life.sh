@@ -207,6 +207,7 @@ life_locks() {
 
 # --- stuck ------------------------------------------------------------------------------------------------------------
 
+removes_machines() { message_of edge | grep "disconnected machines are removed"; }
 is_stuck() { is_at edge Progressing && grep -q '"waiting": {' "$(status_file edge)"; }
 is_named() { message_of edge | grep -qF "$lost"; }
 goes() { # a deletion, approved
@@ -234,16 +235,54 @@ life_is_stuck() {
 	well edge members_are edge-workers 2
 	well talos-prod-01 members_are talos-prod-01-workers 2
 
+}
+
+# With machines that Omni knows to be lost, which it does at once where they are played, and otherwise after minutes.
+life_loses_machines() {
 	edge v1.36.1 false true >"$repo/edge.yaml"
 	commit "its machines may be destroyed with it"
 	check "a deletion policy changes nothing" within "$patience" is_read
 	disconnect
-	check "a machine is lost" within "$patience" is_unwell edge
+	check "a machine is lost" within "$patience" tree_says edge "Machine \"$lost\".* Unreachable"
 	rm "$repo/edge.yaml"
 	commit "the second cluster goes with its machines"
 	goes
 	check "it goes although a machine does not answer" within "$patience" is_retired edge
 	check "… and so does the machine" within "$patience" is_forgotten "$lost"
+
+	joins "$lost"
+	edge v1.36.1 false true >"$repo/edge.yaml"
+	commit "the second cluster is made once more"
+	check "it is made once more" within "$patience" is_synced edge
+	well edge members_are edge-workers 2
+	falls_silent "$lost"
+	rm "$repo/edge.yaml"
+	commit "the second cluster goes once more"
+	goes
+	check "it waits for a machine that is not lost" within "$patience" is_stuck
+	check "… which is named, too" within "$patience" is_named
+	disconnect
+	check "when that is lost, its end has to be approved, too" within 75 is_at edge Held
+	check "… because machines are removed" within 5 removes_machines
+	check "… until that is done" approve edge
+	check "… then it goes" within "$patience" is_retired edge
+}
+
+# What the agent tells to do, done.
+life_follows_advice() {
+	disconnect
+	rm "$repo/edge.yaml"
+	commit "the second cluster goes for good"
+	goes
+	check "it waits" within "$patience" is_named
+	local end=$((SECONDS + patience)) advice
+	until is_retired edge || [ "$SECONDS" -ge "$end" ]; do
+		advice=$(message_of edge | sed -n 's/.*goes with: omnictl \(delete link [0-9a-f-]*\).*/\1/p')
+		# shellcheck disable=SC2086
+		[ -z "$advice" ] || ctl $advice >/dev/null 2>&1
+		sleep 0.5
+	done
+	check "what it says to do has it go" is_retired edge
 }
 
 # --- gone -------------------------------------------------------------------------------------------------------------

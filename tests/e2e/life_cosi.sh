@@ -23,13 +23,16 @@ agent() {
 dump() { OMNI_SERVICE_ACCOUNT_KEY=$(cat "$cosi_key") "$omni_rig" dump; }
 disconnect() { cosi_trouble "$lost" disconnected; }
 reconnect() { cosi_trouble "$lost" none; }
+falls_silent() { cosi_trouble "$1" silent; }
+joins() { for id; do cosi_machines 0 talos=1.13.5 "id=$id" >/dev/null; done; }
 
 . tests/e2e/life.sh
 lost=${edge_machines[2]}
-cosi_machines 0 talos=1.13.5 "id=${edge_machines[0]}" "id=${edge_machines[1]}" "id=${edge_machines[2]}" >/dev/null
+joins "${edge_machines[@]}"
 life_begins
 life_changes
 life_locks
 life_is_stuck
+life_loses_machines
 life_ends
 finish

@@ -13,6 +13,7 @@ import sys
 
 CLUSTER, SET = "omni.sidero.dev/cluster", "omni.sidero.dev/machine-set"
 BY_CLASS = "omni.sidero.dev/managed-by-machine-set-node-controller"
+MACHINE_LABELS = "MachineLabels.omni.sidero.dev"
 # What Omni takes away together with a resource that carries it as this label's value.
 CARRIERS = {CLUSTER: "Clusters.omni.sidero.dev", SET: "MachineSets.omni.sidero.dev"}
 
@@ -24,7 +25,8 @@ def plan_operations(path):
 
 
 def read_dump(path):
-    """(type, id) → (labels, text), without phases and without what Omni made by itself from a machine class."""
+    """(type, id) → (labels, text), without phases and without what Omni makes by itself: nodes from a machine class, and
+    labels of machines that join."""
     resources, key = {}, None
     with open(path, encoding="utf-8") as file:
         for line in file:
@@ -36,7 +38,7 @@ def read_dump(path):
             if label:
                 resources[key][0][label.group(1)] = label.group(2)
             resources[key][1].append(line)
-    return {key: value for key, value in resources.items() if BY_CLASS not in value[0]}
+    return {key: value for key, value in resources.items() if BY_CLASS not in value[0] and key[0] != MACHINE_LABELS}
 
 
 def changes(before, after):

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/siderolabs/siderolink/pkg/wgtunnel"
@@ -34,13 +35,14 @@ const (
 type linker struct {
 	control *wgctrl.Client
 	logger  *zap.Logger
+	cut     atomic.Bool // nothing goes through; Omni believes in a link for up to 275 s after its last handshake
 }
 
 // makeLinks gives slots [first, first+count) a link, and returns when all of them are there.
-func makeLinks(first, count int) error {
+func makeLinks(first, count int) (*linker, error) {
 	control, err := wgctrl.New()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	l := &linker{control: control, logger: zap.NewNop()}
 	var ready sync.WaitGroup
@@ -49,7 +51,7 @@ func makeLinks(first, count int) error {
 		go l.keep(fmt.Sprintf("%s%d", wireguard.InterfaceName, first+i), sync.OnceFunc(ready.Done))
 	}
 	ready.Wait()
-	return nil
+	return l, nil
 }
 
 // keep makes a link again whenever its machine is removed, which deletes it.
@@ -73,12 +75,18 @@ func (l *linker) keep(name string, ready func()) {
 // relay connects a link to Omni until the link is gone.
 func (l *linker) relay(name string, queues *wgbind.QueuePair) {
 	var current netip.AddrPort
-	stop := func() {}
+	none := func() {}
+	stop := none
 	defer func() { stop() }()
 	for {
 		time.Sleep(linkPoll)
 		if _, err := net.InterfaceByName(name); err != nil {
 			return
+		}
+		if l.cut.Load() {
+			stop()
+			current, stop = netip.AddrPort{}, none
+			continue
 		}
 		device, err := l.control.Device(name)
 		if err != nil || len(device.Peers) != 1 || device.Peers[0].Endpoint == nil {

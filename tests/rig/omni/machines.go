@@ -24,7 +24,7 @@ const machineNetwork = "[fdae:41e4:649b:9303::1]"
 // emulate starts machines, where somebody has put an emulator, and waits until Omni lists all of them.
 func emulate(o options, s *supervisor, f *stub) error {
 	if o.provided > 0 {
-		if err := makeLinks(firstProvided, o.provided); err != nil {
+		if _, err := makeLinks(firstProvided, o.provided); err != nil {
 			return err
 		}
 	}
@@ -49,7 +49,8 @@ func emulate(o options, s *supervisor, f *stub) error {
 	if err = f.know(arguments); err != nil {
 		return err
 	}
-	if err = makeLinks(firstMachine, o.machines); err != nil {
+	links, err := makeLinks(firstMachine, o.machines)
+	if err != nil {
 		return err
 	}
 	emulator, err := startEmulator(o, arguments)
@@ -57,7 +58,7 @@ func emulate(o options, s *supervisor, f *stub) error {
 		return err
 	}
 	s.mu.Lock()
-	s.machines = emulator
+	s.machines, s.links = emulator, links
 	s.mu.Unlock()
 	return poll(s, func() error { return allJoined(ctx, st, o.machines) })
 }

@@ -21,6 +21,7 @@ type supervisor struct {
 	ended chan struct{} // closed when the child has ended
 
 	machines *os.Process // the emulator; nil: there are none
+	links    *linker     // of those machines
 }
 
 func (s *supervisor) log() string { return filepath.Join(s.dir, "omni.log") }
@@ -78,14 +79,18 @@ func (s *supervisor) signal(sig syscall.Signal, wait bool) error {
 	return nil
 }
 
-// signalMachines is for all of them: they live in one process.
-func (s *supervisor) signalMachines(sig syscall.Signal) error {
+// disconnect stops all machines, which live in one process, and their links; or has them go on.
+func (s *supervisor) disconnect(cut bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.machines == nil {
 		return fmt.Errorf("there are no machines")
 	}
-	return s.machines.Signal(sig)
+	s.links.cut.Store(cut)
+	if cut {
+		return s.machines.Signal(syscall.SIGSTOP)
+	}
+	return s.machines.Signal(syscall.SIGCONT)
 }
 
 // order lets a test stop, kill, freeze and start the server, and disconnect the machines that wait for clusters. An order
@@ -98,8 +103,8 @@ func (s *supervisor) order(w http.ResponseWriter, r *http.Request) {
 		"freeze":   func() error { return s.signal(syscall.SIGSTOP, false) },
 		"continue": func() error { return s.signal(syscall.SIGCONT, false) },
 
-		"disconnect": func() error { return s.signalMachines(syscall.SIGSTOP) },
-		"reconnect":  func() error { return s.signalMachines(syscall.SIGCONT) },
+		"disconnect": func() error { return s.disconnect(true) },
+		"reconnect":  func() error { return s.disconnect(false) },
 	}
 	do, known := orders[r.PathValue("what")]
 	if !known {
