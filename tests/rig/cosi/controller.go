@@ -37,6 +37,25 @@ const nodeController = "MachineSetNodeController"
 
 var controlPlaneFinalizers = []resource.Finalizer{"ClusterBootstrapStatusController", "MachineSetEtcdAuditController"}
 
+// lasting finalizers stay on what is torn down until its machines are reset; the others go at once.
+var lasting = map[resource.Type][]resource.Finalizer{
+	omni.ClusterType: {
+		"ClusterController", "ClusterDestroyStatusController", "ClusterStatusController", "ClusterUUIDController", "SecretsController",
+	},
+	omni.MachineSetType: {"MachineSetDestroyStatusController", "MachineSetStatusController"},
+}
+
+// passing are the finalizers that a resource has and that go as soon as it is torn down.
+func passing(md *resource.Metadata, ours []resource.Finalizer) []resource.Finalizer {
+	last, is := lasting[md.Type()]
+	if !is {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(ours), func(f resource.Finalizer) bool {
+		return slices.Contains(last, f) || !md.Finalizers().Has(f)
+	})
+}
+
 // finalizers are all that a resource has, or may have, from Omni.
 func finalizers(r resource.Resource) []resource.Finalizer {
 	all := slices.Clone(finalizersOf[r.Metadata().Type()])
@@ -190,7 +209,10 @@ func (c *controller) reconcile(r resource.Resource) {
 		}
 		err = c.state.Destroy(ctx, md, state.WithDestroyOwner(md.Owner()))
 	case md.Phase() == resource.PhaseTearingDown && hasAny(md, ours):
-		if err = c.removeParts(ctx, md); err == nil {
+		if err = c.letGo(ctx, md, ours); err == nil {
+			err = c.removeParts(ctx, md)
+		}
+		if err == nil {
 			err = c.await(ctx, md, ours)
 		}
 		if err == nil {
@@ -200,6 +222,14 @@ func (c *controller) reconcile(r resource.Resource) {
 	if err != nil && !state.IsNotFoundError(err) && !state.IsConflictError(err) {
 		log.Printf("controller: %s: %v", md, err)
 	}
+}
+
+func (c *controller) letGo(ctx context.Context, md *resource.Metadata, ours []resource.Finalizer) error {
+	early := passing(md, ours)
+	if _, held, _ := c.holding(md); held || len(early) == 0 {
+		return nil
+	}
+	return c.state.RemoveFinalizer(ctx, md, early...)
 }
 
 func hasAny(md *resource.Metadata, finalizers []resource.Finalizer) bool {
