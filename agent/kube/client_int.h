@@ -27,6 +27,10 @@ struct node client_apply(struct arena *arena, const struct node *root, const str
 bool client_edit(struct arena *arena, struct span text, const struct node *root, const struct client_changes *changes,
 		 struct span *out);
 
+/* The cluster that the token of a user is for, as it says itself: all clusters of an Omni have one server, and names made of
+ * parts can be those of another cluster. Empty: it does not say. */
+struct span client_token_cluster(struct arena *arena, const struct node *user);
+
 /* The item of this name in a list; NULL: there is none. */
 const struct node *client_item(const struct node *list, struct span name);
 

@@ -98,6 +98,9 @@ static bool join_user(struct joiner *joiner, struct span name, const struct node
 		if (span_eq(node_text_at(context, "context.user"), name) && !span_eq(leads, server))
 			return refuse(joiner, "user", name, leads, server);
 	}
+	struct span before = client_token_cluster(joiner->arena, held), after = client_token_cluster(joiner->arena, item);
+	if (!joiner->how->forces && before.len > 0 && after.len > 0 && !span_eq(before, after))
+		return refuse(joiner, "user", name, before, after);
 	if (!node_equal(held, item))
 		change(joiner, "users", name, held, *item);
 	return true;

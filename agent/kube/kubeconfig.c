@@ -36,6 +36,12 @@ static int64_t read_expiry(struct arena *arena, struct span token)
 	return expires_s;
 }
 
+struct span client_token_cluster(struct arena *arena, const struct node *user)
+{
+	struct node claims;
+	return read_claims(arena, node_text_at(user, "user.token"), &claims) ? node_text_at(&claims, "cluster") : SPAN("");
+}
+
 bool kubeconfig_read(struct arena *arena, struct span yaml, struct kubeconfig *out, struct fail *fail)
 {
 	struct node root;

@@ -173,6 +173,21 @@ static void what_leads_elsewhere_is_refused(void **state)
 	}
 }
 
+/* Cluster "a" with the user "b-c", and cluster "a-b" with the user "c": one name, one server. */
+static void a_token_for_another_cluster_is_refused(void **state)
+{
+	struct world *world = *state;
+	static const char form[] = "kind: Config\nclusters:\n- name: rig-a-b-c\n  cluster: {server: https://omni}\ncontexts:\n- name: rig-a-b-c\n"
+				   "  context: {cluster: rig-a-b-c, user: rig-a-b-c}\ncurrent-context: rig-a-b-c\nusers:\n- name: rig-a-b-c\n  user: {token: %s}\n";
+	const char *one = arena_spanf(&world->arena, form, "e30.eyJjbHVzdGVyIjogImEifQ.sig").ptr;
+	const char *other = arena_spanf(&world->arena, form, "e30.eyJjbHVzdGVyIjogImEtYiJ9.sig").ptr;
+	assert_true(join(world, one, one));
+	assert_false(join(world, one, other));
+	assert_int_equal(world->fail.code, FAIL_CONFLICT);
+	assert_true(span_contains(span_of(world->fail.text), "the user \"rig-a-b-c\" is there already and leads to a, not to a-b"));
+	assert_true(join_as(world, (struct client_join){.forces = true}, one, other));
+}
+
 static void what_is_no_kubeconfig_is_refused(void **state)
 {
 	struct world *world = *state;
@@ -285,7 +300,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		TEST(nothing_held_is_the_answer_itself), TEST(every_other_byte_stays), TEST(what_cannot_be_edited_is_written_anew),
 		TEST(a_renewed_token_is_all_that_changes), TEST(the_current_context_can_stay), TEST(lists_begin_where_they_are_empty),
-		TEST(what_leads_elsewhere_is_refused), TEST(what_is_no_kubeconfig_is_refused), TEST(contexts_of_talosctl_are_joined),
+		TEST(what_leads_elsewhere_is_refused),
+		TEST(a_token_for_another_cluster_is_refused), TEST(what_is_no_kubeconfig_is_refused), TEST(contexts_of_talosctl_are_joined),
 		TEST(contexts_of_talosctl_that_lead_elsewhere), TEST(a_token_says_when_it_ends), TEST(what_leads_nowhere_is_no_answer),
 	};
 	return RUN_TESTS(tests);
