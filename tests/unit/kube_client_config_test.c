@@ -178,7 +178,8 @@ static void a_token_for_another_cluster_is_refused(void **state)
 {
 	struct world *world = *state;
 	static const char form[] = "kind: Config\nclusters:\n- name: rig-a-b-c\n  cluster: {server: https://omni}\ncontexts:\n- name: rig-a-b-c\n"
-				   "  context: {cluster: rig-a-b-c, user: rig-a-b-c}\ncurrent-context: rig-a-b-c\nusers:\n- name: rig-a-b-c\n  user: {token: %s}\n";
+				   "  context: {cluster: rig-a-b-c, user: rig-a-b-c}\ncurrent-context: rig-a-b-c\nusers:\n"
+				   "- name: rig-a-b-c\n  user: {token: %s}\n";
 	const char *one = arena_spanf(&world->arena, form, "e30.eyJjbHVzdGVyIjogImEifQ.sig").ptr;
 	const char *other = arena_spanf(&world->arena, form, "e30.eyJjbHVzdGVyIjogImEtYiJ9.sig").ptr;
 	assert_true(join(world, one, one));
