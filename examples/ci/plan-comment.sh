@@ -40,10 +40,8 @@ code_block() {
 
 # The last line of defence: omniops hides secrets, and what holds the key all the same stays here.
 holds_key() {
-	for key in "${OMNI_SERVICE_ACCOUNT_KEY:-}" "${SIDERO_SERVICE_ACCOUNT_KEY:-}"; do
-		[ -z "$key" ] || ! printf '%s\n' "$key" | grep -qF -f - "$1" || return 0
-	done
-	return 1
+	printf '%s\n' "${OMNI_SERVICE_ACCOUNT_KEY:-}" "${SIDERO_SERVICE_ACCOUNT_KEY:-}" | sed -n '/.\{20\}/p' >"$room/key"
+	[ -s "$room/key" ] && grep -qF -f "$room/key" "$1"
 }
 
 make_plan() { # file, arguments of omniops plan

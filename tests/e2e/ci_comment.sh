@@ -65,6 +65,12 @@ printf '#!/bin/sh\necho "## a plan with the-key-of-omni-0123456789 in it"; exit 
 chmod +x "$room/bin/leaky"
 mkdir "$room/leak" && cp "$room/bin/leaky" "$room/leak/omniops"
 check "a plan that holds the key is not kept" exits 1 env PATH="$room/leak:$PATH" OMNI_SERVICE_ACCOUNT_KEY=the-key-of-omni-0123456789 sh examples/ci/plan-comment.sh plan "$room/leak.md"
+check "… also with a blank line behind the key" exits 1 env PATH="$room/leak:$PATH" OMNI_SERVICE_ACCOUNT_KEY="the-key-of-omni-0123456789
+
+" sh examples/ci/plan-comment.sh plan "$room/leak.md"
+check "… and another plan is" exits 0 env PATH="$room/leak:$PATH" OMNI_SERVICE_ACCOUNT_KEY="another-key-of-omni-0123456789
+
+" sh examples/ci/plan-comment.sh plan "$room/kept.md"
 check "… nor shown" bash -c "! test -s '$room/leak.md' && ! grep the-key '$room/err'"
 
 # --- one comment ----------------------------------------------------------------------------------------------------------
