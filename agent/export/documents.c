@@ -229,12 +229,12 @@ static void put_strategy(struct exporter *x, struct node *map, const struct set 
 		node_put(&inner, "maxParallelism", node_int(x->arena, parallel));
 	if (node_is(rolling, NODE_MAP))
 		node_put(&out, "rolling", inner);
-	if (out.len > 0 && !set->is_control_plane)
-		node_put(map, field, out);
-	else if (out.len > 0 && x->options->form == EXPORT_TEMPLATE && strcmp(key, "upgradestrategy") == 0)
-		node_put(map, field, out);
-	else if (out.len > 0)
+	/* Of a control plane only the upgrade can be said, and not in every form: trim() tells. */
+	bool is_fixed = set->is_control_plane && strcmp(key, "upgradestrategy") != 0;
+	if (out.len > 0 && is_fixed)
 		export_remark(x, EXPORT_NOTE, set->resource->type, set->resource->id, "the documents of a control plane have no %s", field);
+	else if (out.len > 0)
+		node_put(map, field, out);
 }
 
 static void put_bootstrap(struct exporter *x, struct node *map, const struct set *set)

@@ -154,12 +154,47 @@ static void names_fit_kubernetes(void **state)
 	}
 }
 
+/* Of a control plane only its upgrade strategy can be declared, and that in templates alone. */
+static void strategies_of_control_planes_are_told(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *key;
+		enum export_form form;
+		const char *remark; /* NULL: it is said */
+	} rows[] = {
+		{"upgradestrategy", EXPORT_TEMPLATE, NULL},
+		{"upgradestrategy", EXPORT_OBJECTS, "OmniControlPlane has no field upgradeStrategy; a plan would change spec.upgradestrategy"},
+		{"deletestrategy", EXPORT_TEMPLATE, "the documents of a control plane have no deleteStrategy; a plan would change"},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct arena arena;
+		struct plan_actual actual;
+		struct exported exported;
+		struct text shown;
+		arena_init(&arena, ARENA_NO_LIMIT);
+		text_init(&shown, TEXT_NO_LIMIT);
+		struct maker m = make_cluster(&arena, "demo", "1.13.5", "1.35.0");
+		struct resource *set = make_set(&m, "control-planes", 3);
+		node_put(&set->spec, rows[i].key, node_int(&arena, 1));
+		make_actual(&arena, m.cluster, &actual);
+		struct export_options options = {.form = rows[i].form, .rules = OMNI_RULES_1_10, .connection = SPAN("omni")};
+		assert_true(export_cluster(&arena, SPAN("demo"), &actual, &options, &exported, NULL));
+		export_print_remarks(&shown, &exported.remarks);
+		if (rows[i].remark == NULL ? exported.remarks.count > 0 : !span_contains(text_span(&shown), rows[i].remark))
+			fail_msg("%s: %s%.*s", rows[i].key, shown.ptr, SPAN_ARG(exported.text));
+		text_done(&shown);
+		arena_done(&arena);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_content_comes_back),
 		cmocka_unit_test(a_class_keeps_the_bytes_of_its_provider),
 		cmocka_unit_test(names_fit_kubernetes),
+		cmocka_unit_test(strategies_of_control_planes_are_told),
 	};
 	return RUN_TESTS(tests);
 }
