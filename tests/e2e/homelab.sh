@@ -2,15 +2,28 @@
 # docs/homelab.md, block by block as it stands, against the real Omni with the provider that it speaks of. Only names of
 # hosts, the folder of the service and the hash of a plan are other ones here. The unit is run by what systemd does with
 # it: its environment file, its credential, its ExecStart.
+#
+# Where there is no emulator, the provider makes no machines: blocks `with machines` are run where they are played, with the
+# same declarations, and those `with Kubernetes` are skipped.
 set -u
 cd "$ROOT" || exit 1
 . tests/tap.sh
 . tests/e2e/lib.sh
 . tests/rig/omni/lib.sh
-trap 'end_service; omni_stop; rm -rf "$room"' EXIT
+. tests/rig/cosi/lib.sh
+trap 'end_service; omni_stop; cosi_stop; rm -rf "$room"' EXIT
 trap 'exit 1' INT TERM
 omni_need "a fleet at home"
-omni_start homelab || { fail "Omni starts"; finish; }
+if omni_machines_possible; then
+	machines=emulated
+	omni_start homelab -provided 8 || { fail "Omni starts"; finish; }
+else
+	machines=played
+	omni_start homelab || { fail "Omni starts"; finish; }
+	cosi_need "a fleet at home, with machines"
+	cosi_start homelab -play -pace 0.1 || { fail "a server with machines starts"; finish; }
+	chmod 600 "$cosi_key"
+fi
 
 unit=$ROOT/deploy/systemd/omniops.service
 mkdir -p "$room/bin" "$room/work" "$room/service"
@@ -34,6 +47,18 @@ END
 program sudo <<'END'
 #!/bin/sh
 exec "$@"
+END
+# kubectl get nodes, where there is no kubectl: names, and whether they are ready.
+program kubectl <<'END'
+#!/bin/bash
+set -eu
+[ "$1 $3 $4" = "--kubeconfig get nodes" ]
+server=$(sed -n 's/^ *server: //p' "$2") token=$(sed -n 's/^ *token: //p' "$2")
+curl -fsS ${SSL_CERT_FILE:+--cacert "$SSL_CERT_FILE"} -H "Authorization: Bearer $token" "$server/api/v1/nodes" | python3 -c '
+import json, sys
+for node in json.load(sys.stdin)["items"]:
+    conditions = {it["type"]: it["status"] for it in node["status"]["conditions"]}
+    print(node["metadata"]["name"], "Ready" if conditions.get("Ready") == "True" else "NotReady")'
 END
 # systemctl enable --now, restart, reload: what systemd makes of the unit, without its users and name spaces.
 program systemctl <<'END'
@@ -69,6 +94,7 @@ end_service() { [ ! -s "$room/service/pid" ] || kill -TERM "$(cat "$room/service
 block() { # number: its lines, as they stand
 	awk -v wanted="$1" '/^```sh/ { n++; inside = 1; next } /^```/ { inside = 0 } inside && n == wanted' docs/homelab.md
 }
+with_of() { awk -v wanted="$1" '/^```sh/ && ++n == wanted { print $2 == "with" ? $3 : "" }' docs/homelab.md; }
 code_of() { awk -v wanted="$1" '/^```sh/ && ++n == wanted { print $NF ~ /^[0-9]+$/ ? $NF : 0 }' docs/homelab.md; }
 blocks=$(grep -c '^```sh' docs/homelab.md)
 hash=none
@@ -76,14 +102,19 @@ hash=none
 run_block() { # number
 	block "$1" | sed "s#git+https://git.example.org/fleet.git#git+file://$room/fleet.git#; s#https://git.example.org#file://$room#
 		s#https://omni.example.org#$omni_endpoint#; s#/etc/omniops#$room/etc#g; s#1a2b3c4d5e6f7a8b#$hash#" >"$room/block"
-	local code=0
+	local code=0 there=omni_in
+	[ "$machines" = emulated ] || [ -z "$(with_of "$1")" ] || there=where_played
 	(
 		cd "$room/work" && PATH=$room/bin:$PATH && export PATH SSL_CERT_FILE="$omni_ca"
 		[ ! -s "$room/exports" ] || . "$room/exports"
-		omni_in bash -euo pipefail "$room/block"
+		"$there" bash -euo pipefail "$room/block"
 	) >"$room/out" 2>&1 </dev/null || code=$?
 	grep -h '^export ' "$room/block" | sed "s#\$PWD#$room/work#" >>"$room/exports"
 	[ "$code" = "$(code_of "$1")" ] || { echo "exits with $code:"; cat "$room/block" "$room/out"; return 1; }
+}
+where_played() { # what is declared is applied there first
+	export OMNI_ENDPOINT=$cosi_endpoint OMNIOPS_OMNI_KEY_FILE=$cosi_key
+	"$OMNIOPS" apply --yes --approve-all fleet && "$@"
 }
 number_of() { awk -v text="$1" '/^```sh/ { n++; inside = 1; next } /^```/ { inside = 0 } inside && index($0, text) { print n; exit }' docs/homelab.md; }
 step=0
@@ -93,9 +124,16 @@ runs() {
 	last=$(number_of "$1")
 	[ -n "$last" ] || { fail "$2: no block with $1"; return; }
 	while [ "$step" -lt "$last" ]; do
-		step=$((step + 1))
-		check "$2 (block $step)" run_block "$step"
+		run_next "$2"
 	done
+}
+run_next() { # TITLE: the block after the last one
+	step=$((step + 1))
+	if [ "$machines" = played ] && [ "$(with_of "$step")" = Kubernetes ]; then
+		skip "$1 (block $step)" "no machine emulator"
+	else
+		check "$1 (block $step)" run_block "$step"
+	fi
 }
 clusters() { omni_in curl -fsS http://127.0.0.1:8080/api/v1/clusters; }
 page_says() { clusters | grep -qF -- "$1"; }
@@ -112,7 +150,11 @@ readme_agrees() {
 	[ "$found" -gt 5 ]
 }
 
-check "a provider announces itself" omni_provider proxmox
+if [ "$machines" = emulated ]; then
+	check "a provider announces itself, and makes machines" omni_provider_machines proxmox
+else
+	check "a provider announces itself" omni_provider proxmox
+fi
 runs "omniops status" "an account"
 check "… is an Operator's, as the server says" grep -q 'as omniops' "$room/out"
 check "… whose key others cannot read" test "$(stat -c %a "$room/work/omni.key")" = 600
@@ -124,6 +166,10 @@ check "… says what would be made" grep -q 'talos-prod-01' "$room/out"
 runs "template diff" "an apply"
 check "… after which omnictl has nothing to say" test "$(grep -c '^[-+]' "$room/out")" = 0
 check "… and there are two workers" has_there 2
+runs "health talos-prod-01 --wait" "machines"
+check "… are all ready in the end" grep -q '^Cluster "talos-prod-01" RUNNING Ready (5/5)' "$room/out"
+runs "get nodes" "a kubeconfig"
+[ "$machines" = played ] || check "… shows five nodes" [ "$(grep -c ' Ready$' "$room/out")" = 5 ]
 runs "systemctl enable" "the agent"
 check "… is in sync" within 30 page_says '"state": "InSync"'
 runs "api/v1/clusters" "its page"
@@ -133,6 +179,8 @@ check "… is held" within 20 page_says '"state": "Held"'
 hash=$(plan_hash_there)
 runs "omniops approve" "an approval"
 check "… is carried out" within 20 has_there 1
+run_next "the cluster"
+check "… is ready without it" grep -q '^Cluster "talos-prod-01" RUNNING Ready (4/4)' "$room/out"
 no_key_in_environ() {
 	local part
 	part=$(cut -c 300-340 "$room/work/omni.key")
