@@ -307,6 +307,8 @@ static void write_joined(struct joiner *joiner, struct span held, struct span ad
 		bool has_end = held.len == 0 || held.ptr[held.len - 1] == '\n';
 		out->text = arena_spanf(arena, "%.*s%s%.*s", SPAN_ARG(held), has_end ? "" : "\n", SPAN_ARG(added));
 		out->is_changed = true;
+		if (!reads_as(arena, out->text, &joiner->added)) /* "{}", "null" */
+			out->text = added;
 	} else if (out->is_changed) {
 		struct node tree = client_apply(arena, &joiner->held, &joiner->changes);
 		out->is_rewritten = !client_edit(arena, held, &joiner->held, &joiner->changes, &out->text) ||

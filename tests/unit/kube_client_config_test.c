@@ -57,6 +57,11 @@ static void nothing_held_is_the_answer_itself(void **state)
 	assert_span(world->joined.text, "# only a word\n" ADDED);
 	assert_true(world->joined.is_changed);
 	assert_false(world->joined.is_rewritten);
+	static const char *const nothing[] = {"~", "null\n", "{}", "---\n{}\n"};
+	for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++) {
+		assert_true(join(world, nothing[i], ADDED));
+		assert_span(world->joined.text, ADDED);
+	}
 }
 
 /* The list of contexts is in flow style inside of block items: it can be appended to only by writing it anew. */
