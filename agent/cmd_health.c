@@ -33,7 +33,7 @@ struct waiting {
 /* --- progress ------------------------------------------------------------------------------------------------------- */
 
 /* A line without what does not fit; colours take no room, and end with it. */
-static void add_cut(struct text *out, struct span line, size_t columns)
+static void add_cut(struct text *out, struct span line, size_t columns, bool color)
 {
 	size_t shown = 0, i = 0;
 	for (; i < line.len; i++) {
@@ -47,7 +47,7 @@ static void add_cut(struct text *out, struct span line, size_t columns)
 		text_add(out, (struct span){line.ptr + i, (end < line.len ? end : line.len - 1) - i + 1});
 		i = end < line.len ? end : line.len;
 	}
-	text_adds(out, i < line.len ? "\033[0m\n" : "\n");
+	text_adds(out, i < line.len && color ? "\033[0m\n" : "\n");
 }
 
 static void erase(struct waiting *w)
@@ -70,7 +70,7 @@ static void draw(struct waiting *w)
 	struct span rest = text_span(&tree), line;
 	size_t lines = 0;
 	while (lines + 1 < window.ws_row && span_next(&rest, '\n', &line) && rest.ptr != NULL) {
-		add_cut(&shown, line, (size_t)window.ws_col - 1);
+		add_cut(&shown, line, (size_t)window.ws_col - 1, w->call->color);
 		lines++;
 	}
 	erase(w);

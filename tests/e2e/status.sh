@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../.." || exit 1
 trap 'stop_agent; cosi_stop; rm -rf "$room"' EXIT
 
 cosi_need "clusters with machines"
-cosi_start one -play -pace 0.15 || { fail "the server comes up"; finish; }
+cosi_start one -play -pace 0.1 || { fail "the server comes up"; finish; }
 cp "$cosi_key" "$room/key"
 chmod 600 "$room/key"
 export OMNI_ENDPOINT=$cosi_endpoint OMNIOPS_OMNI_KEY_FILE=$room/key
@@ -92,9 +92,42 @@ check "… with a watch for each type, and nothing else" [ $(($(cosi_ask calls |
 
 check "one worker more" resize 3
 while_still "scaling up" "c['phase'] == 'SCALING_UP'"
+# On a terminal the tree is drawn where it stood, no wider and higher than the window; in the end it is whole.
+on_terminal() { # rows columns command…
+	python3 - "$@" <<-'END'
+	import fcntl, os, pty, re, struct, sys, termios
+	rows, columns, command = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+	pid, fd = pty.fork()
+	if pid == 0:
+	    fcntl.ioctl(2, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+	    os.execvp(command[0], command)
+	out = b""
+	try:
+	    while chunk := os.read(fd, 65536):
+	        out += chunk
+	except OSError:
+	    pass
+	code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+	*drawn, last = re.split(r"\x1b\[\d+A\x1b\[J", out.decode().replace("\r", ""))
+	def plain(text):
+	    return [l for l in re.sub(r"\x1b\[\d*m", "", text).splitlines() if not l.startswith("omniops: warning")]
+	wide = [l for d in drawn for l in plain(d) if len(l) >= columns]
+	high = [d for d in drawn if len(plain(d)) >= rows]
+	whole = len([l for l in plain(last) if "RUNNING Ready" in l and "Machine" in l])
+	if code or len(drawn) < 2 or wide or high or whole != 7 or "\x1b[32mRUNNING\x1b[0m" not in last:
+	    print(code, len(drawn), wide, high, whole, out.decode(), sep="\n")
+	    sys.exit(1)
+	END
+}
 check "ready again, at once after a write" ready
 check "… with six" holds "c['machines']['total'] == 6 and c['machines']['wanted'] == 6"
-check "two workers less" resize 1
+cosi_order still
+check "one more" resize 4
+(sleep 1 && cosi_order go) &
+check "on a terminal it is followed to the end" on_terminal 9 60 \
+	timeout 30 env -u NO_COLOR TERM=xterm "$OMNIOPS" health "$name" --wait --timeout 20s
+wait $!
+check "three workers less" resize 1
 check "… are gone when it is ready" ready
 check "… down to four" holds "c['machines']['total'] == 4 and len(machines) == 4"
 cosi_order capacity -d count=4
@@ -169,8 +202,8 @@ check "… on the page" bash -c "curl -s http://127.0.0.1:$port/ | grep -q 'by-h
 check "… counted" bash -c "curl -s http://127.0.0.1:$port/metrics | grep -q '^omni_agent_omni_unmanaged_resources{.*} 1$'"
 check "… and told by status" bash -c "omniops() { \"$OMNIOPS\" \"\$@\"; }; omniops status 2>/dev/null | grep -q '^Unmanaged MachineClasses.omni.sidero.dev: by-hand$'"
 sed -i 's/version: v1.13.6/version: v1.13.7/' "$plan"
-check "while it upgrades it is not ready, though in sync" within 10 agent_says "not c['ready'] and c['state'] == 'InSync' and c['omniStatus']['talosUpgrading']"
-check "… with the reason" agent_says "c['omniStatus']['reason']"
+check "while it upgrades it is not ready, though in sync, and says why" within 10 agent_says \
+	"not c['ready'] and c['state'] == 'InSync' and c['omniStatus']['talosUpgrading'] and c['omniStatus']['reason']"
 check "… and is ready in the end" within 15 agent_says "c['ready'] and not c['omniStatus']['talosUpgrading']"
 reads() { curl -s "http://127.0.0.1:$port/metrics" | grep '^omni_agent_omni_calls_total'; }
 settled=$(reads)
