@@ -44,7 +44,7 @@ static bool check(const char *path, const struct stat *info, struct fail *fail)
 
 static bool take_lock(struct arena *arena, struct private_file *file, struct fail *fail)
 {
-	enum { PATIENCE_MS = 3000, PAUSE_MS = 20 };
+	enum { PATIENCE_MS = 10000, PAUSE_MS = 20 };
 	int64_t end_ms = clock_monotonic_ms() + PATIENCE_MS;
 	const char *lock = arena_spanf(arena, "%s.lock", file->path).ptr;
 	for (;;) {

@@ -8,6 +8,7 @@
 
 #include "agent/kube/private_file.h"
 #include "base/files.h"
+#include "tests/unit/fake_clock.h"
 
 struct place {
 	struct arena arena;
@@ -145,9 +146,11 @@ static void a_lock_of_others_is_waited_for(void **state)
 	struct place *place = *state;
 	struct private_file file;
 	put(place, beside(place, "config.lock"), "", 0600);
+	int64_t begin_ms = fake_monotonic_ms;
 	assert_false(private_file_open(&place->arena, place->config, &file, &place->fail));
 	assert_int_equal(place->fail.code, FAIL_TIMEOUT);
 	assert_true(span_contains(span_of(place->fail.text), "config.lock is there"));
+	assert_true(fake_monotonic_ms - begin_ms >= 10000);
 	assert_int_equal(access(beside(place, "config.lock"), F_OK), 0);
 }
 
