@@ -101,29 +101,23 @@ func (it *step) text(version string) string {
 	return fmt.Sprintf("%s: updating %s to %s", it.machine.name, it.component, version)
 }
 
-// steps are what is left to do: the static pods of each control plane, then all kubelets.
+// steps are what is left to do: one static pod after the other, each on all control planes, then all kubelets.
 func (p *Play) steps(v *view, version string) []step {
-	var pods, kubelets []step
-	for _, s := range v.sets {
-		for _, it := range s.members {
-			m := p.machines[it.Metadata().ID()]
-			if m == nil || m.config == "" || torndown(it) {
-				continue
-			}
-			for _, name := range components(m.controlPlane) {
-				if m.kubernetes[name] == version {
+	var left []step
+	for _, name := range components(true) {
+		for _, s := range v.sets {
+			for _, it := range s.members {
+				m := p.machines[it.Metadata().ID()]
+				if m == nil || m.config == "" || torndown(it) || !slices.Contains(components(m.controlPlane), name) {
 					continue
 				}
-				one := step{m, name, p.isLocked(v, s.node(m.id))}
-				if name == kubelet {
-					kubelets = append(kubelets, one)
-				} else {
-					pods = append(pods, one)
+				if m.kubernetes[name] != version {
+					left = append(left, step{m, name, p.isLocked(v, s.node(m.id))})
 				}
 			}
 		}
 	}
-	return append(pods, kubelets...)
+	return left
 }
 
 func (p *Play) kubernetesPending(v *view, m *machine) bool {
