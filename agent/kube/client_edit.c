@@ -310,7 +310,7 @@ bool client_edit(struct arena *arena, struct span text, const struct node *root,
 	struct editor editor = {.arena = arena, .text = text};
 	struct text result;
 	find_lines(&editor);
-	if (!make_edits(&editor, root, changes))
+	if (editor.lines == NULL || !make_edits(&editor, root, changes))
 		return false;
 	sort_edits(&editor);
 	text_init(&result, TEXT_NO_LIMIT);
