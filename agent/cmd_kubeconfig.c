@@ -243,7 +243,7 @@ static int run_kubeconfig(struct call *call)
 	const struct settings *settings = &call->settings;
 	struct fetch fetch = {.call = call, .kind = CLIENT_KUBECONFIG, .cluster = span_of(call->words[0])};
 	struct omni_kubeconfig_request request = {.cluster = fetch.cluster, .ttl_s = settings->ttl_ms / SECOND_MS};
-	struct span *groups;
+	struct span *groups = NULL;
 	struct fail fail;
 	if (settings->oidc && settings->break_glass)
 		return command_usage_error(call->command, "--oidc and --break-glass are two different ways in");

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/omni/records.h"
 #include "agent/run.h"
 #include "agent/told.h"
 #include "base/clock.h"
@@ -268,6 +269,16 @@ static enum queue_result leave(struct run *run, const char *why)
 	return QUEUE_DONE;
 }
 
+/* It went while nobody looked after it: what we recorded of it goes, too. */
+static void clear_record(struct run *run)
+{
+	struct link *link = run->unit->link;
+	struct span name = span_of(run->unit->name);
+	const struct resource *left = mirror_left(link->mirror, &run->arena, name);
+	if (run->actual.resources.count == 0 && left != NULL && run_is_ours(run, left))
+		records_clear(link->store, name, run_deadline());
+}
+
 /* deletePolicy.orphan: the cluster stays, only our marks go. */
 static enum queue_result release(struct run *run)
 {
@@ -310,8 +321,10 @@ static enum queue_result reconcile_cluster(struct run *run)
 		return told_failure(unit, &fail);
 	run->cluster = find_cluster(run);
 	unit->was_ours = unit->was_ours || (run->cluster != NULL && run_is_ours(run, run->cluster));
-	if (cluster == NULL && is_to_be_left(run, &why))
+	if (cluster == NULL && is_to_be_left(run, &why)) {
+		clear_record(run);
 		return leave(run, why);
+	}
 	if (span_is(mark_value(run->cluster, ANNOTATION_SUSPEND), "true"))
 		return tell_suspended(run, "by the annotation " ANNOTATION_SUSPEND " of the Cluster in Omni");
 	if (cluster == NULL && is_orphan(run))

@@ -112,6 +112,7 @@ static bool scan(struct run *run)
 		log_warn(agent->log, "omni", "clusters cannot be listed", log_string("omni", link->url), log_fail(&fail));
 		return false;
 	}
+	mirror_all_left(link->mirror, &run->arena, &list); /* of some, our record is all that is left */
 	pthread_mutex_lock(&agent->lock);
 	/* Units made here are judged by the loop, as every absence: when the input is not complete they are frozen. */
 	for (size_t i = 0; i < list.count; i++)

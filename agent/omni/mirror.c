@@ -314,6 +314,39 @@ static struct resource *cluster_of(const struct mirror *mirror, struct arena *ar
 	return cluster;
 }
 
+/* Only what is certain: every watch lives. */
+static struct resource *left_of(const struct mirror *mirror, struct arena *arena, struct span name)
+{
+	const struct owner *owner = map_get(&mirror->owners, name);
+	if (owner == NULL || owner->marks[IN_RECORD].len == 0 || !is_live(mirror) ||
+	    mirror_place(mirror, mirror_key(OMNI_CLUSTER, name))->owner == owner)
+		return NULL;
+	struct resource *cluster = resource_new(arena, OMNI_CLUSTER, arena_copy(arena, name));
+	mirror_show_marks(arena, &owner->marks[IN_RECORD], cluster);
+	return cluster;
+}
+
+struct resource *mirror_left(struct mirror *mirror, struct arena *arena, struct span name)
+{
+	pthread_mutex_lock(&mirror->lock);
+	struct resource *cluster = left_of(mirror, arena, name);
+	pthread_mutex_unlock(&mirror->lock);
+	return cluster;
+}
+
+bool mirror_all_left(struct mirror *mirror, struct arena *arena, struct resource_list *out)
+{
+	pthread_mutex_lock(&mirror->lock);
+	bool all = is_live(mirror);
+	for (size_t i = 0; all && i < mirror->owners.count; i++) {
+		struct resource *cluster = left_of(mirror, arena, mirror->owners.entries[i].key);
+		if (cluster != NULL)
+			resource_push(arena, out, cluster);
+	}
+	pthread_mutex_unlock(&mirror->lock);
+	return all;
+}
+
 struct resource *mirror_cluster(struct mirror *mirror, struct arena *arena, struct span name)
 {
 	pthread_mutex_lock(&mirror->lock);

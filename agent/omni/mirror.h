@@ -74,6 +74,9 @@ void mirror_facts(struct mirror *mirror, struct arena *arena, struct span cluste
 struct resource *mirror_cluster(struct mirror *mirror, struct arena *arena, struct span name);
 /* All; false: not every watch lives. */
 bool mirror_clusters(struct mirror *mirror, struct arena *arena, struct resource_list *out);
+/* As mirror_cluster and mirror_clusters, of clusters that are not there although a record of ours is. */
+struct resource *mirror_left(struct mirror *mirror, struct arena *arena, struct span name);
+bool mirror_all_left(struct mirror *mirror, struct arena *arena, struct resource_list *out);
 
 /* The raw resources that people may keep, by type and ID; up to two thousand. */
 struct mirror_raw {

@@ -343,6 +343,22 @@ static const struct omni_store_ops ops = {
 	.close = close_store,
 };
 
+void records_clear(struct omni_store *store, struct span cluster, int64_t deadline_ms)
+{
+	struct fail fail = {0};
+	struct resource *held;
+	struct arena arena;
+	if (store->ops != &ops)
+		return;
+	struct records_store *self = self_of(store);
+	arena_init(&arena, ARENA_NO_LIMIT);
+	bool is_there = self->inner->ops->get(self->inner, &arena, OMNI_CLUSTER, cluster, deadline_ms, &held, &fail);
+	if (!is_there && fail.code == FAIL_NOT_FOUND)
+		records_drop(self, cluster, deadline_ms);
+	counted(self, true);
+	arena_done(&arena);
+}
+
 struct omni_store *records_wrap(struct omni_store *inner)
 {
 	struct records_store *self = calloc(1, sizeof *self);

@@ -18,6 +18,8 @@
 
 /* Takes `inner`. */
 struct omni_store *records_wrap(struct omni_store *inner);
+/* The record of a cluster goes, if that is not there: whoever made its name again would inherit approvals. */
+void records_clear(struct omni_store *store, struct span cluster, int64_t deadline_ms);
 /* The store as it is; `store` itself when it is not wrapped. */
 struct omni_store *records_inner(struct omni_store *store);
 
