@@ -258,7 +258,8 @@ bool records_write(struct records_store *self, struct arena *arena, const struct
 	return fail_wrap(fail, "cannot write our record of cluster %.*s", SPAN_ARG(cluster));
 }
 
-/* A record that stays behind does no harm: it is written anew with the next cluster of this name. */
+/* One that stays behind is written anew with the next cluster of this name that is ours, and cleared by the next agent that
+ * starts. */
 void records_drop(struct records_store *self, struct span cluster, int64_t deadline_ms)
 {
 	struct omni_store *inner = self->inner;

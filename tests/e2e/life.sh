@@ -155,7 +155,7 @@ life_begins() {
 	check "… with its control planes" tree_says talos-prod-01 'Control Plane "talos-prod-01-control-planes" Running Ready \(3/3\)'
 	check "… its workers" tree_says talos-prod-01 'Workers "talos-prod-01-workers" Running Ready \(2/2\)'
 	check "… and five machines" [ "$(grep -cE 'Machine "[0-9a-f-]+"\(.*\) RUNNING Ready' "$room/tree")" = 5 ]
-	check "which the agent knows, too" within "$patience" grep -q '"omniStatus": {"phase": "RUNNING", "ready": true}' "$(status_file talos-prod-01)"
+	check "which the agent knows, too" within "$patience" grep -q '"omniStatus": {"phase": "RUNNING", "ready": true' "$(status_file talos-prod-01)"
 }
 
 # --- changed ----------------------------------------------------------------------------------------------------------
