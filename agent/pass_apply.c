@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "agent/pass.h"
+#include "agent/plan/lost.h"
 #include "agent/plan/refusal.h"
 #include "base/clock.h"
 
@@ -36,6 +37,23 @@ static void explain(struct pass_unit *unit, const struct fleet *fleet, const str
 		refusal_explain_op(NULL, unit->cluster, fleet, &result->fail, &unit->faults);
 }
 
+/* The time is over: what Omni waits for, and what helps when that never comes. */
+static bool still_waiting(struct pass *pass, struct pass_unit *unit, size_t waiting, struct fail *fail)
+{
+	struct plan_left left = plan_left_machines(unit->target->store, pass->arena, unit->plan.cluster,
+						   clock_monotonic_ms() + CALL_TIMEOUT_MS);
+	struct span names = plan_left_names(pass->arena, &left);
+	if (left.machines.count == 0)
+		return fail_set(fail, FAIL_TIMEOUT,
+				"cluster %.*s: %zu operations are still waiting for Omni; run the command again to go on",
+				SPAN_ARG(unit->plan.cluster), waiting);
+	return fail_set(fail, FAIL_TIMEOUT,
+			"cluster %.*s: %zu operations are still waiting for Omni, which has to reset %.*s first%s; run the command "
+			"again to go on; a machine that will never answer again goes with: omnictl delete link %.*s",
+			SPAN_ARG(unit->plan.cluster), waiting, SPAN_ARG(names), left.is_lost ? " and cannot reach it" : "",
+			SPAN_ARG(left.machines.items[0]->id));
+}
+
 bool pass_apply(struct pass *pass, struct pass_unit *unit, const struct fleet *fleet, int64_t deadline_ms,
 		struct fail *fail)
 {
@@ -59,9 +77,7 @@ bool pass_apply(struct pass *pass, struct pass_unit *unit, const struct fleet *f
 			return false;
 		}
 		if (clock_monotonic_ms() >= deadline_ms)
-			return fail_set(fail, FAIL_TIMEOUT,
-					"cluster %.*s: %zu operations are still waiting for Omni; run the command again to go on",
-					SPAN_ARG(unit->plan.cluster), result.waiting);
+			return still_waiting(pass, unit, result.waiting, fail);
 		clock_sleep_ms(POLL_MS);
 	}
 }

@@ -152,6 +152,12 @@ check "… that is the only one left on it" within 5 held
 cosi_order release
 check "when that is let go, the rest follows" within 10 none Clusters edge-berlin
 [ -z "$have_omnictl" ] || watch_status
+silent=$(really ClusterMachines | awk '/^ *id: / { id = $2 } /machine-set: talos-prod-01-workers/ { print id; exit }')
+cosi_trouble "$silent" silent
+check "a machine that does not answer keeps a cluster" exits 1 omniops delete --approve-all --yes --timeout 3s talos-prod-01
+check "… as it says" complains "has to reset $silent (talos-"
+check "… with the way out" complains "omnictl delete link $silent"
+cosi_trouble "$silent" none
 check "a cluster is deleted" exits 0 omniops delete --approve-all --yes --timeout 20s talos-prod-01
 check "… and no member is left" none ClusterMachineStatuses
 check "… nor anything that was said of it" within 5 none ClusterStatuses
