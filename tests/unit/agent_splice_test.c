@@ -33,9 +33,9 @@ struct world {
 
 static const char *const files[FILES] = {"a.yaml",   "b.yaml",	 "c.yaml",   "d.yaml",	 "e.yaml",  "f.yaml",
 					 "g/h.yaml", "g/i.json", "t/j.yaml", "t/k.yaml", "z/l.yml", "z/m.yaml"};
-static const char *const patches[PATCHES] = {"", "p/one.yaml", "p/two.yaml", "p/one.patch", "t/near.patch", "near.patch", "p/far.patch"};
+static const char *const patches[PATCHES] = {"", "p/one.yaml", "p/two.yaml", "p/one.patch", "t/near.yaml", "near.yaml", "p/far.patch"};
 /* As documents name them: from the root, or from beside a template. */
-static const char *const names[PATCHES] = {"", "p/one.yaml", "p/two.yaml", "p/one.patch", "near.patch", "near.patch", "p/far.patch"};
+static const char *const names[PATCHES] = {"", "p/one.yaml", "p/two.yaml", "p/one.patch", "near.yaml", "near.yaml", "p/far.patch"};
 static const char *const contents[] = {
 	"", "machine:\n  sysctls:\n    a: \"1\"\n", "apiVersion: v1alpha1\nkind: NewConfig\n",
 	"machine:\n  sysctls:\n    a: \"2\"\n", "machine:\n  nonsense: 1\n",
@@ -54,6 +54,8 @@ static void add_patch(struct text *out, const struct item *item, unsigned indent
 {
 	if (item->patch != 0)
 		text_addf(out, "%*spatches:\n%*s- file: %s\n", (int)indent, "", (int)indent, "", names[item->patch]);
+	if (item->patch != 0 && item->variant % 4 == 3)
+		text_addf(out, "%*s  idOverride: id%u\n", (int)indent, "", item->number % 4);
 }
 
 static void add_id(struct text *out, unsigned number, bool is_warned)
@@ -77,7 +79,8 @@ static void add_cluster(struct text *out, const struct item *item)
 static void add_set(struct text *out, const struct item *item)
 {
 	bool is_plane = item->kind == CONTROL_PLANE;
-	add_head(out, is_plane ? "OmniControlPlane" : "OmniWorkers", is_plane ? 'p' : 'w', item, is_plane ? item->cluster : item->number);
+	add_head(out, is_plane ? "OmniControlPlane" : "OmniWorkers", is_plane ? 'p' : 'w', item,
+		 is_plane ? item->cluster : item->variant % 4 == 2 ? item->number % 8 : item->number);
 	text_addf(out, "  clusterRef:\n    name: c%u\n  labels:\n    v: x%u\n  machines:\n  - ", item->cluster, item->variant);
 	add_id(out, item->number, item->variant % 16 == 7);
 	add_patch(out, item, 2);
@@ -85,14 +88,14 @@ static void add_set(struct text *out, const struct item *item)
 
 static void add_machine(struct text *out, const struct item *item)
 {
-	add_head(out, "OmniMachine", 'm', item, item->number);
+	add_head(out, "OmniMachine", 'm', item, item->number % 16);
 	text_addf(out, "  clusterRef:\n    name: c%u\n  labels:\n    v: x%u\n  machineID: ", item->cluster, item->variant);
 	add_id(out, item->number, false);
 }
 
 static void add_export(struct text *out, const struct item *item)
 {
-	add_head(out, "OmniKubeconfigExport", 'x', item, item->number);
+	add_head(out, "OmniKubeconfigExport", 'x', item, item->number % 8);
 	text_addf(out, "  clusterRef:\n    name: c%u\n  targetSecretRef:\n    name: k\n  serviceAccount:\n    user: u%u\n    groups:\n"
 		       "    - g\n  ttl: 24h\n  deletionPolicy: Delete\n",
 		  item->cluster, item->variant);
@@ -434,7 +437,7 @@ static void remove_cluster(struct world *world, unsigned cluster)
 /* In one file, or with parts of it elsewhere. */
 static void add_whole(struct world *world, struct dice *dice)
 {
-	unsigned cluster = dice_roll(dice, CLUSTERS), file = dice_roll(dice, 8), patch = dice_roll(dice, 3) ? 0 : dice_roll(dice, PATCHES);
+	unsigned cluster = dice_roll(dice, CLUSTERS), file = dice_roll(dice, 8), patch = dice_roll(dice, 2) ? 0 : dice_roll(dice, PATCHES);
 	if (has_cluster(world, cluster))
 		return;
 	if (dice_roll(dice, 5) == 0) {
@@ -553,7 +556,7 @@ static void fail_different(size_t step, const char *seed, const struct text *a, 
 
 static void what_is_kept_makes_no_difference(void **state)
 {
-	struct world world = {.next = 1}, good = world;
+	struct world world = {.patches = {0, 1, 2, 1, 0, 3, 2}, .next = 1}, good = world;
 	struct text whole, spliced;
 	struct snapshot *current = NULL;
 	const char *seed = getenv("SEED") == NULL ? "1" : getenv("SEED");
@@ -589,9 +592,79 @@ static void what_is_kept_makes_no_difference(void **state)
 	text_done(&spliced);
 }
 
+/* --- what chance meets rarely ------------------------------------------------------------------------------------------------ */
+
+#define WHOLE(cluster, number, file) {CLUSTER, cluster, 0, file, 0, 0}, {CONTROL_PLANE, cluster, number, file, 0, 0}
+
+static const struct {
+	const char *what, *code; /* the code is reported after the change and not before */
+	struct world before;
+	struct item more; /* comes with the change */
+	size_t gone;	  /* item that goes, from 1 */
+	unsigned patch;	  /* file that appears */
+} cases[] = {
+	{"a patch of the same ID elsewhere", "DuplicateResource",
+	 {{WHOLE(0, 10, 0), {WORKERS, 0, 20, 0, 3, 1}, WHOLE(2, 11, 1)}, 5, {0, 1}, 1}, {WORKERS, 2, 24, 1, 3, 1}, 0, 0},
+	{"an object of the same name elsewhere", "DuplicateObject",
+	 {{WHOLE(0, 10, 0), {WORKERS, 0, 5, 0, 0, 0}, {MACHINE, 0, 5, 0, 0, 0}, WHOLE(2, 11, 1), {WORKERS, 2, 21, 1, 0, 0}}, 7, {0}, 1},
+	 {MACHINE, 2, 21, 1, 0, 0}, 0, 0},
+	{"an object that is no part of a cluster, too", "DuplicateObject",
+	 {{WHOLE(0, 10, 0), {EXPORT, 0, 1, 0, 0, 0}, WHOLE(2, 11, 1)}, 5, {0}, 1}, {EXPORT, 2, 9, 1, 0, 0}, 0, 0},
+	{"a machine of another cluster", "DuplicateMachine",
+	 {{WHOLE(0, 10, 0), WHOLE(3, 11, 1)}, 4, {0}, 1}, {WORKERS, 3, 10, 1, 0, 0}, 0, 0},
+	{"a machine class of the same name", "DuplicateResource",
+	 {{WHOLE(0, 10, 0), {CLASS, 0, 3, 2, 0, 0}}, 3, {0}, 1}, {RESOURCE, 0, 3, 1, 0, 0}, 0, 0},
+	{"a cluster goes that a document elsewhere names", "UnknownReference",
+	 {{{PLAIN, 0, 10, 8, 0, 0}, {EXPORT, 0, 1, 0, 0, 0}, WHOLE(2, 11, 1)}, 4, {0}, 1}, {STRANGE, 0, 0, 5, 0, 0}, 1, 0},
+	{"the control plane in another file goes", "MissingControlPlane",
+	 {{{CLUSTER, 0, 0, 0, 0, 0}, {CONTROL_PLANE, 0, 10, 1, 0, 0}, WHOLE(2, 11, 2)}, 4, {0}, 1}, {STRANGE, 0, 0, 5, 0, 0}, 2, 0},
+	{"a second file of the name that a template uses", "AmbiguousFile",
+	 {{{PLAIN, 0, 10, 8, 0, 5}, WHOLE(2, 11, 1)}, 3, {0, 0, 0, 0, 0, 1}, 1}, {STRANGE, 0, 0, 5, 0, 0}, 0, 4},
+	{"a connection appears beside another", "UnknownReference",
+	 {{WHOLE(0, 10, 0), WHOLE(3, 11, 1)}, 4, {0}, 1}, {CONNECTION, 0, 1, 2, 0, 0}, 0, 0},
+};
+
+static bool reports(const struct snapshot *snapshot, const char *code)
+{
+	for (size_t i = 0; i < snapshot->fleet->diags.count; i++)
+		if (strcmp(snapshot->fleet->diags.items[i].code, code) == 0)
+			return true;
+	return false;
+}
+
+static void what_both_sides_have_is_found(void **state)
+{
+	struct text whole, spliced;
+	(void)state;
+	text_init(&whole, TEXT_NO_LIMIT);
+	text_init(&spliced, TEXT_NO_LIMIT);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct world world = cases[i].before;
+		struct snapshot *before = render(&world, NULL, &whole);
+		if (!before->is_exact || reports(before, cases[i].code))
+			fail_msg("%s: the beginning is not good: %s", cases[i].what, whole.ptr);
+		if (cases[i].gone > 0)
+			drop(&world, cases[i].gone - 1);
+		push(&world, cases[i].more);
+		if (cases[i].patch > 0)
+			world.patches[cases[i].patch] = 1;
+		struct snapshot *next = render(&world, before, &spliced), *fresh = render(&world, NULL, &whole);
+		if (!reports(fresh, cases[i].code))
+			fail_msg("%s: nothing is found: %s", cases[i].what, whole.ptr);
+		if (!span_eq(text_span(&whole), text_span(&spliced)))
+			fail_different(i, cases[i].what, &whole, &spliced);
+		snapshot_unref(before);
+		snapshot_unref(next);
+		snapshot_unref(fresh);
+	}
+	text_done(&whole);
+	text_done(&spliced);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_both_sides_have_is_found),
 		cmocka_unit_test(what_is_kept_makes_no_difference),
 	};
 	return RUN_TESTS(tests);

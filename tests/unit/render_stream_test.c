@@ -247,8 +247,8 @@ static void add_set(struct text *out, uint64_t *state, const char *cluster, cons
 
 static void add_checks(struct text *out, uint64_t *state, const char *indent)
 {
-	text_addf(out, "%s  manifests:\n%s  - name: %s\n%s    mode: full\n%s    inline: [{apiVersion: v1, kind: Namespace, metadata: {name: x}}]\n", indent, indent,
-		  PICK(state, item_names), indent, indent);
+	text_addf(out, "%s  manifests:\n%s  - name: %s\n%s    mode: full\n", indent, indent, PICK(state, item_names), indent);
+	text_addf(out, "%s    inline: [{apiVersion: v1, kind: Namespace, metadata: {name: x}}]\n", indent);
 }
 
 static void add_cluster(struct text *out, uint64_t *state, const char *name, unsigned *next)
