@@ -50,11 +50,15 @@ bool cluster_parts_check(const struct cluster_parts *parts, struct span cluster,
 
 /* An Omni that does not know a type, or an account that may not see it, has nothing of it to show; without the cluster
  * itself there is nothing at all. */
+bool part_may_hide(const struct part *part)
+{
+	return part != &parts_table[0];
+}
+
 static bool is_fatal(const struct part *part, const struct omni_op *op)
 {
-	bool is_absent = op->code == FAIL_NOT_FOUND;
-	bool is_hidden = op->code == FAIL_DENIED && !part->is_live;
-	return op->code != FAIL_NONE && !is_absent && !is_hidden;
+	bool is_hidden = op->code == FAIL_DENIED && part_may_hide(part);
+	return op->code != FAIL_NONE && op->code != FAIL_NOT_FOUND && !is_hidden;
 }
 
 bool cluster_parts_read(struct omni_store *store, struct arena *arena, struct span cluster, int64_t deadline_ms,

@@ -21,6 +21,9 @@ const struct part *part_at(size_t index);
 struct resource_list *part_list(struct cluster_parts *parts, const struct part *part);
 bool part_concerns(const struct part *part, const struct resource *resource, struct span cluster);
 
+/* An account that may not see it still sees the cluster. */
+bool part_may_hide(const struct part *part);
+
 /* NOT_FOUND: neither the cluster nor a status of it is there. */
 bool cluster_parts_read(struct omni_store *store, struct arena *arena, struct span cluster, int64_t deadline_ms,
 			struct cluster_parts *out, struct fail *fail);

@@ -183,17 +183,27 @@ static enum live_news broke(struct live_parts *live, const struct fail *fail)
 	return is_over ? LIVE_FAILED : LIVE_BROKEN;
 }
 
+/* What may not be seen is not there, and does not come. */
+static bool hide(struct stream *stream, const struct fail *fail)
+{
+	if (fail->code != FAIL_DENIED || !part_may_hide(stream->part))
+		return false;
+	stream->watch->ops->close(stream->watch);
+	stream->watch = NULL;
+	return stream->is_whole = true;
+}
+
 /* Everything that is pending. */
 static bool drain(struct live_parts *live, struct stream *stream, bool *changed, struct fail *fail)
 {
 	bool has = true;
-	for (int i = 0; i < EVENTS_AT_ONCE && has; i++) {
+	for (int i = 0; i < EVENTS_AT_ONCE && has && stream->watch != NULL; i++) {
 		struct omni_event event = {0};
 		if (!stream->watch->ops->next(stream->watch, &live->arena, &event, &has, fail))
 			return false;
 		if (has && event.kind == OMNI_ERRORED) {
 			*fail = event.fail;
-			return false;
+			return hide(stream, fail);
 		}
 		if (has)
 			*changed |= take(live, stream, &event);
@@ -213,8 +223,10 @@ static void sleep_on(const struct live_parts *live, int64_t until_ms)
 {
 	struct pollfd fds[STREAMS_MAX];
 	int64_t left_ms = until_ms - clock_monotonic_ms();
-	for (size_t i = 0; i < live->count; i++)
-		fds[i] = (struct pollfd){live->is_open ? live->streams[i].watch->ops->fd(live->streams[i].watch) : -1, POLLIN, 0};
+	for (size_t i = 0; i < live->count; i++) {
+		struct omni_watch *watch = live->streams[i].watch;
+		fds[i] = (struct pollfd){watch != NULL ? watch->ops->fd(watch) : -1, POLLIN, 0};
+	}
 	poll(fds, live->count, left_ms <= 0 ? 0 : left_ms > 60000 ? 60000 : (int)left_ms);
 }
 

@@ -88,6 +88,15 @@ before=$(cosi_ask calls | grep -c .)
 check "who waits for what is ready is through at once" ready
 check "… with a watch for each type, and nothing else" [ $(($(cosi_ask calls | grep -c .) - before)) -le 11 ]
 
+for method in List Get Watch; do
+	cosi_order fault -d method=$method -d type=LoadBalancerStatuses.omni.sidero.dev -d code=7 -d times=-1
+done
+check "who may not see the load balancer sees the rest" holds "c['ready'] and 'loadBalancer' not in c"
+check "… and can wait" ready
+cosi_order fault -d method=List -d type=MachineSetStatuses.omni.sidero.dev -d code=13 -d text=oops -d times=-1
+check "trouble is no answer" exits 1 omniops status "$name"
+cosi_order reset
+
 # --- scaling -------------------------------------------------------------------------------------------------------------
 
 check "one worker more" resize 3
