@@ -15,6 +15,9 @@
 
 #define ADMIN_GROUP "system:masters"
 
+/* Omni's proxy turns a token without any group away. Every user is in this one, whatever else. */
+#define EVERYBODY "system:authenticated"
+
 /* What is the same for both. */
 struct fetch {
 	struct call *call;
@@ -141,6 +144,8 @@ static bool check_groups(struct call *call, struct span **out, size_t *out_count
 					"or pass --allow-cluster-admin");
 		ARENA_PUSH(call->arena, groups, count, cap) = group;
 	}
+	if (count == 0)
+		ARENA_PUSH(call->arena, groups, count, cap) = SPAN(EVERYBODY);
 	*out = groups;
 	*out_count = count;
 	return true;
@@ -180,9 +185,9 @@ static void tell_token(const struct kubeconfig *config, const struct omni_kubeco
 	fprintf(stderr, "user %.*s, groups", SPAN_ARG(request->user));
 	for (size_t i = 0; i < request->group_count; i++)
 		fprintf(stderr, "%s %.*s", i == 0 ? "" : ",", SPAN_ARG(request->groups[i]));
-	fprintf(stderr, "%s, valid until %s; nobody can take it back before\n", request->group_count == 0 ? " none" : "", until);
-	if (request->group_count == 0)
-		fprintf(stderr, "It may do nothing until a RoleBinding or ClusterRoleBinding names the user \"%.*s\"; --groups names groups\n",
+	fprintf(stderr, ", valid until %s; nobody can take it back before\n", until);
+	if (request->group_count == 1 && span_is(request->groups[0], EVERYBODY))
+		fprintf(stderr, "It may do little until a RoleBinding or ClusterRoleBinding names the user \"%.*s\"; --groups names groups\n",
 			SPAN_ARG(request->user));
 }
 

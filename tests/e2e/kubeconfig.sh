@@ -35,7 +35,7 @@ check "… as the user, in the groups, for the time" says_claims "$room/out" '.s
 check "… until when is told" complains "user me, groups a, b, valid until $(date -u -d "@$(claims "$room/out" | jq .exp)" +%FT%TZ)"
 check "… and the token is not" keeps_quiet
 check "without a name it is for the account that asks" exits 0 omniops kubeconfig demo
-check "… for eight hours, without groups" says_claims "$room/out" '.sub == "ci" and .groups == null and .exp - .iat == 28800'
+check "… for eight hours, in the group of everybody" says_claims "$room/out" '.sub == "ci" and .groups == ["system:authenticated"] and .exp - .iat == 28800'
 check "… and is told to need a binding" complains 'names the user "ci"'
 
 # --- refused ----------------------------------------------------------------------------------------------------------

@@ -43,6 +43,8 @@ check "… says who, and for how long" bash -c "$(declare -f claims); claims '$r
 check "… until when was told" complains "valid until $(date -u -d "@$(claims "$room/config" | jq .exp)" +%FT%TZ)"
 check "the proxy takes it, and finds no machine" proxy_answers "$room/config" '5..'
 check "… but none that somebody made up" proxy_answers "$room/config" 401 eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJtZSJ9.AAAA
+check "a token for nobody in particular" exits 0 omniops kubeconfig demo -o "$room/plain"
+check "… is taken, too" proxy_answers "$room/plain" '5..'
 check "for people who log in" as see exits 0 omniops kubeconfig demo --oidc -o "$room/oidc"
 check "… as omnictl gets it" bash -c "true; $(declare -f omni_in omni_ctl json without_token same_as_omnictl); $(declare -p room omni_pid omni_endpoint omni_ca omni_dir omnictl); omni_enter='${omni_enter:-}'; omni_key=$omni_dir/see.key; same_as_omnictl '$room/oidc' kubeconfig --cluster demo"
 check "a talosconfig" exits 0 omniops talosconfig demo -o "$room/talos"
