@@ -84,6 +84,11 @@ static void clear_raw_approvals(struct run *run)
 			write_marks(run, list.items[i]->type, list.items[i]->id, may_consume, no_approval, 1);
 }
 
+struct span marks_policy(const struct cluster *cluster)
+{
+	return cluster->orphan ? SPAN("orphan") : cluster->destroy_machines ? SPAN("destroyMachines") : SPAN("");
+}
+
 /* Everything is as declared: what told otherwise goes, and how it may end is recorded. */
 void marks_clear(struct run *run)
 {
@@ -97,11 +102,11 @@ void marks_clear(struct run *run)
 	const struct mark marks[] = {{ANNOTATION_SYNC_STATE, {"", 0}},
 				     {ANNOTATION_SYNC_MESSAGE, {"", 0}},
 				     {ANNOTATION_DRIFT, {"", 0}},
-				     {ANNOTATION_DELETE_POLICY, cluster->orphan ? SPAN("orphan") : SPAN("")}};
+				     {ANNOTATION_DELETE_POLICY, marks_policy(cluster)}};
 	/* An approval that no plan used stays: it may have come a moment before its plan. */
 	if (run->carrier_type != NULL)
 		write_marks(run, OMNI_CLUSTER, cluster->name, may_consume, no_approval, 1);
-	if (run->cluster == NULL ? cluster->orphan : differs(run->cluster, marks, COUNT_OF(marks)))
+	if (run->cluster == NULL ? marks_policy(cluster).len > 0 : differs(run->cluster, marks, COUNT_OF(marks)))
 		write_marks(run, OMNI_CLUSTER, cluster->name, may_write, marks, COUNT_OF(marks));
 }
 

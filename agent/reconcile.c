@@ -57,13 +57,18 @@ static bool is_confirming(const struct run *run)
 
 /* --- judging -------------------------------------------------------------------------------------------------------- */
 
+/* As its declaration says; once that is gone, as it said when it was there, or as is recorded. */
+static struct span delete_policy(const struct run *run)
+{
+	const struct cluster *cluster = run->desired.cluster != NULL ? run->desired.cluster : run->good.cluster;
+	return cluster != NULL ? marks_policy(cluster) : mark_value(run->cluster, ANNOTATION_DELETE_POLICY);
+}
+
 static struct plan_options plan_options(const struct run *run)
 {
 	struct plan_options options = {.gate = run->agent->gate, .owner = run_owner(run->agent)};
-	const struct cluster *cluster = run->desired.cluster;
-	const struct cluster *last = cluster != NULL ? cluster : run->good.cluster;
-	options.is_delete = cluster == NULL;
-	options.destroy_machines = last != NULL && last->destroy_machines;
+	options.is_delete = run->desired.cluster == NULL;
+	options.destroy_machines = span_is(delete_policy(run), "destroyMachines");
 	return options;
 }
 
@@ -299,10 +304,7 @@ static bool is_to_be_left(const struct run *run, const char **why)
 
 static bool is_orphan(const struct run *run)
 {
-	if (run->cluster == NULL)
-		return false;
-	return run->good.cluster != NULL ? run->good.cluster->orphan
-					 : span_is(mark_value(run->cluster, ANNOTATION_DELETE_POLICY), "orphan");
+	return run->cluster != NULL && span_is(delete_policy(run), "orphan");
 }
 
 static enum queue_result reconcile_cluster(struct run *run)

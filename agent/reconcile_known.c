@@ -20,7 +20,7 @@ static bool is_recorded(struct run *run)
 	return run_is_ours(run, run->cluster) &&
 	       span_is(mark_value(run->cluster, ANNOTATION_APPLIED_HASH), cluster->template_hash) &&
 	       span_eq(mark_value(run->cluster, ANNOTATION_APPLIED_CONTENT), run_content(run)) &&
-	       span_is(mark_value(run->cluster, ANNOTATION_DELETE_POLICY), cluster->orphan ? "orphan" : "");
+	       span_eq(mark_value(run->cluster, ANNOTATION_DELETE_POLICY), marks_policy(cluster));
 }
 
 bool known_cluster(struct run *run)

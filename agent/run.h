@@ -10,7 +10,7 @@
 
 /* On the Cluster in Omni, written by us, only when it changes (docs/operating.md); two more in report/fleet_view.h. */
 #define ANNOTATION_DRIFT "omni.texashpc.com/drift"		  /* "+1 ~0 -2": found and only reported */
-#define ANNOTATION_DELETE_POLICY "omni.texashpc.com/delete-policy" /* orphan: outlives its declaration */
+#define ANNOTATION_DELETE_POLICY "omni.texashpc.com/delete-policy" /* of what is declared, for when it is not: see marks_policy */
 
 enum { CALL_TIMEOUT_MS = 30000 };
 
@@ -75,5 +75,7 @@ void marks_tell(struct run *run, enum unit_phase phase, const char *message);
 void marks_clear(struct run *run);
 bool marks_release(struct run *run, struct fail *fail);
 struct span mark_value(const struct resource *resource, const char *annotation); /* empty: absent */
+/* How the cluster ends with its declaration, as its mark says it: "orphan", "destroyMachines", or empty. */
+struct span marks_policy(const struct cluster *cluster);
 
 #endif

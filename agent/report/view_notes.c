@@ -40,7 +40,8 @@ static void print_way_out(struct text *out, const struct omni_type *type, struct
 			  SPAN_ARG(cluster));
 }
 
-/* The machine that is in the way: of the set, or of any; one that does not answer before one that does. */
+/* The machine that is in the way: of the set, or of any; one that does not answer before one that is being reset. The turn
+ * of the others has not come: without them nothing would go faster. */
 static struct span machine_left(const struct cluster_view *view, const struct resource *held)
 {
 	const struct view_machine *found = NULL;
@@ -51,6 +52,8 @@ static struct span machine_left(const struct cluster_view *view, const struct re
 		bool concerns = held->type == OMNI_CLUSTER || span_eq(set->set.id, held->id);
 		for (size_t j = 0; concerns && j < set->machine_count; j++) {
 			const struct view_machine *machine = &set->machines[j];
+			if (machine->is_connected && machine->stage != STAGE_DESTROYING)
+				continue;
 			if (found == NULL || (found->is_connected && !machine->is_connected))
 				found = machine;
 		}

@@ -134,6 +134,11 @@ edge() {
 
 # --- made -------------------------------------------------------------------------------------------------------------
 
+follow() {
+	agent "${life_flags[@]}" --source "git+file://$repo?ref=main" --interval 200ms --status-dir "$room/status" \
+		--cache-dir "$room/cache" --http off --log-format json
+}
+
 life_begins() {
 	cp -r examples/homelab/plan "$repo"
 	git init -q -b main "$repo"
@@ -145,8 +150,7 @@ life_begins() {
 	# The classes alone, so that there is a revision before the cluster's.
 	mkdir "$room/later" && mv "$repo/clusters" "$room/later"
 	commit classes
-	agent "${life_flags[@]}" --source "git+file://$repo?ref=main" --interval 200ms --status-dir "$room/status" \
-		--cache-dir "$room/cache" --http off --log-format json
+	follow
 	check "an agent follows Git" within "$patience" grep -q '"msg":"new revision"' "$room/log"
 	mv "$room/later/clusters" "$repo"
 	change talos-prod-01 "+4 ~0 -0 safe" "a cluster of three control planes and two workers"
@@ -244,8 +248,11 @@ life_loses_machines() {
 	check "a deletion policy changes nothing" within "$patience" is_read
 	disconnect
 	check "a machine is lost" within "$patience" tree_says edge "Machine \"$lost\".* Unreachable"
+	stop_agent
+	rm -r "$room/status"
 	rm "$repo/edge.yaml"
-	commit "the second cluster goes with its machines"
+	commit "the second cluster goes with its machines, while no agent runs"
+	follow
 	goes
 	check "it goes although a machine does not answer" within "$patience" is_retired edge
 	check "… and so does the machine" within "$patience" is_forgotten "$lost"
