@@ -126,6 +126,7 @@ struct agent {
 	/* guarded by lock */
 	bool is_complete;	 /* every source delivered, without faults */
 	bool has_doubtful_absence, is_asking; /* something disappeared; the other sources are asked first */
+	bool has_swept;		 /* see status_files_sweep */
 	int64_t started_ms;
 	struct agent_counters counters;
 	int exit_code;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/link.h"
+#include "agent/status_files.h"
 #include "agent/told.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -85,7 +86,7 @@ static void name_link(struct link *link, struct span connection)
 		struct unit *unit = agent->units[i];
 		pthread_mutex_unlock(&agent->lock);
 		if (unit->link == link)
-			told_renamed(unit, before);
+			status_file_move(unit, before);
 	}
 	free(before);
 }

@@ -1,6 +1,7 @@
 /* The raw resources of one Omni, before its clusters: created and updated as declared; pruned only when nothing is
  * missing anywhere in the input. */
 #include "agent/run.h"
+#include "agent/status_files.h"
 #include "agent/told.h"
 
 /* What all sources declare, by the snapshots that the loop judged. */
@@ -147,5 +148,6 @@ bool raws_done(struct run *run)
 {
 	bool is_scanned = scan(run);
 	wake_clusters(run);
+	status_files_sweep(run->agent);
 	return is_scanned;
 }

@@ -125,7 +125,7 @@ static const struct setting settings_table[] = {
 	{"drift", 0, SETTING_STRING, AT(drift), "WHAT", VALUE_CHOICE, drifts, "correct", NULL,
 	 "Changes made in Omni behind our back: correct them, or only report them."},
 	{"status-dir", 0, SETTING_STRING, AT(status_dir), "DIR", VALUE_DIR, NULL, NULL, NULL,
-	 "Keep one JSON file per cluster with its state here."},
+	 "Keep one JSON file per cluster with its state here, in a directory of this agent alone."},
 	{"cache-dir", 0, SETTING_STRING, AT(cache_dir), "DIR", VALUE_DIR, NULL, NULL, NULL,
 	 "Where fetched repositories are kept. Default: $XDG_CACHE_HOME/omniops or ~/.cache/omniops."},
 	{"sandbox", 0, SETTING_STRING, AT(sandbox), "MODE", VALUE_CHOICE, sandboxes, "auto", NULL,

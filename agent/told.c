@@ -6,9 +6,9 @@
 
 #include "agent/link.h"
 #include "agent/plan/refusal.h"
+#include "agent/status_files.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/files.h"
 
 void told_copy(struct unit *unit, struct unit_report *out)
 {
@@ -32,60 +32,6 @@ void told_copy_done(struct unit_report *report)
 	free(report->errors);
 }
 
-/* STATUS_DIR/<connection or "default">.<cluster>.json; names come from outside, so nothing in them may lead elsewhere. */
-static void status_path(const struct unit_report *report, const char *dir, char *out, size_t size)
-{
-	int start = snprintf(out, size, "%s/", dir);
-	snprintf(out + start, size - (size_t)start, "%s.%s.json", report->connection[0] == '\0' ? "default" : report->connection,
-		 report->is_raws ? "_raw" : report->name);
-	for (char *c = out + start; *c != '\0'; c++)
-		if (*c == '/' || (c == out + start && *c == '.'))
-			*c = '_';
-}
-
-static void write_status_file(struct unit *unit)
-{
-	struct agent *agent = unit->agent;
-	if (agent->settings->status_dir == NULL)
-		return;
-	struct unit_report report;
-	pthread_mutex_lock(&agent->lock);
-	told_copy(unit, &report);
-	bool is_retired = unit->is_retired;
-	pthread_mutex_unlock(&agent->lock);
-	struct text json;
-	char path[4096];
-	struct fail fail;
-	text_init(&json, TEXT_NO_LIMIT);
-	report_unit_json(&json, &report);
-	status_path(&report, agent->settings->status_dir, path, sizeof path);
-	bool ok = is_retired ? files_remove_at(AT_FDCWD, path, &fail) : files_write(path, text_span(&json), 0644, &fail);
-	if (!ok)
-		log_warn(agent->log, "report", "status file cannot be written", log_string("path", path), log_fail(&fail));
-	text_done(&json);
-	told_copy_done(&report);
-}
-
-void told_renamed(struct unit *unit, const char *connection)
-{
-	struct unit_report before;
-	char path[4096];
-	struct fail fail;
-	if (unit->agent->settings->status_dir == NULL)
-		return;
-	pthread_mutex_lock(&unit->agent->lock);
-	told_copy(unit, &before);
-	bool has_file = unit->state.changed_wall_ms != 0 && !unit->is_retired;
-	pthread_mutex_unlock(&unit->agent->lock);
-	snprintf(before.connection, sizeof before.connection, "%s", connection);
-	status_path(&before, unit->agent->settings->status_dir, path, sizeof path);
-	told_copy_done(&before);
-	if (!files_remove_at(AT_FDCWD, path, &fail))
-		log_warn(unit->agent->log, "report", "status file cannot be removed", log_string("path", path), log_fail(&fail));
-	if (has_file)
-		write_status_file(unit);
-}
-
 /* It may have been declared again while the last of it went: then it is only beginning. */
 void told_gone(struct unit *unit)
 {
@@ -94,7 +40,7 @@ void told_gone(struct unit *unit)
 	unit->is_retired |= is_gone;
 	pthread_mutex_unlock(&unit->agent->lock);
 	if (is_gone)
-		write_status_file(unit);
+		status_file_write(unit);
 }
 
 static void take_plan(struct unit_state *state, const struct plan *plan)
@@ -182,7 +128,7 @@ void told(struct unit *unit, enum unit_phase phase, const struct plan *plan, con
 		       (before == UNIT_IN_SYNC || unit->link->raws == unit);
 	if (!is_dull)
 		log_state(unit, phase, message);
-	write_status_file(unit);
+	status_file_write(unit);
 }
 
 bool told_is_ending(const struct unit *unit, const struct fail *fail)
@@ -331,5 +277,5 @@ void told_omni_look(struct unit *unit)
 void told_omni_status(struct unit *unit)
 {
 	if (look_anew(unit))
-		write_status_file(unit);
+		status_file_write(unit);
 }

@@ -25,8 +25,6 @@ void told_drift(const struct run *run);
 void told_drift_brief(const struct plan *plan, struct text *out);
 /* Nothing is left to look after: the unit and its status file retire. */
 void told_gone(struct unit *unit);
-/* Its connection has another name now than `connection`: so has its status file. Any thread, without the lock. */
-void told_renamed(struct unit *unit, const char *connection);
 /* What Omni says about the cluster, when it is news. */
 void told_omni_status(struct unit *unit);
 /* The same without the status file: from the loop, which does not wait for disks. */

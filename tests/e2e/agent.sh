@@ -26,8 +26,12 @@ commit "remove two"
 check "a cluster that disappears is held" within 10 is_state two Held
 check "it is still there" exists clusters two
 stop_agent
+cp "$room/status/main.two.json" "$room/status/old.two.json"
+echo '{"kind": "List"}' >"$room/status/mine.json"
 start_agent --source "git+file://$room/repo?ref=main"
 check "after a restart it is still held" within 10 is_state two Held
+check "a status file of nobody goes" within 10 test ! -e "$room/status/old.two.json"
+check "… what is no status file stays" test -s "$room/status/mine.json" -a -s "$room/status/main.one.json"
 omniops approve two "$(plan_hash two)" --omni "$omni" 2>/dev/null
 check "approved it goes" within 10 is_gone clusters two
 check "and its status file, too" within 10 test ! -e "$room/status/main.two.json"

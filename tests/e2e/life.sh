@@ -249,7 +249,6 @@ life_loses_machines() {
 	disconnect
 	check "a machine is lost" within "$patience" tree_says edge "Machine \"$lost\".* Unreachable"
 	stop_agent
-	rm -r "$room/status"
 	rm "$repo/edge.yaml"
 	commit "the second cluster goes with its machines, while no agent runs"
 	follow
