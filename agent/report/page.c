@@ -178,7 +178,8 @@ static void print_sources(struct text *out, const struct agent_report *report)
 		const struct source_state *source = &report->sources[i];
 		char summary[128];
 		const char *message = source->error[0] != '\0' ? source->error : source->first_error;
-		snprintf(summary, sizeof summary, "%zu clusters in %zu documents", source->clusters, source->documents);
+		snprintf(summary, sizeof summary, "%zu cluster%s in %zu document%s", source->clusters,
+			 source->clusters == 1 ? "" : "s", source->documents, source->documents == 1 ? "" : "s");
 		text_adds(out, "<tr>");
 		cell(out, "n", source->name);
 		if (source->error[0] != '\0')
