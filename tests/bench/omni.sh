@@ -31,9 +31,10 @@ omni_server() { # milliseconds that every call takes longer
 }
 
 omni_agent() {
-	omni_port=$((20000 + RANDOM % 20000))
+	omni_port=$((10000 + SRANDOM % 20000))
+	printf bench >"$room/token" && chmod 600 "$room/token"
 	"$B/omniops" agent --source "git+file://$room/work?ref=main" --interval 1h --http "127.0.0.1:$omni_port" --cache-dir "$room/cache" \
-		--gate critical --log-format json --status-dir "$room/status" 2>"$room/log" &
+		--gate critical --log-format json --status-dir "$room/status" --webhook-secret-file "$room/token" 2>"$room/log" &
 	agent=$!
 }
 
@@ -110,27 +111,32 @@ omni_repository() { # clusters
 	git -C "$room/work" -c user.name=t -c user.email=t@example.com commit -qm first
 }
 
-# One changed line among all clusters: from the commit, of which the agent is told, to its first write.
+omni_updates() { cosi_ask counts | grep -o '"Update":[0-9]*'; }
+
+# One changed line among all clusters: from the hint of a Git host to its first write, without the 200 ms in which the agent
+# waits for more hints.
 omni_changes() { # clusters
-	local i name begin_us calls before cpu
+	local i name begin_us updates before cpu
 	before=$(omni_calls)
 	cpu=$(omni_cpu_us)
-	for ((i = 0; i < 5; i++)); do
+	for ((i = 0; i < SAMPLES; i++)); do
 		name=$(printf 'edge-%04d' $((i * 7 % $1)))
 		sed -i "s/^    env: .*/    env: v$i/" "$room/work/$name.yaml"
-		calls=$(cosi_ask counts)
+		updates=$(omni_updates)
 		git -C "$room/work" -c user.name=t -c user.email=t@example.com commit -qam "$i"
 		begin_us=${EPOCHREALTIME/./}
-		kill -HUP "$agent" # look at the source now
-		until cosi_ask counts | grep -o '"Update":[0-9]*' | grep -vqxF -- "$(grep -o '"Update":[0-9]*' <<<"$calls")"; do
+		curl -fsS -o "$room/answer" -H 'X-Gitlab-Token: bench' -H 'Content-Type: application/json' -d '{}' "http://127.0.0.1:$omni_port/webhook" || return
+		while [ "$(omni_updates)" = "$updates" ]; do
 			[ $((${EPOCHREALTIME/./} - begin_us)) -lt 60000000 ] || { note "a change does not arrive" >&2; return; }
-			sleep 0.01
+			sleep 0.005
 		done
-		echo $((${EPOCHREALTIME/./} - begin_us))
-		sleep 1.5
+		echo $((${EPOCHREALTIME/./} - begin_us - 200000))
+		sleep 1.2 # a source is not read again within a second
 	done >"$room/changes"
+	percentiles "a commit until its first write, $1 clusters" 250 <"$room/changes"
 	omni_wait_quiet
-	note "one cluster changed among $1: from the commit to its write $(sort -n "$room/changes" | sed -n 3p | awk '{ printf "%.0f", $1 / 1000 }') ms (median of 5), $(($(omni_calls) - before)) calls and $((($(omni_cpu_us) - cpu) / 1000)) ms of CPU for all five"
+	awk -v n="$SAMPLES" -v calls="$(($(omni_calls) - before))" -v us="$(($(omni_cpu_us) - cpu))" 'BEGIN {
+		printf "  for each of them %.1f calls and %.1f ms of CPU\n", calls / n, us / n / 1000 }'
 }
 
 omni_idle() { # clusters
