@@ -91,7 +91,7 @@ static void completion_parses(void **state)
 		char line[64];
 		text_init(&text, TEXT_NO_LIMIT);
 		assert_true(help_completion(&text, shells[i], &fail));
-		snprintf(line, sizeof line, "command -v %s >/dev/null || exit 0; %s -n", shells[i], shells[i]);
+		snprintf(line, sizeof line, "command -v %s >/dev/null || exec cat >/dev/null; %s -n", shells[i], shells[i]);
 		FILE *pipe = popen(line, "w");
 		assert_non_null(pipe);
 		fwrite(text.ptr, 1, text.len, pipe);
@@ -113,7 +113,7 @@ static void an_unknown_shell_is_refused(void **state)
 
 int main(void)
 {
-	signal(SIGPIPE, SIG_IGN); /* a shell that is not installed does not read */
+	signal(SIGPIPE, SIG_IGN); /* a shell that finds a fault may stop reading */
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_command_has_all),
 		cmocka_unit_test(help_fits_a_hundred_columns),
