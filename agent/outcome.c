@@ -1,5 +1,6 @@
 /* How an application ended, for programs (docs/plan.md). */
 #include "agent/pass.h"
+#include "base/members.h"
 
 static const char *result_name(enum pass_result result)
 {
@@ -7,23 +8,15 @@ static const char *result_name(enum pass_result result)
 	return names[result];
 }
 
-static void member(struct text *out, const char *name, struct span value)
-{
-	if (value.len == 0)
-		return;
-	text_addf(out, ", \"%s\": ", name);
-	text_add_json(out, value);
-}
-
 static void print_unit(struct text *out, const struct pass_unit *unit)
 {
 	const struct plan *plan = &unit->plan;
 	text_addf(out, "{\"kind\": \"%s\"", plan->cluster.len > 0 ? "Cluster" : "RawResources");
-	member(out, "name", plan->cluster);
-	member(out, "omni", span_of(unit->target->url));
-	member(out, "connection", unit->target->connection);
+	member_said(out, "name", plan->cluster);
+	member_said(out, "omni", span_of(unit->target->url));
+	member_said(out, "connection", unit->target->connection);
 	text_addf(out, ", \"result\": \"%s\"", result_name(unit->result));
-	member(out, "reason", unit->failure);
+	member_said(out, "reason", unit->failure);
 	text_addf(out, ", \"plan\": {\"hash\": \"%s\", \"risk\": \"%s\", \"create\": %zu, \"update\": %zu, \"destroy\": %zu}}",
 		  plan->hash, plan->count > 0 ? plan_risk_name(plan->risk) : "", plan->creates, plan->updates, plan->destroys);
 }

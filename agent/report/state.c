@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/members.h"
 #include "base/timestamp.h"
 
 static const char *const phases[] = {
@@ -52,38 +53,30 @@ void unit_health_take(const struct health_facts *facts, struct arena *arena, str
 	}
 }
 
-static void member(struct text *out, const char *name, const char *value, bool *is_first)
-{
-	if (value[0] == '\0')
-		return;
-	text_addf(out, "%s\"%s\": ", *is_first ? "" : ", ", name);
-	text_add_json(out, span_of(value));
-	*is_first = false;
-}
-
-static void member_time(struct text *out, const char *name, int64_t wall_ms, bool *is_first)
+static void member_time(struct text *out, const char *name, int64_t wall_ms)
 {
 	char time[TIMESTAMP_SIZE];
 	if (wall_ms == 0)
 		return;
 	timestamp_format(wall_ms, TIMESTAMP_SECONDS, time);
-	member(out, name, time, is_first);
+	member_said(out, name, span_of(time));
 }
 
 static void print_health(struct text *out, const struct unit_state *state)
 {
 	const struct unit_health *omni = &state->omni;
-	bool is_first = true;
-	text_addf(out, ", \"ready\": %s, \"health\": \"%s\"", unit_is_ready(state) ? "true" : "false", health_name(omni->health));
+	member_flag(out, "ready", unit_is_ready(state));
+	member_text(out, "health", span_of(health_name(omni->health)));
 	if (omni->phase[0] == '\0')
 		return;
 	text_adds(out, ", \"omniStatus\": {");
-	member(out, "phase", omni->phase, &is_first);
-	text_addf(out, ", \"ready\": %s", omni->health == HEALTH_READY ? "true" : "false");
-	member(out, "code", omni->code, &is_first);
-	member(out, "reason", omni->reason, &is_first);
-	text_addf(out, ", \"locked\": %s, \"kubernetesUpgrading\": %s, \"talosUpgrading\": %s", omni->is_locked ? "true" : "false",
-		  omni->kubernetes_upgrading ? "true" : "false", omni->talos_upgrading ? "true" : "false");
+	member_said(out, "phase", span_of(omni->phase));
+	member_flag(out, "ready", omni->health == HEALTH_READY);
+	member_said(out, "code", span_of(omni->code));
+	member_said(out, "reason", span_of(omni->reason));
+	member_flag(out, "locked", omni->is_locked);
+	member_flag(out, "kubernetesUpgrading", omni->kubernetes_upgrading);
+	member_flag(out, "talosUpgrading", omni->talos_upgrading);
 	text_addf(out, ", \"machines\": {\"wanted\": %u, \"total\": %u, \"healthy\": %u, \"connected\": %u}",
 		  omni->machines_wanted, omni->machines, omni->machines_healthy, omni->machines_connected);
 	text_addf(out, ", \"machineSets\": {\"total\": %u, \"ready\": %u}}", omni->sets, omni->sets_ready);
@@ -92,36 +85,35 @@ static void print_health(struct text *out, const struct unit_state *state)
 static void unit_object(struct text *out, const struct unit_report *unit)
 {
 	const struct unit_state *state = &unit->state;
-	bool is_first = true;
 	text_addc(out, '{');
-	member(out, "kind", unit->is_raws ? "RawResources" : "Cluster", &is_first);
-	member(out, "name", unit->name, &is_first);
-	member(out, "connection", unit->connection, &is_first);
-	member(out, "omni", unit->url, &is_first);
-	member(out, "source", unit->source_name, &is_first);
-	member(out, "sourceError", unit->source_error, &is_first);
-	member(out, "state", unit_phase_name(state->phase), &is_first);
+	member_said(out, "kind", span_of(unit->is_raws ? "RawResources" : "Cluster"));
+	member_said(out, "name", span_of(unit->name));
+	member_said(out, "connection", span_of(unit->connection));
+	member_said(out, "omni", span_of(unit->url));
+	member_said(out, "source", span_of(unit->source_name));
+	member_said(out, "sourceError", span_of(unit->source_error));
+	member_said(out, "state", span_of(unit_phase_name(state->phase)));
 	if (unit->errors != NULL)
 		text_addf(out, ", \"errors\": %s", unit->errors);
-	member(out, "message", state->message, &is_first);
-	member(out, "revision", state->revision, &is_first);
-	member(out, "templateHash", state->template_hash, &is_first);
-	member(out, "appliedHash", state->applied_hash, &is_first);
-	member(out, "appliedRevision", state->applied_revision, &is_first);
-	member_time(out, "appliedAt", state->applied_wall_ms, &is_first);
-	member_time(out, "changedAt", state->changed_wall_ms, &is_first);
-	text_addf(out, ", \"declared\": %s", state->is_declared ? "true" : "false");
+	member_said(out, "message", span_of(state->message));
+	member_said(out, "revision", span_of(state->revision));
+	member_said(out, "templateHash", span_of(state->template_hash));
+	member_said(out, "appliedHash", span_of(state->applied_hash));
+	member_said(out, "appliedRevision", span_of(state->applied_revision));
+	member_time(out, "appliedAt", state->applied_wall_ms);
+	member_time(out, "changedAt", state->changed_wall_ms);
+	member_flag(out, "declared", state->is_declared);
 	text_addf(out, ", \"plan\": {\"hash\": \"%s\", \"risk\": \"%s\", \"create\": %zu, \"update\": %zu, \"destroy\": %zu}",
 		  state->plan_hash, state->risk, state->creates, state->updates, state->destroys);
 	if (!unit->is_raws)
 		print_health(out, state);
 	if (state->waiting > 0) {
-		is_first = true;
 		text_adds(out, ", \"waiting\": {");
-		member(out, "for", state->waits_for, &is_first);
-		member(out, "heldBy", state->holders, &is_first);
-		member_time(out, "since", state->waiting_since_wall_ms, &is_first);
-		text_addf(out, "%s\"resources\": %zu}", is_first ? "" : ", ", state->waiting);
+		member_said(out, "for", span_of(state->waits_for));
+		member_said(out, "heldBy", span_of(state->holders));
+		member_time(out, "since", state->waiting_since_wall_ms);
+		member_number(out, "resources", state->waiting);
+		text_addc(out, '}');
 	}
 	text_addc(out, '}');
 }
@@ -134,46 +126,48 @@ void report_unit_json(struct text *out, const struct unit_report *unit)
 
 static void source_object(struct text *out, const struct source_state *source)
 {
-	bool is_first = true;
 	text_addc(out, '{');
-	member(out, "name", source->name, &is_first);
-	member(out, "revision", source->revision, &is_first);
-	member(out, "error", source->error, &is_first);
-	member(out, "firstError", source->first_error, &is_first);
-	member_time(out, "polledAt", source->polled_wall_ms, &is_first);
-	member_time(out, "changedAt", source->changed_wall_ms, &is_first);
-	text_addf(out, "%s\"clusters\": %zu, \"documents\": %zu, \"errors\": %zu, \"warnings\": %zu, \"complete\": %s}",
-		  is_first ? "" : ", ", source->clusters, source->documents, source->errors, source->warnings,
-		  source->is_loaded && !source->is_incomplete ? "true" : "false");
+	member_said(out, "name", span_of(source->name));
+	member_said(out, "revision", span_of(source->revision));
+	member_said(out, "error", span_of(source->error));
+	member_said(out, "firstError", span_of(source->first_error));
+	member_time(out, "polledAt", source->polled_wall_ms);
+	member_time(out, "changedAt", source->changed_wall_ms);
+	member_number(out, "clusters", source->clusters);
+	member_number(out, "documents", source->documents);
+	member_number(out, "errors", source->errors);
+	member_number(out, "warnings", source->warnings);
+	member_flag(out, "complete", source->is_loaded && !source->is_incomplete);
+	text_addc(out, '}');
 }
 
 static void omni_object(struct text *out, const struct omni_report *omni)
 {
-	bool is_first = true;
 	text_addc(out, '{');
-	member(out, "url", omni->url, &is_first);
-	member(out, "connection", omni->connection, &is_first);
-	member(out, "error", omni->error, &is_first);
-	member(out, "trouble", omni->trouble, &is_first);
-	member(out, "version", omni->version, &is_first);
-	member(out, "instance", omni->instance, &is_first);
-	member(out, "identity", omni->identity, &is_first);
-	member_time(out, "keyExpiresAt", omni->key_expires_s * 1000, &is_first);
-	member_time(out, "since", omni->since_wall_ms, &is_first);
-	text_addf(out, "%s\"up\": %s, ", is_first ? "" : ", ", omni->is_up ? "true" : "false");
-	text_addf(out, "\"watched\": %s, \"resources\": %zu, \"readCalls\": %llu, \"writeCalls\": %llu}",
-		  omni->is_watched ? "true" : "false", omni->resources, (unsigned long long)omni->read_calls,
-		  (unsigned long long)omni->write_calls);
+	member_said(out, "url", span_of(omni->url));
+	member_said(out, "connection", span_of(omni->connection));
+	member_said(out, "error", span_of(omni->error));
+	member_said(out, "trouble", span_of(omni->trouble));
+	member_said(out, "version", span_of(omni->version));
+	member_said(out, "instance", span_of(omni->instance));
+	member_said(out, "identity", span_of(omni->identity));
+	member_time(out, "keyExpiresAt", omni->key_expires_s * 1000);
+	member_time(out, "since", omni->since_wall_ms);
+	member_flag(out, "up", omni->is_up);
+	member_flag(out, "watched", omni->is_watched);
+	member_number(out, "resources", omni->resources);
+	member_number(out, "readCalls", omni->read_calls);
+	member_number(out, "writeCalls", omni->write_calls);
+	text_addc(out, '}');
 }
 
 static void unmanaged_object(struct text *out, const struct agent_report *report, const struct unmanaged_report *one)
 {
-	bool is_first = true;
 	text_addc(out, '{');
-	member(out, "type", one->type, &is_first);
-	member(out, "id", one->id, &is_first);
-	member(out, "keptBy", one->kept_by, &is_first);
-	member(out, "omni", report->omnis[one->omni].url, &is_first);
+	member_said(out, "type", span_of(one->type));
+	member_said(out, "id", span_of(one->id));
+	member_said(out, "keptBy", span_of(one->kept_by));
+	member_said(out, "omni", span_of(report->omnis[one->omni].url));
 	text_addc(out, '}');
 }
 
