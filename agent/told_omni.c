@@ -51,28 +51,20 @@ static void print_left(struct text *out, struct arena *arena, const struct plan_
 		  SPAN_ARG(left->machines.items[0]->id));
 }
 
-/* What has machines waits for them; the rest for a controller of Omni. */
 static void print_way_out(struct text *out, struct run *run, const struct wait *wait)
 {
-	bool has_machines = wait->type == OMNI_CLUSTER || wait->type == OMNI_MACHINE_SET || wait->type == OMNI_MACHINE_SET_NODE;
+	struct span cluster = span_of(run->unit->name);
+	struct plan_left left = {0};
 	CLEANUP(arena_done) struct arena arena;
 	arena_init(&arena, ARENA_NO_LIMIT);
-	run->awaits_machines = run->has_lost_more = false;
-	if (!has_machines) {
-		text_addf(out, "that is for Omni's controllers to do: see its log, and omnictl get %s %.*s -o yaml", wait->type->name,
-			  SPAN_ARG(wait->id));
-		return;
-	}
-	struct plan_left left = plan_left_machines(run->unit->link->store, &arena, span_of(run->unit->name), run_deadline());
+	if (plan_waits_for_machines(wait->type))
+		left = plan_left_machines(run->unit->link->store, &arena, cluster, run_deadline());
 	run->has_lost_more = plan_has_lost_more(&run->plan, &left);
 	run->awaits_machines = left.all > 0 && !left.is_lost;
 	if (left.machines.count > 0)
 		print_left(out, &arena, &left);
 	else
-		text_addf(out,
-			  "Omni resets its machines first: omnictl get clustermachines -l " OMNI_LABEL_CLUSTER "=%s shows which are "
-			  "left; one that will never answer again goes with: omnictl delete link MACHINE",
-			  run->unit->name);
+		plan_print_way_out(out, wait->type, wait->id, cluster);
 }
 
 static void note_wait(struct unit *unit, const struct wait *wait)

@@ -1,8 +1,9 @@
 #include "agent/plan/lost.h"
 
+#include "agent/omni/health.h"
 #include "agent/plan/internal.h"
 
-enum { NAMED_MAX = 4, STAGE_DESTROYING = 5 };
+enum { NAMED_MAX = 4 };
 
 static const char label_connected[] = "omni.sidero.dev/connected", label_hostname[] = "omni.sidero.dev/hostname";
 
@@ -56,6 +57,23 @@ struct span plan_left_names(struct arena *arena, const struct plan_left *left)
 	if (machines->count > NAMED_MAX)
 		return arena_spanf(arena, "%.*s and %zu more", SPAN_ARG(names), machines->count - NAMED_MAX);
 	return names;
+}
+
+bool plan_waits_for_machines(const struct omni_type *type)
+{
+	return type == OMNI_CLUSTER || type == OMNI_MACHINE_SET || type == OMNI_MACHINE_SET_NODE;
+}
+
+void plan_print_way_out(struct text *out, const struct omni_type *type, struct span id, struct span cluster)
+{
+	if (plan_waits_for_machines(type))
+		text_addf(out,
+			  "Omni resets its machines first: omnictl get clustermachines -l " OMNI_LABEL_CLUSTER "=%.*s shows which are "
+			  "left; one that will never answer again goes with: omnictl delete link MACHINE",
+			  SPAN_ARG(cluster));
+	else
+		text_addf(out, "that is for Omni's controllers to do: see its log, and omnictl get %s %.*s -o yaml", type->name,
+			  SPAN_ARG(id));
 }
 
 static bool removes(const struct plan *plan, struct span machine)

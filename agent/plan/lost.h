@@ -19,6 +19,11 @@ struct plan_left plan_left_machines(struct omni_store *store, struct arena *aren
 /* "ID (node name), ID (node name) and 3 more" */
 struct span plan_left_names(struct arena *arena, const struct plan_left *left);
 
+/* Does a resource of this type wait for machines when it is torn down? The rest waits for a controller of Omni. */
+bool plan_waits_for_machines(const struct omni_type *type);
+/* What helps a resource that is not let go, where no machine is known to be in the way. */
+void plan_print_way_out(struct text *out, const struct omni_type *type, struct span id, struct span cluster);
+
 /* Is there a lost one whose Link the plan leaves as it is? */
 bool plan_has_lost_more(const struct plan *plan, const struct plan_left *left);
 

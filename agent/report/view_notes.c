@@ -1,6 +1,7 @@
 /* What is worth a look on a cluster, ready or not: locks, machines in trouble, checks that fail, and what Omni does not let
  * go of, with the way out. */
 #include "agent/plan/apply.h"
+#include "agent/plan/lost.h"
 #include "agent/report/fleet_view.h"
 #include "base/cleanup.h"
 
@@ -23,28 +24,22 @@ static void note(const struct notes *notes, const char *code, struct span object
 
 /* --- what is not let go --------------------------------------------------------------------------------------------- */
 
-/* What has machines waits for them; the rest for a controller of Omni. */
-static void print_way_out(struct text *out, const struct omni_type *type, struct span id, struct span cluster, struct span machine)
+static void print_way_out(struct text *out, const struct resource *held, struct span cluster, struct span machine)
 {
-	bool has_machines = type == OMNI_CLUSTER || type == OMNI_MACHINE_SET || type == OMNI_MACHINE_SET_NODE;
-	if (!has_machines)
-		text_addf(out, "that is for Omni's controllers to do: see its log, and omnictl get %s %.*s -o yaml", type->name,
-			  SPAN_ARG(id));
-	else if (machine.len > 0)
+	if (machine.len > 0)
 		text_addf(out, "Omni resets the machine %.*s first; should it never answer again: omnictl delete link %.*s",
 			  SPAN_ARG(machine), SPAN_ARG(machine));
 	else
-		text_addf(out,
-			  "Omni resets its machines first: omnictl get clustermachines -l " OMNI_LABEL_CLUSTER "=%.*s shows which are "
-			  "left; one that will never answer again goes with: omnictl delete link MACHINE",
-			  SPAN_ARG(cluster));
+		plan_print_way_out(out, held->type, held->id, cluster);
 }
 
-/* The machine that is in the way: of the set, or of any; one that does not answer before one that is being reset. The turn
- * of the others has not come: without them nothing would go faster. */
+/* The machine that is in the way, if it is one: of the set, or of any; one that does not answer before one that is being
+ * reset. The turn of the others has not come: without them nothing would go faster. */
 static struct span machine_left(const struct cluster_view *view, const struct resource *held)
 {
 	const struct view_machine *found = NULL;
+	if (!plan_waits_for_machines(held->type))
+		return SPAN("");
 	if (held->type == OMNI_MACHINE_SET_NODE)
 		return held->id;
 	for (size_t i = 0; i < view->facts.set_count; i++) {
@@ -70,7 +65,7 @@ static void add_waits(const struct notes *notes, const struct resource_list *lis
 		if (held->phase == RESOURCE_RUNNING || held->finalizer_count == 0)
 			continue;
 		text_init(&way_out, TEXT_NO_LIMIT);
-		print_way_out(&way_out, held->type, held->id, view->name, machine_left(view, held));
+		print_way_out(&way_out, held, view->name, machine_left(view, held));
 		ARENA_PUSH(notes->arena, view->waits, view->wait_count, view->wait_cap) = (struct view_wait){
 			.type = held->type,
 			.id = held->id,

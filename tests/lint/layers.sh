@@ -14,7 +14,7 @@ agent/grpc      | base agent/grpc
 agent/auth      | base agent/auth
 agent/omni      | base crds render agent/grpc agent/auth agent/omni agent/omni/proto
 agent/kube      | base crds render agent/kube
-agent/plan      | base crds render agent/plan agent/omni/store.h
+agent/plan      | base crds render agent/plan agent/omni/store.h agent/omni/health.h
 agent/export    | base crds render agent/export agent/plan agent/omni/store.h
 agent/handlers  | base crds render agent/handlers agent/kube agent/omni/store.h agent/plan
 agent/report    | base crds render agent/report agent/plan agent/omni/store.h agent/omni/health.h
