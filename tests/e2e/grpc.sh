@@ -4,6 +4,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
+. tests/gobuild.sh
 B=${B:-build}
 CASES=${CASES:-$B/tests/rig/grpc/cases}
 work=$(mktemp -d "${TMPDIR:-/tmp}/grpc.XXXXXX")
@@ -14,23 +15,9 @@ stop() {
 }
 trap stop EXIT INT TERM
 
-# One server per state of its sources, kept outside of the tree.
-build_server() {
-	local go=${GO:-$(command -v go)} cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/omniops key
-	[ -n "$go" ] || return 1
-	key=$({ "$go" env GOVERSION && cat tests/rig/http2/*.go tests/rig/http2/go.mod; } | sha256sum | cut -c 1-16)
-	program=$cache/http2-$key
-	[ -x "$program" ] && return 0
-	mkdir -p "$cache"
-	find "$cache" -maxdepth 1 -name 'http2-*' -mtime +7 -exec rm -f {} +
-	case ${GOPROXY:=$("$go" env GOPROXY)} in *,direct) GOPROXY=${GOPROXY%,direct} ;; esac
-	export GOPROXY GOTOOLCHAIN=local
-	(cd tests/rig/http2 && "$go" build -buildvcs=false -o "$program.$$" . && mv "$program.$$" "$program")
-}
-
 start_server() {
 	mkfifo "$work/hold"
-	"$program" "$work" <"$work/hold" >"$work/server.log" 2>&1 &
+	"$go_dir/http2" "$work" <"$work/hold" >"$work/server.log" 2>&1 &
 	server=$!
 	exec 9>"$work/hold" # the server lives as long as this script
 	for _ in $(seq 100); do
@@ -41,8 +28,8 @@ start_server() {
 	return 1
 }
 
-if ! build_server >"$work/build.log" 2>&1; then
-	skip "the channel against a wrong server" "it cannot be built: $(tail -n 1 "$work/build.log")"
+if ! { go_room http2 tests/rig/http2 && go_program http2 tests/rig/http2 go.mod .; }; then
+	skip "the channel against a wrong server" "it cannot be built: $(go_reason)"
 	finish
 fi
 if ! start_server; then

@@ -22,7 +22,6 @@ else
 	omni_start homelab || { fail "Omni starts"; finish; }
 	cosi_need "a fleet at home, with machines"
 	cosi_start homelab -play -pace 0.1 || { fail "a server with machines starts"; finish; }
-	chmod 600 "$cosi_key"
 fi
 
 unit=$ROOT/deploy/systemd/omniops.service

@@ -1,6 +1,7 @@
 # For tests of the command line and the agent: . tests/tap.sh; . tests/e2e/lib.sh
 # A work room with a store, a Git repository, and helpers that wait with a limit.
 # shellcheck shell=bash
+. tests/port.sh
 room=$(mktemp -d)
 omni=dir:$room/omni
 agent_pid=
@@ -29,17 +30,6 @@ within() {
 		[ "$tries" -gt 0 ] || { "$@"; echo "not in time:" "$@"; tail -n 30 "$room/log" 2>/dev/null; return 1; }
 		sleep 0.05
 	done
-}
-
-# free_port: nothing listens on it, and no outgoing connection is given it (those are from 32768 up)
-free_port() {
-	local port tries
-	for tries in {1..50}; do
-		port=$((10000 + SRANDOM % 20000))
-		(: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
-	done
-	echo "no free port after $tries tries" >&2
-	return 1
 }
 
 # cluster NAME WORKERS: a manifest with a control plane and one worker set by class.

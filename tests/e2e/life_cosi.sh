@@ -11,7 +11,6 @@ trap 'exit 1' INT TERM
 cosi_need "the life of clusters"
 omni_build_tool || { skip "the life of clusters" "what reads an Omni cannot be built: $(go_reason)"; finish; }
 cosi_start life -play -pace 0.1 || { fail "the server comes up"; finish; }
-chmod 600 "$cosi_key"
 export OMNI_ENDPOINT=$cosi_endpoint OMNIOPS_OMNI_KEY_FILE=$cosi_key
 patience=20
 

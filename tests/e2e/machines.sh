@@ -12,9 +12,7 @@ trap 'stop_watching; cosi_stop; rm -rf "$room"' EXIT
 
 cosi_need "machines"
 cosi_start one -play -pace 0.1 || { fail "the server comes up"; finish; }
-cp "$cosi_key" "$room/key"
-chmod 600 "$room/key"
-export OMNI_ENDPOINT=$cosi_endpoint OMNIOPS_OMNI_KEY_FILE=$room/key
+export OMNI_ENDPOINT=$cosi_endpoint OMNIOPS_OMNI_KEY_FILE=$cosi_key
 
 # --- helpers ----------------------------------------------------------------------------------------------------------
 
@@ -27,12 +25,12 @@ has_members() { [ "$(members "$1")" = "$2" ]; }
 stages() { really ClusterMachineStatuses | sed -n 's/^ *stage: //p' | sort | tr '\n' ' '; }
 talos() { cosi_ask machines | awk -v cluster="$1" '$5 == cluster { print $4 }' | sort | uniq -c | tr -s ' \n' ' '; }
 
-ctl() { OMNI_SERVICE_ACCOUNT_KEY=$(cat "$room/key") HOME=$room timeout 60 "$omnictl" "$@"; }
+ctl() { OMNI_SERVICE_ACCOUNT_KEY=$(cat "$cosi_key") HOME=$room timeout 60 "$omnictl" "$@"; }
 
 # What is said of clusters from now on.
 watching=
 watch_status() {
-	OMNI_SERVICE_ACCOUNT_KEY=$(cat "$room/key") HOME=$room "$omnictl" get clusterstatus -w -o yaml >"$room/seen" 2>&1 &
+	OMNI_SERVICE_ACCOUNT_KEY=$(cat "$cosi_key") HOME=$room "$omnictl" get clusterstatus -w -o yaml >"$room/seen" 2>&1 &
 	watching=$!
 	within 20 watched
 }
@@ -137,7 +135,7 @@ cosi_trouble $second disconnected
 not_healthy() { ! omniops health "$1"; }
 check "a machine that is disconnected shows" within 10 not_healthy edge-berlin
 if [ -n "$have_omnictl" ]; then
-	OMNI_SERVICE_ACCOUNT_KEY=$(cat "$room/key") HOME=$room timeout 20 "$omnictl" cluster status edge-berlin -w 0s >"$room/tree" 2>&1
+	OMNI_SERVICE_ACCOUNT_KEY=$(cat "$cosi_key") HOME=$room timeout 20 "$omnictl" cluster status edge-berlin -w 0s >"$room/tree" 2>&1
 	check "… to omnictl" shows "Machine \"$second\"\(talos-[0-9a-f-]+\) RUNNING Not Ready Unreachable"
 fi
 cosi_trouble $second none

@@ -13,7 +13,6 @@ two=$cosi_endpoint two_pid=$cosi_pid two_key=$cosi_key
 cosi_start one -controllers || { fail "a server starts"; finish; }
 omni=$cosi_endpoint
 export OMNIOPS_OMNI_KEY_FILE=$cosi_key
-chmod 600 "$cosi_key" "$two_key"
 machine=10041802-c798-4da7-a410-f09abb48c8d8
 http_port=$(free_port)
 

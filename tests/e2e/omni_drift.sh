@@ -3,8 +3,7 @@
 # ours stays, and an Omni that restarts, hangs or loses its connections hides nothing.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
-. tests/e2e/lib.sh
-. tests/rig/omni/lib.sh
+. tests/e2e/omni_lib.sh
 trap 'stop_agent; omni_stop; rm -rf "$room"' EXIT
 trap 'exit 1' INT TERM
 omni_need "drift in a real Omni"
@@ -13,28 +12,12 @@ omni=$omni_endpoint
 control=10011802-c798-4da7-a410-f09abb48c8d8 worker=10021802-c798-4da7-a410-f09abb48c8d8
 
 omniops() { omni_in "$OMNIOPS" "$@" --omni-ca-file "$omni_ca" --omni-key-file "$omni_key"; }
-agent() { # further flags; the process itself, not a shell around it
-	# shellcheck disable=SC2086
-	nsenter --target "$omni_pid" $omni_enter --net -- "$OMNIOPS" agent --omni "$omni" --omni-ca-file "$omni_ca" \
-		--omni-key-file "$omni_key" --connection "main=$omni" --source "git+file://$room/repo?ref=main" --interval 200ms \
-		--status-dir "$room/status" --cache-dir "$room/cache" --http 127.0.0.1:9090 --log-format json "$@" 2>>"$room/log" &
-	agent_pid=$!
-}
 http() { omni_in curl -fsS "http://127.0.0.1:9090$1"; }
 metric() { http /metrics | sed -n "s/^$1{[^}]*$2[^}]*} //p"; }
 calls() { echo "$(metric omni_agent_omni_calls_total 'kind="read"') $(metric omni_agent_omni_calls_total 'kind="write"')"; }
 logged() { grep -c -- "$1" "$room/log"; }
 logs() { grep -q -- "$1" "$room/log"; }
 forget_log() { : >"$room/log"; }
-within() { # as in lib.sh, by the clock
-	local end=$((SECONDS + $1))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ "$SECONDS" -lt "$end" ] || { "$@"; echo "not in time:" "$@"; tail -n 8 "$room/log"; return 1; }
-		sleep 0.1
-	done
-}
-is_offered() { omni_ctl get talosversions -o yaml | grep -q 'id: 1.13.4' && omni_ctl get kubernetesversions | grep -q 1.36.1; }
 get() { omni_ctl get "$@" -o yaml; }
 look() { omniops get "$1" "$2" -o yaml --omni "$omni" 2>/dev/null; } # as often as one likes: omnictl takes its time
 has() { look "$1" "$2" | grep -qF -- "$3"; }
@@ -91,11 +74,11 @@ template() { # the value of a setting, the size of a set
 template 1024 3 >"$room/repo/one.yaml"
 commit first
 patch=200-cluster-one-tuning
-check "Omni offers versions" within 20 is_offered
+check "Omni offers versions" within 20 omni_offers 1.13.4 1.36.1
 
 # --- only reported ----------------------------------------------------------------------------------------------------
 
-agent --drift report
+omni_follow --drift report
 check "a cluster arrives" within 20 is_state one InSync
 check "every watch lives" within 10 bash -c "[ '$(metric omni_agent_omni_watched)' = 1 ]"
 check "somebody edits a patch" change configpatches "$patch" 's/1024/77/'
@@ -117,7 +100,7 @@ stop_agent
 # --- undone -----------------------------------------------------------------------------------------------------------
 
 size 7
-agent
+omni_follow
 check "drift made while nobody looked, held because machines would go" within 20 is_state one Held
 size 3
 check "… by hand it is well" within 10 is_state one InSync

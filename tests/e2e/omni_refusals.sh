@@ -18,7 +18,6 @@ omniops_as() { # key file, arguments…
 	omni_in "$OMNIOPS" "$@" --omni "$omni_endpoint" --omni-ca-file "$omni_ca" --omni-key-file "$key" </dev/null
 }
 apply_as() { (cd "$tree" && omniops_as "$1" apply --approve-all "${@:2}" .) >"$work/out" 2>&1; }
-is_offered() { omni_ctl get talosversions -o yaml | grep -q 'id: 1.13.4' && omni_ctl get kubernetesversions | grep -q 1.36.1; }
 
 # refuses TEXT… [-- FLAG…]: apply ends with 1 and shows each text; then the tree is empty again
 refuses() {
@@ -55,7 +54,7 @@ class() { # NAME, spec on standard input
 }
 
 for _ in $(seq 100); do
-	is_offered && break
+	omni_offers 1.13.4 1.36.1 && break
 	sleep 0.1
 done
 chmod 600 "$omni_key"

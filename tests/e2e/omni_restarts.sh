@@ -3,30 +3,13 @@
 # meanwhile is found and undone, nothing is made twice, and the log says so in a line.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
-. tests/e2e/lib.sh
-. tests/rig/omni/lib.sh
+. tests/e2e/omni_lib.sh
 trap 'stop_agent; omni_stop; rm -rf "$room"' EXIT
 trap 'exit 1' INT TERM
 omni_need "an Omni that goes away"
 omni_start restarts || { fail "Omni starts"; finish; }
 omni=$omni_endpoint
 
-agent() { # the process itself, not a shell around it
-	# shellcheck disable=SC2086
-	nsenter --target "$omni_pid" $omni_enter --net -- "$OMNIOPS" agent --omni "$omni" --omni-ca-file "$omni_ca" \
-		--omni-key-file "$omni_key" --connection "main=$omni" --source "git+file://$room/repo?ref=main" --interval 200ms \
-		--status-dir "$room/status" --cache-dir "$room/cache" --http 127.0.0.1:9090 --log-format json 2>>"$room/log" &
-	agent_pid=$!
-}
-within() { # as in lib.sh, by the clock: omnictl takes its time
-	local end=$((SECONDS + $1))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ "$SECONDS" -lt "$end" ] || { "$@"; echo "not in time:" "$@"; tail -n 8 "$room/log"; return 1; }
-		sleep 0.1
-	done
-}
-is_offered() { omni_ctl get talosversions -o yaml | grep -q 'id: 1.13.4' && omni_ctl get kubernetesversions | grep -q 1.36.1; }
 is_watched() { omni_in curl -fsS http://127.0.0.1:9090/metrics | grep -q '^omni_agent_omni_watched.* 1$'; }
 there() { omni_ctl get machinesets one-workers -o yaml | grep -qF "machinecount: $1"; }
 drift() { # no agent in between: it is made when nobody can see it
@@ -50,8 +33,8 @@ class >"$room/repo/class.yaml"
 write_cluster() { cluster one "$1" | sed 's/v1.35.1/v1.35.5/; s/v1.13.3/v1.13.4/' >"$room/repo/one.yaml"; }
 write_cluster 2
 commit first
-check "Omni offers versions" within 20 is_offered
-agent
+check "Omni offers versions" within 20 omni_offers 1.13.4 1.36.1
+omni_follow
 check "a cluster arrives" within 20 is_state one InSync
 check "every watch lives" within 10 is_watched
 

@@ -11,9 +11,7 @@ trap 'stop_agent; cosi_stop; rm -rf "$room"' EXIT
 
 cosi_need "clusters with machines"
 cosi_start one -play -pace 0.1 || { fail "the server comes up"; finish; }
-cp "$cosi_key" "$room/key"
-chmod 600 "$room/key"
-export OMNI_ENDPOINT=$cosi_endpoint OMNIOPS_OMNI_KEY_FILE=$room/key
+export OMNI_ENDPOINT=$cosi_endpoint OMNIOPS_OMNI_KEY_FILE=$cosi_key
 if omni_build; then have_omnictl=yes; else have_omnictl= omnictl_reason=$(go_reason); fi
 
 name=talos-prod-01
@@ -44,7 +42,7 @@ holds() {
 # The tree as omnictl prints it, while nothing moves. Ours has a line more, for Talos, and no blank behind a step that is empty.
 same_tree() {
 	[ -n "$have_omnictl" ] || { skip "$1: the tree is that of omnictl" "$omnictl_reason"; return; }
-	OMNI_SERVICE_ACCOUNT_KEY=$(cat "$room/key") HOME=$room timeout 20 "$omnictl" cluster status "$name" -w 0s 2>/dev/null |
+	OMNI_SERVICE_ACCOUNT_KEY=$(cat "$cosi_key") HOME=$room timeout 20 "$omnictl" cluster status "$name" -w 0s 2>/dev/null |
 		sed 's/ *$//' >"$room/theirs"
 	omniops status "$name" 2>/dev/null | sed '/^$/,$d; /── Talos Upgrade /d' >"$room/ours"
 	check "$1: the tree is that of omnictl" diff "$room/theirs" "$room/ours"

@@ -8,6 +8,7 @@
 #   omni_use NAME                         sets them again, for another one that runs
 #   omni_in COMMAND…                      runs a command where the server can be reached
 #   omni_ctl ARGUMENT…                    omnictl as the first account (Admin), or with omni_key=FILE set to another's key; omni_limit: seconds
+#   omni_offers TALOS KUBERNETES          whether it knows these versions, which it learns in its first seconds
 #   omni_tool secrets|dump ARGUMENT…      see main.go; as omni_ctl
 #   omni_account NAME ROLE                one more service account: None, Reader, Operator, Admin; its key: $omni_dir/NAME.key
 #   omni_provider ID [SCHEMA]             announces an infra provider, ID in lower case; its key: $omni_dir/ID.key
@@ -138,6 +139,8 @@ omni_ctl() {
 	omni_in env "OMNI_ENDPOINT=$omni_endpoint" ${omni_ca:+"SSL_CERT_FILE=$omni_ca"} \
 		"OMNI_SERVICE_ACCOUNT_KEY=$(cat "$omni_key")" "HOME=$omni_dir" ${omni_limit:+timeout "$omni_limit"} "$omnictl" "$@"
 }
+
+omni_offers() { omni_ctl get talosversions -o yaml | grep -q "id: $1" && omni_ctl get kubernetesversions | grep -q "$2"; }
 
 omni_tool() {
 	omni_in env "OMNI_ENDPOINT=$omni_endpoint" ${omni_ca:+"SSL_CERT_FILE=$omni_ca"} \
