@@ -10,14 +10,12 @@ static const struct rule named_rules[] = {RULE_NOT_BLANK("the name must not be b
 
 static const struct field reference_rows[] = {{REFERENCE_NAME, .flags = FIELD_REQUIRED}};
 static const struct field fixed_reference_rows[] = {{REFERENCE_NAME, .flags = FIELD_REQUIRED | FIELD_IMMUTABLE}};
-static const struct field named_reference_rows[] = {{REFERENCE_NAME, .flags = FIELD_REQUIRED, .rules = named_rules}};
 static const struct field fixed_named_reference_rows[] = {
 	{REFERENCE_NAME, .flags = FIELD_REQUIRED | FIELD_IMMUTABLE, .rules = named_rules},
 };
 
 const struct schema SCHEMA_REFERENCE = {SCHEMA(reference_rows)};
 const struct schema SCHEMA_FIXED_REFERENCE = {SCHEMA(fixed_reference_rows)};
-const struct schema SCHEMA_NAMED_REFERENCE = {SCHEMA(named_reference_rows)};
 const struct schema SCHEMA_FIXED_NAMED_REFERENCE = {SCHEMA(fixed_named_reference_rows)};
 
 /* --- patches ------------------------------------------------------------------------------------------------------ */

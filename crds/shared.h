@@ -10,8 +10,7 @@
 
 extern const struct schema SCHEMA_REFERENCE;	      /* {name} */
 extern const struct schema SCHEMA_FIXED_REFERENCE;    /* {name}, which may not change */
-extern const struct schema SCHEMA_NAMED_REFERENCE;    /* {name}, which may not be blank */
-extern const struct schema SCHEMA_FIXED_NAMED_REFERENCE;
+extern const struct schema SCHEMA_FIXED_NAMED_REFERENCE; /* {name}, which may neither change nor be blank */
 extern const struct schema SCHEMA_PATCH;
 extern const struct schema SCHEMA_MACHINE_CLASS;
 extern const struct schema SCHEMA_UPDATE_STRATEGY;

@@ -107,8 +107,3 @@ void resource_push(struct arena *arena, struct resource_list *list, struct resou
 {
 	ARENA_PUSH(arena, list->items, list->count, list->cap) = resource;
 }
-
-struct span resource_name(struct arena *arena, const struct resource *resource)
-{
-	return arena_spanf(arena, "%.*s(%.*s)", SPAN_ARG(resource->type_name), SPAN_ARG(resource->id));
-}

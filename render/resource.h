@@ -67,9 +67,6 @@ struct resource *resource_new(struct arena *arena, const struct omni_type *type,
 struct resource *resource_copy(struct arena *arena, const struct resource *resource);
 void resource_push(struct arena *arena, struct resource_list *list, struct resource *resource);
 
-/* "ConfigPatches.omni.sidero.dev(demo)" */
-struct span resource_name(struct arena *arena, const struct resource *resource);
-
 /* Omni's resource document {metadata, spec}, without "---": every field of the spec, absent messages as null. With
  * `complete` as `omnictl get -o yaml` prints it (indent 4, version, dates); else as a rendered template (indent 2, no
  * version, no dates). What is printed reads back as the same resource. */

@@ -169,8 +169,3 @@ bool template_field_is_known(const struct field *field, enum omni_rules rules)
 {
 	return (field->flags & SINCE_1_10) == 0 || rules >= OMNI_RULES_1_10;
 }
-
-bool template_field_is_unsigned(const struct field *field)
-{
-	return (field->flags & UNSIGNED) != 0;
-}

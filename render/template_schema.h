@@ -22,7 +22,6 @@ void template_schema_check(const struct diag_at *at, const struct node *root, en
 /* The table of a kind, and whether the rule set knows one of its rows. */
 const struct schema *template_schema_of(enum template_kind kind);
 bool template_field_is_known(const struct field *field, enum omni_rules rules);
-bool template_field_is_unsigned(const struct field *field);
 
 /* How a scalar reads where the table wants that type. Absent, null or a wrong type: the zero value. */
 bool template_bool(const struct node *node);

@@ -93,11 +93,6 @@ int64_t source_interval_ms(const struct source *source)
 	return source->config.interval_ms;
 }
 
-int64_t source_timeout_ms(const struct source *source)
-{
-	return source->config.timeout_ms;
-}
-
 void source_poll_with(struct source *source, const struct source_known *known, int64_t deadline_ms, int cancel_fd,
 		      struct source_result *out)
 {

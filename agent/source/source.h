@@ -101,9 +101,8 @@ enum source_kind source_kind(const struct source *source);
 /* The URL without user, token and options, or name=: for logs, metrics, status. */
 const char *source_name(const struct source *source);
 int64_t source_interval_ms(const struct source *source);
-int64_t source_timeout_ms(const struct source *source);
 
-/* Look now. Blocks until the deadline (CLOCK_MONOTONIC milliseconds, 0: source_timeout_ms from now) or until cancel_fd
+/* Look now. Blocks until the deadline (CLOCK_MONOTONIC milliseconds, 0: its timeout from now) or until cancel_fd
  * (an eventfd, -1: none) becomes readable: FAILED with TIMEOUT or CANCELLED. The first success is always CHANGED. */
 void source_poll(struct source *source, int64_t deadline_ms, int cancel_fd, struct source_result *out);
 /* The same for somebody who still has something. */
