@@ -3,7 +3,7 @@
 room-base :=
 room-crds := base
 room-render := crds base
-room-agent/source := render crds base
+room-agent/source := agent/kube render crds base
 room-agent/grpc := base
 room-agent/auth := base
 room-agent/omni := agent/grpc agent/auth render crds base
@@ -12,7 +12,8 @@ room-agent/plan := agent/omni agent/grpc agent/auth render crds base
 room-agent/export := agent/plan agent/omni agent/grpc agent/auth render crds base
 room-agent/handlers := agent/kube agent/omni agent/grpc agent/auth render crds base
 room-agent/report := agent/plan agent/omni agent/grpc agent/auth render crds base
-room-agent := agent/export agent/handlers agent/report agent/plan agent/omni agent/grpc agent/auth agent/kube agent/source render crds base
+room-agent/controller := agent/report agent/kube agent/plan agent/omni agent/grpc agent/auth render crds base
+room-agent := agent/controller agent/export agent/handlers agent/report agent/plan agent/omni agent/grpc agent/auth agent/kube agent/source render crds base
 room-plugin-argocd := render crds base
 room-flux := render crds base
 

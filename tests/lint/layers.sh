@@ -9,7 +9,7 @@ ROOMS='
 base            | base
 crds            | base crds
 render          | base crds render
-agent/source    | base crds render agent/source
+agent/source    | base crds render agent/source agent/kube/cache.h
 agent/grpc      | base agent/grpc
 agent/auth      | base agent/auth
 agent/omni      | base crds render agent/grpc agent/auth agent/omni agent/omni/proto
@@ -18,7 +18,8 @@ agent/plan      | base crds render agent/plan agent/omni/store.h agent/omni/heal
 agent/export    | base crds render agent/export agent/plan agent/omni/store.h
 agent/handlers  | base crds render agent/handlers agent/kube agent/omni/store.h agent/plan
 agent/report    | base crds render agent/report agent/plan agent/omni/store.h agent/omni/health.h
-agent           | base crds render agent agent/grpc/endpoint.h agent/source agent/omni agent/kube agent/plan agent/export agent/handlers agent/report
+agent/controller | base crds render agent/controller agent/kube agent/report
+agent           | base crds render agent agent/controller agent/grpc/endpoint.h agent/source agent/omni agent/kube agent/plan agent/export agent/handlers agent/report
 plugin-argocd   | base crds render plugin-argocd
 flux            | base crds render flux
 '
