@@ -1,0 +1,3 @@
+module omniops/tests/rig/kube
+
+go 1.26.0
