@@ -19,8 +19,9 @@ struct controller_options {
 	struct kube_cache *cache;
 	struct log *log;
 	const char *instance; /* of this replica, for Events: the pod's name */
-	/* Does this replica act for the object? Asked before every write; cheap, any thread. */
-	bool (*may_write)(void *ctx, struct span ns, struct span name);
+	/* Does this replica act? Asked before every write; cheap, any thread. Replicas share the work by `key`: for an OmniCluster and
+	 * its parts the cluster's name in Omni (spec.clusterName, or the object's own), for other objects their own name. */
+	bool (*may_write)(void *ctx, struct span key);
 	/* What is ordered (controller_orders) or what may enter the tree (controller_admits) has changed. Any thread. */
 	void (*changed)(void *ctx);
 	void *ctx;
