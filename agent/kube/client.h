@@ -75,15 +75,21 @@ struct kube_stream;
 struct kube_stream_callbacks {
 	void (*line)(void *ctx, struct span line);
 	void (*end)(void *ctx, const struct fail *fail);
+	void (*opened)(void *ctx); /* the server answers with 200; before the first line. NULL: nobody wants to know */
+	const char *accept;	   /* NULL: KUBE_JSON */
 };
 struct kube_stream *kube_stream_open(struct kube_client *client, const char *path, int64_t silence_ms,
 				     const struct kube_stream_callbacks *callbacks, void *ctx);
-/* No callback runs after it returns (on another thread than the client's it waits for one that runs now). */
+/* No callback runs after it returns (on another thread than the client's it waits for one that runs now); a callback of the
+ * stream itself may call it. Every stream is closed once, also after its end. NULL is fine. */
 void kube_stream_close(struct kube_stream *stream);
 
 /* fn(ctx) on the client's thread: soon, or after so many milliseconds. For those who keep their state there. Not run any
  * more once the client is being freed. */
 void kube_post(struct kube_client *client, int64_t delay_ms, void (*fn)(void *ctx), void *ctx);
+/* What was posted with fn and ctx and has not run will not (on another thread than the client's it waits for one that runs
+ * now). */
+void kube_unpost(struct kube_client *client, void (*fn)(void *ctx), void *ctx);
 
 /* --- what was asked, for metrics */
 struct kube_counts {
