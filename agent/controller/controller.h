@@ -24,11 +24,16 @@ struct controller_options {
 	bool (*may_write)(void *ctx, struct span key);
 	/* What is ordered (controller_orders) or what may enter the tree (controller_admits) has changed. Any thread. */
 	void (*changed)(void *ctx);
+	/* Somebody asks for a real look at the Omni of this OmniCluster (a new token in an annotation): one that begins from now on,
+	 * then controller_looked. Any thread; NULL: requests count as handled at once. */
+	void (*requested)(void *ctx, struct span ns, struct span object);
 	void *ctx;
+	int64_t grace_ms; /* how long something that a deletion needs may be missing before it goes on without; 0: 30 s */
 };
 
+/* Options are copied; client and cache must outlive it. No lock of the controller is held while a callback runs. */
 struct controller *controller_new(const struct controller_options *options);
-/* Writes what is left until the deadline. */
+/* Writes what is due until the deadline; nothing calls back afterwards. Not on the client's thread. NULL is fine. */
 void controller_free(struct controller *controller, int64_t deadline_ms);
 /* This replica began to act, or ceased to: everything is looked at again. */
 void controller_look(struct controller *controller);
@@ -44,10 +49,13 @@ struct controller_order {
 	struct span connection; /* spec.connectionRef.name, in ns */
 	bool orphan, destroy_machines;
 };
-/* Under the controller's lock; texts live as long as the visit. */
+/* Those that may_write lets this replica carry out. Without a lock; texts live as long as the visit. */
 void controller_orders(struct controller *controller, void (*visit)(void *ctx, const struct controller_order *order), void *ctx);
-/* It is done (why empty), or cannot be done now. Repeating it is fine. The finalizer goes when it is done. */
+/* It is done (why empty), or fails now (why says how; it goes on being ordered). Repeating it is fine. The finalizer goes when
+ * it is done. */
 void controller_order_told(struct controller *controller, struct span ns, struct span object, bool is_done, const char *why);
+/* It is under way, and waits for something: no fault. */
+void controller_order_waits(struct controller *controller, struct span ns, struct span object, const char *what);
 
 /* May this OmniCluster be acted on: is its finalizer on it, as seen in the cache? */
 bool controller_admits(const struct kube_object *cluster);
@@ -71,6 +79,8 @@ void controller_take_fleet(struct controller *controller, const struct controlle
 
 /* The state of the unit that a cluster is has changed. */
 void controller_told(struct controller *controller, struct span ns, struct span object, const struct unit_report *report);
+/* A look that was `requested` is over, whatever it found; after controller_told. */
+void controller_looked(struct controller *controller, struct span ns, struct span object);
 
 /* What is known of the way to the Omni of a connection. */
 struct controller_way {
