@@ -1,5 +1,5 @@
 /* The status of custom resources: a pure function of what is known, in the shapes that docs/reference lists with the conditions
- * of kstatus. The observed status goes in, so that times move only with what they tell and
+ * of kstatus (docs/conditions.md). The observed status goes in, so that times move only with what they tell and
  * conditions of others stay. Nothing here reads a clock. */
 #ifndef AGENT_REPORT_CONDITIONS_H
 #define AGENT_REPORT_CONDITIONS_H
@@ -12,7 +12,7 @@
 
 /* Of every kind. */
 struct status_object {
-	struct span name;
+	struct span ns, name;
 	int64_t generation;
 	const json_t *observed; /* its status now; NULL: none */
 	int64_t now_s;		/* for what changes now */
@@ -22,7 +22,7 @@ struct status_object {
 enum status_cluster_stage {
 	STATUS_NEW,	    /* seen, and nothing done yet */
 	STATUS_NO_CONNECTION, /* its OmniConnection does not exist */
-	STATUS_AT_FAULT,    /* its declarations have errors */
+	STATUS_AT_FAULT,    /* its declarations have errors: `diags`, or not one control plane */
 	STATUS_UNIT,	    /* `unit` tells */
 	STATUS_DELETING,    /* `detail` tells what is waited for, or why it fails */
 };
@@ -39,12 +39,17 @@ struct status_cluster {
 	size_t control_planes;	/* that reference it: has to be one */
 	const struct diag *const *diags;
 	size_t diag_count;
-	bool suspends;
+	bool suspends; /* spec.suspend, or its annotation */
 	bool is_stuck; /* DELETING: failing, not merely waiting */
 	struct span detail;
+	struct span output; /* what the last application did, "* updating Type(id)" in lines; empty: its figures are told instead */
 };
 /* New references; never NULL. Equal to the observed status (json_equal) when there is nothing to write. */
 json_t *status_of_cluster(const struct status_cluster *facts);
+
+/* Annotations of the OmniCluster that have to change: a merge patch of name and value, null for one that has to go. Empty when
+ * nothing is to be written. `observed`: its annotations now. */
+json_t *status_annotations(const struct status_cluster *facts, const json_t *observed);
 
 /* OmniControlPlane, OmniWorkers, OmniMachine. */
 struct status_part {
@@ -63,6 +68,7 @@ struct status_connection {
 	struct span endpoint; /* of the spec */
 	struct span url;      /* as used */
 	bool is_tried, is_up;
+	bool is_passing; /* down, and not for a reason that a person has to take away: it is tried again, and not Stalled */
 	struct span trouble;
 	struct span version, identity;
 	int64_t key_expires_s;
