@@ -32,6 +32,7 @@ include mk/rooms.mk
 include mk/tests.mk
 include mk/gen.mk
 include mk/install.mk
+include mk/image.mk
 include mk/rig.mk
 
 .PHONY: demo

@@ -13,6 +13,7 @@
 #include "agent/command.h"
 #include "agent/link.h"
 #include "agent/run.h"
+#include "agent/told.h"
 #include "base/clock.h"
 
 enum { STOP_S = 9, WRITE_END_MS = 2000, WORK_END_MS = 8000, SETTLE_CHECK_MS = 50 };
@@ -281,6 +282,7 @@ int agent_run(struct agent *agent)
 	agent->timer = loop_timer_new(agent->loop, on_settle_timer, agent);
 	agent->resync_timer = loop_timer_new(agent->loop, on_resync, agent);
 	agent->tidy_timer = loop_timer_new(agent->loop, on_tidy, agent);
+	agent->annotate_timer = loop_timer_new(agent->loop, annotate_on_timer, agent);
 	if (!start(agent, &signals, &fail)) {
 		agent->exit_code = command_error(&fail);
 	} else {

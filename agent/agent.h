@@ -17,6 +17,7 @@
 #include "agent/queue.h"
 #include "agent/report/state.h"
 #include "agent/settings.h"
+#include "agent/settling.h"
 #include "agent/snapshot.h"
 #include "agent/source/sandbox.h"
 #include "agent/source/source.h"
@@ -68,13 +69,13 @@ struct unit {
 	char content[DIGEST_HEX_SIZE]; /* of what is desired; "": nothing */
 	bool is_frozen;		       /* must not be acted on; of raw resources: nothing may be pruned */
 	char frozen_why[1000];
-	bool waits_for_raws;
+	bool waits_for_raws, is_told_ready;
 	bool looks_again;	 /* also when nothing seems to have changed */
 	bool is_retired;	 /* neither declared nor in Omni */
 	int64_t absent_since_ms; /* 0: it is declared */
 	uint64_t seen;		 /* number of the update that found it declared */
 	struct unit_state state;
-	bool is_told_ready;
+	struct settling settling; /* what of it is recorded in Omni, and when */
 	char *errors, *new_errors; /* what Omni refused last: JSON for the reports; NULL: nothing. New: from the next told() on */
 	/* only the worker that has it */
 	struct settled settled;
@@ -113,11 +114,10 @@ struct agent {
 	size_t feed_count;
 	pthread_mutex_t lock;
 	struct link **links;
-	size_t link_count, link_cap;
 	struct unit **units;
-	size_t unit_count, unit_cap;
+	size_t link_count, link_cap, unit_count, unit_cap;
 	struct http *http;
-	struct loop_timer *timer, *resync_timer, *tidy_timer;
+	struct loop_timer *timer, *resync_timer, *tidy_timer, *annotate_timer;
 	uint64_t update; /* number of the current desired_update */
 	_Atomic(const char *) rules; /* --rules auto: of which release; NULL: not known yet */
 	enum plan_risk gate;
@@ -127,7 +127,7 @@ struct agent {
 	bool is_complete;	 /* every source delivered, without faults */
 	bool has_doubtful_absence, is_asking; /* something disappeared; the other sources are asked first */
 	bool has_swept;		 /* see status_files_sweep */
-	int64_t started_ms;
+	int64_t started_ms, annotate_ms; /* annotate_ms: when the first unit is due for annotate.c; 0: none is */
 	struct agent_counters counters;
 	int exit_code;
 };

@@ -38,7 +38,7 @@ static int run_agent(struct call *call)
 
 static const char *const settings[] = {
 	"source",	OMNI_SETTINGS,	  "interval",	  "gate",	    "drift",	      "approve-all",
-	"once",		"timeout",	"owner",	  "no-annotations", "http",	    "http-token-file", "webhook-secret-file",
+	"once",		"timeout",	"owner",	  "no-annotations", "annotate-after", "http",	    "http-token-file", "webhook-secret-file",
 	"status-dir",	"cache-dir",	"sandbox",	  "workers",	  "rules",	    "no-schema",      "resync",	"dead-after",
 	"git-username", "git-token-file", "git-token-env", "ssh-key-file", "ssh-passphrase-file", "known-hosts", "ca-file",
 	"verify-keys",	"log-format",	"log-level",	  "help",	  NULL,

@@ -69,6 +69,14 @@ void marks_tell(struct run *run, enum unit_phase phase, const char *message)
 		write_marks(run, OMNI_CLUSTER, run->cluster->id, may_write, marks, COUNT_OF(marks));
 }
 
+void marks_settled(struct run *run, const struct span values[SETTLING_VALUES])
+{
+	const struct mark marks[] = {{ANNOTATION_PHASE, values[SETTLING_PHASE]},
+				     {ANNOTATION_READY, values[SETTLING_READY]},
+				     {ANNOTATION_READY_REASON, values[SETTLING_REASON]}};
+	write_marks(run, OMNI_CLUSTER, span_of(run->unit->name), may_write, marks, COUNT_OF(marks));
+}
+
 static const struct mark no_approval[] = {{ANNOTATION_APPROVE, {"", 0}}};
 
 /* An approval is for one plan: it goes once that plan was carried out. Of raw resources several may carry it. */

@@ -452,6 +452,7 @@ enum queue_result reconcile(void *ctx, struct queue_item *item)
 		result = run->awaits_machines ? QUEUE_LATER : QUEUE_DONE;
 	if (is_raws(run) && !raws_done(run) && result == QUEUE_DONE)
 		result = QUEUE_RETRY;
+	annotate(run);
 	agent->counters.reconcile_results[result > QUEUE_AGAIN ? QUEUE_AGAIN : result]++;
 	if (run->is_kept)
 		unit->ongoing = run;

@@ -11,6 +11,9 @@
 /* On the Cluster in Omni, written by us, only when it changes (docs/operating.md); two more in report/fleet_view.h. */
 #define ANNOTATION_DRIFT "omni.texashpc.com/drift"		  /* "+1 ~0 -2": found and only reported */
 #define ANNOTATION_DELETE_POLICY "omni.texashpc.com/delete-policy" /* of what is declared, for when it is not: see marks_policy */
+#define ANNOTATION_PHASE "omni.texashpc.com/phase"		  /* as Omni calls it: "RUNNING"; these three when they have settled */
+#define ANNOTATION_READY "omni.texashpc.com/ready"		  /* "true", "false" */
+#define ANNOTATION_READY_REASON "omni.texashpc.com/ready-reason"  /* a code of docs/status.md, or our state: "Held" */
 
 enum { CALL_TIMEOUT_MS = 30000 };
 
@@ -73,9 +76,13 @@ bool raws_done(struct run *run); /* false: which clusters there are could not be
 /* marks.c: annotations of ours on the Cluster; failures are only logged, the next run tries again */
 void marks_tell(struct run *run, enum unit_phase phase, const char *message);
 void marks_clear(struct run *run);
+void marks_settled(struct run *run, const struct span values[SETTLING_VALUES]);
 bool marks_release(struct run *run, struct fail *fail);
 struct span mark_value(const struct resource *resource, const char *annotation); /* empty: absent */
 /* How the cluster ends with its declaration, as its mark says it: "orphan", "destroyMachines", or empty. */
 struct span marks_policy(const struct cluster *cluster);
+
+/* annotate.c: phase and readiness, at the end of every run: written, or looked at again when they may have settled */
+void annotate(struct run *run);
 
 #endif

@@ -134,6 +134,9 @@ static const struct setting settings_table[] = {
 	 "Name under which ownership is recorded in Omni; two agents on one Omni need two names."},
 	{"no-annotations", 0, SETTING_FLAG, AT(no_annotations), NULL, VALUE_ANY, NULL, NULL, NULL,
 	 "Do not record owner, hash and revision as annotations of the cluster in Omni."},
+	{"annotate-after", 0, SETTING_DURATION, AT(annotate_after_ms), "DURATION", VALUE_ANY, NULL, "60s", NULL,
+	 "Record phase and readiness of a cluster in Omni when they have stayed the same for so long, and not more often than that. "
+	 "0: every change, at once."},
 	{"git-username", 0, SETTING_STRING, AT(git_username), "NAME", VALUE_ANY, NULL, NULL, NULL,
 	 "User for Git over HTTPS; default: the one in the URL, or git."},
 	{"git-token-file", 0, SETTING_STRING, AT(git_token_file), "FILE", VALUE_FILE, NULL, NULL, NULL,

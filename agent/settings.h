@@ -44,7 +44,7 @@ struct settings {
 	bool merge, keep_context, force, allow_cluster_admin, oidc, break_glass;
 	/* the agent */
 	struct string_list source;
-	int64_t interval_ms, resync_ms, dead_after_ms;
+	int64_t interval_ms, resync_ms, dead_after_ms, annotate_after_ms;
 	int64_t workers;
 	const char *http, *http_token_file, *drift, *status_dir, *cache_dir, *sandbox, *owner;
 	const char *git_username, *git_token_file, *git_token_env, *ssh_key_file, *ssh_passphrase_file, *known_hosts,

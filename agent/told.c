@@ -93,6 +93,7 @@ static bool take_health(struct unit *unit, const struct unit_health *health)
 	bool is_ready = unit_is_ready(state);
 	is_news |= is_ready != unit->is_told_ready;
 	unit->is_told_ready = is_ready;
+	annotate_see(unit);
 	return is_news;
 }
 

@@ -30,6 +30,11 @@ void told_omni_status(struct unit *unit);
 /* The same without the status file: from the loop, which does not wait for disks. */
 void told_omni_look(struct unit *unit);
 
+/* annotate.c: phase and readiness, as they are from now on; under the lock. */
+void annotate_see(struct unit *unit);
+/* Units that are due are worked on again (loop timer). */
+void annotate_on_timer(void *agent);
+
 /* The report of one unit, copied under the lock; free with told_copy_done. */
 void told_copy(struct unit *unit, struct unit_report *out);
 void told_copy_done(struct unit_report *report);

@@ -34,7 +34,7 @@ omni_agent() {
 	omni_port=$(free_port) || return
 	printf bench >"$room/token" && chmod 600 "$room/token"
 	"$B/omniops" agent --source "git+file://$room/work?ref=main" --interval 1h --http "127.0.0.1:$omni_port" --cache-dir "$room/cache" \
-		--gate critical --log-format json --status-dir "$room/status" --webhook-secret-file "$room/token" 2>"$room/log" &
+		--gate critical --log-format json --status-dir "$room/status" --webhook-secret-file "$room/token" --annotate-after 1h 2>"$room/log" &
 	agent=$!
 }
 

@@ -18,7 +18,7 @@ annotation() { "$OMNIOPS" get clusters "$1" -o yaml --omni "$omni" 2>/dev/null |
 is_marked() { [ "$(annotation "$1" "$2")" = "$3" ]; }
 version() { "$OMNIOPS" get clusters "$1" -o yaml --omni "$omni" | sed -n 's/^ *version: //p'; }
 file_of() { grep -l "^ *id: $1\$" -r "$room/omni" | head -n 1; }
-run() { start_agent --source "git+file://$room/repo?ref=main" --http "127.0.0.1:$port" "$@"; }
+run() { start_agent --source "git+file://$room/repo?ref=main" --http "127.0.0.1:$port" --annotate-after 1h "$@"; } # settling.sh has that
 
 git init -q -b main "$room/repo"
 class >"$room/repo/class.yaml"

@@ -93,7 +93,7 @@ class | sed 's/name: main/name: second/; s/namespace: omni/namespace: second/' >
 commit all
 "$OMNIOPS" agent --omni "$omni" --connection "main=$omni" --connection "second=$two" --connection-key "second=$two_key" \
 	--source "git+file://$room/repo?ref=main" --interval 200ms --status-dir "$room/status" --cache-dir "$room/cache" \
-	--http "127.0.0.1:$http_port" --log-format json --gate critical 2>>"$room/log" &
+	--http "127.0.0.1:$http_port" --log-format json --gate critical --annotate-after 1h 2>>"$room/log" &
 agent_pid=$!
 check "the fleet arrives" within 30 is_state c20 InSync
 check "… all of it" within 20 is_state stuck InSync

@@ -78,7 +78,7 @@ check "Omni offers versions" within 20 omni_offers 1.13.4 1.36.1
 
 # --- only reported ----------------------------------------------------------------------------------------------------
 
-omni_follow --drift report
+omni_follow --annotate-after 1h --drift report
 check "a cluster arrives" within 20 is_state one InSync
 check "every watch lives" within 10 bash -c "[ '$(metric omni_agent_omni_watched)' = 1 ]"
 check "somebody edits a patch" change configpatches "$patch" 's/1024/77/'
@@ -100,7 +100,7 @@ stop_agent
 # --- undone -----------------------------------------------------------------------------------------------------------
 
 size 7
-omni_follow
+omni_follow --annotate-after 1h
 check "drift made while nobody looked, held because machines would go" within 20 is_state one Held
 size 3
 check "… by hand it is well" within 10 is_state one InSync

@@ -17,7 +17,7 @@ OMNI_SERVICE_ACCOUNT_KEY=$(cat "$cosi_key")
 export OMNI_CA_FILE=$cosi_ca
 omni=$cosi_endpoint
 omniops() { "$OMNIOPS" "$@" --omni-ca-file "$cosi_ca"; }
-agent() { start_agent --omni-ca-file "$cosi_ca" --source "git+file://$room/repo?ref=main" "$@"; }
+agent() { start_agent --omni-ca-file "$cosi_ca" --source "git+file://$room/repo?ref=main" --annotate-after 1h "$@"; }
 watches() { cosi_ask watches | wc -l; }
 has_watches() { [ "$(watches)" -ge "$1" ]; }
 logged() { grep -c -- "$1" "$room/log"; }

@@ -49,7 +49,7 @@ ends_so() { # CURL-ARGUMENTS…: every watch is told so when it is opened again,
 }
 
 repository one
-start_agent --omni-ca-file "$cosi_ca" --source "git+file://$room/repo?ref=main" --connection "main=$omni" --dead-after "${DEAD_S}s"
+start_agent --omni-ca-file "$cosi_ca" --source "git+file://$room/repo?ref=main" --connection "main=$omni" --annotate-after 1h --dead-after "${DEAD_S}s"
 check "a cluster arrives" within 15 is_state one InSync
 check "every type is watched" within 5 has_watches 8
 sleep 1

@@ -19,7 +19,7 @@ type auditEvent struct {
 	URI   string `json:"requestURI"`
 	User  struct{ Username string }
 
-	ObjectRef      *struct{ Resource, Subresource, Namespace, Name, APIGroup string }
+	ObjectRef      *struct{ Resource, Subresource string }
 	ResponseStatus *struct{ Code int }
 }
 
@@ -35,13 +35,21 @@ func (e auditEvent) kind() string {
 	return e.Verb + " " + what + " " + e.User.Username
 }
 
-// counts prints "COUNT VERB RESOURCE USER" for the requests that came since the offset; FILTER is a regular expression
-// about what follows the count.
+// Who asks for the server itself, and for the rig.
+var ownUsers = []string{"system:apiserver", rigName}
+
+// counts prints "COUNT VERB RESOURCE USER" for the requests that came since the offset, or with "CODE" after that for those
+// that have ended; FILTER is a regular expression about what follows the count.
 func counts(arguments []string) error {
 	set := flag.NewFlagSet("counts", flag.ExitOnError)
 	dir := set.String("dir", "", "folder of a server")
 	since := set.Int64("since", 0, "bytes of the audit log to leave out")
+	codes := set.Bool("codes", false, "with the code of the answer")
 	_ = set.Parse(arguments)
+	stage := "RequestReceived"
+	if *codes {
+		stage = "ResponseComplete"
+	}
 	filter, err := regexp.Compile(set.Arg(0))
 	if err != nil {
 		return err
@@ -64,7 +72,11 @@ func counts(arguments []string) error {
 		if err := cmp.Or(err, json.Unmarshal(line, &event)); err != nil {
 			return err
 		}
-		if kind := event.kind(); event.Stage == "RequestReceived" && filter.MatchString(kind) {
+		kind := event.kind()
+		if *codes && event.ResponseStatus != nil {
+			kind += fmt.Sprint(" ", event.ResponseStatus.Code)
+		}
+		if event.Stage == stage && !slices.Contains(ownUsers, event.User.Username) && filter.MatchString(kind) {
 			found[kind]++
 		}
 	}

@@ -2,7 +2,7 @@
 //
 //	rig run -dir DIR -bin DIR -port N -etcd-port N [-- FLAG…]   the FLAGs are the API server's
 //	rig user -dir DIR NAME [GROUP…]                             DIR/users/NAME.kubeconfig, with a client certificate
-//	rig counts -dir DIR [-since OFFSET] [FILTER]                requests in the audit log
+//	rig counts -dir DIR [-since OFFSET] [-codes] [FILTER]       requests in the audit log
 //
 // `run` ends with its parent, and all ends with it. When the server is ready DIR/env holds shell assignments: url, ca,
 // config, control, etcd. POST CONTROL/order/stop|start|kill|freeze|continue is about the API server; etcd stays.

@@ -20,6 +20,7 @@ const (
 	caName      = "ca"
 	serverName  = "server"
 	adminName   = "admin"
+	rigName     = "rig" // looks whether the server is ready
 	proxyName   = "proxy"
 	accountName = "accounts" // no certificate, a pair of keys: signs the tokens of service accounts
 )
@@ -41,11 +42,10 @@ func makePKI(dir string) error {
 	if err := sign(dir, serverName, server); err != nil {
 		return err
 	}
-	if err := sign(dir, adminName, client(adminName, "system:masters")); err != nil {
-		return err
-	}
-	if err := sign(dir, proxyName, client(proxyName)); err != nil {
-		return err
+	for _, one := range []*x509.Certificate{client(adminName, "system:masters"), client(rigName, "system:masters"), client(proxyName)} {
+		if err := sign(dir, one.Subject.CommonName, one); err != nil {
+			return err
+		}
 	}
 	return makeAccountKeys(dir)
 }

@@ -41,7 +41,7 @@ func run(arguments []string) error {
 		return err
 	}
 	s := &supervisor{server: &process{log: filepath.Join(o.dir, "server.log"), command: serverCommand(o)}, orders: make(chan order)}
-	clients, err := adminClient(o)
+	clients, err := ownClient(o)
 	if err != nil {
 		return err
 	}
@@ -156,8 +156,8 @@ func serverReady(client *http.Client, o options) func() error {
 	}
 }
 
-func adminClient(o options) (*http.Client, error) {
-	pair, err := tls.LoadX509KeyPair(o.pki("admin.crt"), o.pki("admin.key"))
+func ownClient(o options) (*http.Client, error) {
+	pair, err := tls.LoadX509KeyPair(o.pki(rigName+".crt"), o.pki(rigName+".key"))
 	if err != nil {
 		return nil, err
 	}
