@@ -7,8 +7,9 @@
 #                                   kube_pid, and kube_config: a kubeconfig that may do everything
 #   kube_use NAME                   sets them again, for another one that runs
 #   kube_order stop|start|kill|freeze|continue      the API server; its state and its port stay. Sets kube_pid
-#   kube_compact                    old resource versions are gone (410); those that the API server has in memory for watches
-#                                   go with a restart, or with `kube_start NAME --watch-cache=false`
+#   kube_compact                    etcd forgets old resource versions; those that the API server has in memory go with it, so
+#                                   that after kube_order kill, start they are answered with 410. After a start the first
+#                                   requests for a custom kind are answered with 429 for a moment
 #   kube_stop [NAME]                the named one, or all
 #
 # Talk to it; kube_config=FILE before kube_ctl is another's:

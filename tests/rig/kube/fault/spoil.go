@@ -129,7 +129,7 @@ func (s *spoiled) strike() {
 	case "stall": // until the client gives up
 		return
 	case "garble":
-		_, _ = io.WriteString(s.ResponseWriter, "<html>\x00this is not JSON\n")
+		_, _ = io.WriteString(s.ResponseWriter, "<html>this is not JSON\n")
 	case "event":
 		_, _ = fmt.Fprintf(s.ResponseWriter, "{\"type\":\"ERROR\",\"object\":%s}\n", bytes.TrimSpace(status(s.fault)))
 	}
