@@ -244,6 +244,11 @@ bool attempt_prepare(struct call *call, struct grpc_status *status)
 	clear_attempt(call);
 	call->attempts++;
 	call->attempt_ms = clock_monotonic_ms();
+	if (call->deadline_ms != 0 && call->attempt_ms >= call->deadline_ms) { /* it waited too long, or this process was stopped */
+		outcome_deadline(call, status);
+		status->is_permanent = true;
+		return false;
+	}
 	add_line(call, "content-type: application/grpc");
 	add_line(call, "te: trailers");
 	add_line(call, "Accept:");

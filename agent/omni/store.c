@@ -1,4 +1,5 @@
 #include "agent/omni/remote_int.h"
+#include "base/clock.h"
 
 bool omni_store_open(const char *url, const struct omni_store_options *options, struct omni_store **out,
 		     struct fail *fail)
@@ -41,6 +42,11 @@ void omni_op_run(struct omni_store *store, struct arena *arena, struct omni_op *
 	struct fail fail = {0};
 	bool ok = false;
 	op->code = FAIL_NONE;
+	if (deadline_ms != 0 && clock_monotonic_ms() >= deadline_ms) {
+		fail_set(&fail, FAIL_TIMEOUT, "%s: no time is left for it", store->name);
+		omni_op_fail(op, arena, &fail);
+		return;
+	}
 	switch (op->kind) {
 	case OMNI_GET:
 		ok = ops->get(store, arena, op->type, op->id, deadline_ms, &op->found, &fail);

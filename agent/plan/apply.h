@@ -24,6 +24,7 @@ struct apply_event {
 
 struct apply_options {
 	int64_t call_timeout_ms; /* per call; 0: the store's default */
+	int64_t until_ms;	 /* CLOCK_MONOTONIC; no call begins later, or goes on; 0: no such limit */
 	bool dry_run;
 	/* Written as annotations of the Cluster; empty owner: none is written; empty content: it is not known. */
 	struct span owner, revision, template_hash, content;

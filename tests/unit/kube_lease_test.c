@@ -13,6 +13,7 @@
 
 #include "agent/kube/lease.h"
 #include "agent/kube/lease_rules.h"
+#include "agent/kube/replicas.h"
 #include "tests/unit/fake_clock.h"
 
 enum { DURATION_MS = 10000, EVENTS_MAX = 4096 };
@@ -52,6 +53,23 @@ static void test_rules(void **state)
 
 	view = (struct lease_view){.exists = true, .holder = "", .duration_ms = 1000, .seen_ms = 500};
 	assert_int_equal(next(&view, true, 500, &again_ms), LEASE_TAKE);
+}
+
+static void test_shards(void **state)
+{
+	(void)state;
+	static const char *const wrong[] = {"", "1", "/3", "3/3", "-1/3", "0/0", "0/65", "0/99999999999", "0/3/4", "a/3", "0/3 "};
+	unsigned shard = 7, shards = 7;
+	struct fail fail;
+	assert_true(replicas_parse_shard(SPAN("2/3"), &shard, &shards, &fail));
+	assert_int_equal(shard, 2);
+	assert_int_equal(shards, 3);
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		assert_false(replicas_parse_shard(span_of(wrong[i]), &shard, &shards, &fail));
+		assert_int_equal(fail.code, FAIL_INVALID);
+	}
+	assert_int_equal(shard, 2);
+	assert_true(replicas_until_ms(NULL, SPAN("demo")) == INT64_MAX);
 }
 
 /* --- an API server and a timetable ---------------------------------------------------------------------------------- */
@@ -380,6 +398,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_shards),
 		cmocka_unit_test(test_takes_over_after_a_crash),
 		cmocka_unit_test(test_is_given_back),
 		cmocka_unit_test(test_stopped_process_is_silent),
