@@ -116,19 +116,65 @@ static const struct field spec_rows[] = {
 
 static const struct schema spec = {SCHEMA(spec_rows)};
 
+static const struct field machines_rows[] = {
+	ROW_OUR_COUNT("wanted", "Machines that are declared; those of a class without a limit are not counted."),
+	ROW_OUR_COUNT("total", "Machines that the cluster has."),
+	ROW_OUR_COUNT("healthy", "Machines that are healthy."),
+	ROW_OUR_COUNT("connected", "Machines that are connected to Omni."),
+	ROW_OUR_TEXT("summary", "Healthy and all of them, for example `4/5`."),
+};
+
+static const struct field sets_rows[] = {
+	ROW_OUR_COUNT("total", "Machine sets of the cluster."),
+	ROW_OUR_COUNT("ready", "Machine sets that are ready."),
+};
+
+static const struct field plan_rows[] = {
+	ROW_OUR_TEXT("hash", "The plan's name; its first 16 digits approve it."),
+	ROW_OUR_TEXT("risk", "The highest risk of its operations."),
+	ROW_OUR_COUNT("creates", "Resources that it creates."),
+	ROW_OUR_COUNT("updates", "Resources that it updates."),
+	ROW_OUR_COUNT("destroys", "Resources that it destroys."),
+	ROW_OUR_FLAG("held", "It waits for approval."),
+};
+
+static const struct field waiting_rows[] = {
+	ROW_OUR_COUNT("resources", "Resources that are being torn down."),
+	ROW_OUR_TEXT("for", "The first of them."),
+	ROW_OUR_TEXT("heldBy", "Who in Omni does not let go of it."),
+	ROW_OUR_TIME("since", "When it last changed."),
+};
+
+static const struct schema machines_status = {SCHEMA(machines_rows)};
+static const struct schema sets_status = {SCHEMA(sets_rows)};
+static const struct schema plan_status = {SCHEMA(plan_rows)};
+static const struct schema waiting_status = {SCHEMA(waiting_rows)};
+
 static const struct field status_rows[] = {
 	ROW_OBSERVED_GENERATION,
 	ROW_TEXT("connectionRef", "The OmniConnection that was used."),
 	ROW_TEXT("endpoint", "The address of the Omni that was used."),
 	ROW_TEXT("clusterName", "Name of the cluster in Omni."),
 	ROW_TEXT("templateHash", "SHA-256 of the rendered cluster template."),
-	ROW_TIME("lastAttemptTime", "When the last comparison with Omni began."),
-	ROW_TIME("lastSyncTime", "When the last successful one began."),
+	ROW_TIME("lastAttemptTime", "When Omni was last asked and something was new."),
+	ROW_TIME("lastSyncTime", "When the cluster was last brought in line."),
 	ROW_TEXT("lastSyncOutput", "What was changed in Omni, one operation per line."),
 	ROW_TEXT("lastStatusOutput", "What Omni said about the state of the cluster."),
 	ROW_TEXT("controlPlaneRef", "The OmniControlPlane of the cluster."),
 	ROW_TEXTS("workersRefs", "The OmniWorkers of the cluster, in the order of the template."),
 	ROW_TEXTS("machineRefs", "The OmniMachines of the cluster, in the order of the template."),
+	ROW_OUR_TEXT("appliedHash", "SHA-256 of the template that was applied last."),
+	ROW_OUR_TEXT("appliedRevision", "Revision of the declarations that were applied last."),
+	ROW_OUR_TEXT("phase", "What the cluster is doing, as Omni calls it, for example `RUNNING` or `SCALING_UP`."),
+	ROW_OUR_OBJECT("machines", &machines_status, "The machines of the cluster, counted."),
+	ROW_OUR_OBJECT("machineSets", &sets_status, "The machine sets of the cluster, counted."),
+	{.name = "upgrading", .type = FIELD_LIST, .flags = FIELD_OURS, .item = FIELD_STRING,
+	 .doc = "What Omni is upgrading: `Talos`, `Kubernetes`. Its step stands in the condition Ready."},
+	ROW_OUR_FLAG("locked", "The cluster is locked in Omni."),
+	ROW_OUR_OBJECT("plan", &plan_status, "The plan that is held, or under way."),
+	ROW_OUR_OBJECT("waiting", &waiting_status, "What Omni is tearing down, and the plan waits for."),
+	ROW_LAST_ERROR,
+	ROW_LAST_HANDLED,
 	ROW_CONDITIONS,
 };
 
@@ -149,7 +195,11 @@ static const struct printer_column columns[] = {
 	{"Talos", "string", ".spec.talos.version", "Talos version that is asked for.", 0},
 	COLUMN_CONDITION("Ready"),
 	COLUMN_REASON("Ready"),
+	{"Phase", "string", ".status.phase", "What the cluster is doing, as Omni calls it.", 0},
+	{"Machines", "string", ".status.machines.summary", "Healthy machines, and all of them.", 0},
 	{"Synced", "date", ".status.lastSyncTime", "When the cluster was last brought in line.", 1},
+	{"Revision", "string", ".status.appliedRevision", "Revision that was applied last.", 1},
+	{"Plan", "string", ".status.plan.hash", "The plan that is held, or under way.", 1},
 	{"Suspended", "boolean", ".spec.suspend", "Is work on the cluster stopped?", 1},
 	COLUMN_MESSAGE("Ready"),
 	COLUMN_AGE,

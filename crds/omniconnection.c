@@ -36,7 +36,11 @@ static const struct field status_rows[] = {
 	ROW_OBSERVED_GENERATION,
 	ROW_TEXT("connectionRef", "Name of this connection."),
 	ROW_TEXT("endpoint", "The address that was tried last."),
-	ROW_TIME("lastCheckTime", "When Omni was last asked."),
+	ROW_TIME("lastCheckTime", "When Omni was last asked and had another answer than before."),
+	ROW_OUR_TEXT("serverVersion", "Version of the Omni that answers."),
+	ROW_OUR_TEXT("identity", "Whose the key is, as Omni says."),
+	ROW_OUR_TIME("keyExpiresAt", "When the service account key expires."),
+	ROW_LAST_HANDLED,
 	ROW_CONDITIONS,
 };
 
@@ -46,6 +50,9 @@ static const struct printer_column columns[] = {
 	{"Endpoint", "string", ".spec.endpoint", "Address of the Omni API.", 0},
 	COLUMN_CONDITION("Ready"),
 	COLUMN_REASON("Ready"),
+	{"Version", "string", ".status.serverVersion", "Version of the Omni that answers.", 0},
+	{"Expires", "string", ".status.keyExpiresAt", "When the service account key expires.", 1},
+	{"Identity", "string", ".status.identity", "Whose the key is.", 1},
 	{"Checked", "date", ".status.lastCheckTime", "When Omni was last asked.", 1},
 	COLUMN_MESSAGE("Ready"),
 	COLUMN_AGE,

@@ -31,6 +31,8 @@ static const struct field status_rows[] = {
 	ROW_OBSERVED_GENERATION,
 	ROW_TEXT("clusterRef", "The OmniCluster that the object belongs to."),
 	ROW_TEXT("machineID", "UUID of the machine."),
+	ROW_LAST_ERROR,
+	ROW_LAST_HANDLED,
 	ROW_CONDITIONS,
 };
 
@@ -56,7 +58,9 @@ static const struct printer_column columns[] = {
 	{"Locked", "boolean", ".spec.locked", "Is the machine locked?", 0},
 	{"Disk", "string", ".spec.install.disk", "Disk that Talos is installed on.", 1},
 	COLUMN_CONDITION("Accepted"),
+	COLUMN_REASON("Accepted"),
 	COLUMN_MESSAGE("Accepted"),
+	{"Error", "string", ".status.lastError.message", "The first error of the object.", 1},
 	COLUMN_AGE,
 };
 

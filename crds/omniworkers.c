@@ -33,6 +33,8 @@ static const struct field status_rows[] = {
 	ROW_OBSERVED_GENERATION,
 	ROW_TEXT("clusterRef", "The OmniCluster that the object belongs to."),
 	ROW_TEXT("workerSetName", "Name of the worker set in Omni."),
+	ROW_LAST_ERROR,
+	ROW_LAST_HANDLED,
 	ROW_CONDITIONS,
 };
 
@@ -55,7 +57,9 @@ static const struct printer_column columns[] = {
 	{"Class", "string", ".spec.machineClass.name", "Machine class that the machines come from.", 0},
 	{"Size", "string", ".spec.machineClass.size", "Machines to take from the class.", 0},
 	COLUMN_CONDITION("Accepted"),
+	COLUMN_REASON("Accepted"),
 	COLUMN_MESSAGE("Accepted"),
+	{"Error", "string", ".status.lastError.message", "The first error of the object.", 1},
 	COLUMN_AGE,
 };
 

@@ -34,7 +34,7 @@ static void put_row(struct text *out, const char *path, const struct field *fiel
 	text_addf(out, "| `%s` | %s | %s | ", path, field_type_name(field), is_needed ? "yes" : "");
 	put_cell(out, field->doc);
 	explain_limits(field, put_limit, out);
-	text_adds(out, " |\n");
+	text_adds(out, (field->flags & FIELD_OURS) != 0 ? " (Not of the Go operator.) |\n" : " |\n");
 }
 
 static void put_rows(struct text *out, const char *path, const struct schema *schema, int depth)

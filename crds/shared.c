@@ -118,3 +118,13 @@ static const struct field condition_rows[] = {
 };
 
 const struct schema SCHEMA_CONDITION = {SCHEMA(condition_rows)};
+
+static const struct field error_rows[] = {
+	ROW_OUR_TEXT("object", "Kind and name of the object that the error is in."),
+	ROW_OUR_TEXT("path", "The field, for example `spec.patches[2].inline`."),
+	ROW_OUR_TEXT("code", "What kind of error it is, in one CamelCase word for programs."),
+	ROW_OUR_TEXT("message", "What is wrong."),
+	ROW_OUR_TEXT("hint", "What to do about it."),
+};
+
+const struct schema SCHEMA_LAST_ERROR = {SCHEMA(error_rows)};

@@ -15,6 +15,7 @@ extern const struct schema SCHEMA_PATCH;
 extern const struct schema SCHEMA_MACHINE_CLASS;
 extern const struct schema SCHEMA_UPDATE_STRATEGY;
 extern const struct schema SCHEMA_CONDITION;
+extern const struct schema SCHEMA_LAST_ERROR;
 
 extern const struct rule RULES_MACHINE_IDS[];
 extern const struct rule RULES_MACHINE_SET[];
@@ -110,6 +111,40 @@ extern const char *const CHOICES_DELETE_ORPHAN[];
 	{                                                                                                              \
 		.name = (field_name), .type = FIELD_LIST, .item = FIELD_STRING, .doc = (text)                          \
 	}
+
+/* Status fields that the Go operator does not have. */
+#define ROW_OUR_TEXT(field_name, text)                                                                                 \
+	{                                                                                                              \
+		.name = (field_name), .type = FIELD_STRING, .flags = FIELD_OURS, .doc = (text)                         \
+	}
+
+#define ROW_OUR_COUNT(field_name, text)                                                                                \
+	{                                                                                                              \
+		.name = (field_name), .type = FIELD_INT64, .flags = FIELD_OURS, .doc = (text)                          \
+	}
+
+#define ROW_OUR_FLAG(field_name, text)                                                                                 \
+	{                                                                                                              \
+		.name = (field_name), .type = FIELD_BOOL, .flags = FIELD_OURS, .doc = (text)                           \
+	}
+
+#define ROW_OUR_TIME(field_name, text)                                                                                 \
+	{                                                                                                              \
+		.name = (field_name), .type = FIELD_TIME, .flags = FIELD_OURS, .doc = (text)                           \
+	}
+
+#define ROW_OUR_OBJECT(field_name, schema, text)                                                                       \
+	{                                                                                                              \
+		.name = (field_name), .type = FIELD_OBJECT, .flags = FIELD_OURS, .sub = (schema), .doc = (text)        \
+	}
+
+#define ROW_LAST_ERROR                                                                                                 \
+	ROW_OUR_OBJECT("lastError", &SCHEMA_LAST_ERROR, "The first error that stands, and where it is; absent when all is well.")
+
+#define ROW_LAST_HANDLED                                                                                               \
+	ROW_OUR_TEXT("lastHandledReconcileAt",                                                                         \
+		     "The newest value of the annotation `omni.texashpc.com/requested-at` or "                         \
+		     "`reconcile.fluxcd.io/requestedAt` that was acted upon.")
 
 /* --- printer columns ---------------------------------------------------------------------------------------------- */
 
