@@ -36,7 +36,7 @@ struct status_cluster {
 	struct span control_plane;
 	const struct span *workers, *machines;
 	size_t worker_count, machine_count;
-	size_t control_planes;	/* that reference it: has to be one */
+	size_t control_planes;	/* that reference it, always told: has to be one */
 	const struct diag *const *diags;
 	size_t diag_count;
 	bool suspends; /* spec.suspend, or its annotation */
