@@ -152,7 +152,9 @@ kube_account() {
 	kube_mounted=$kube_dir/accounts/$1/$2 kube_made=$kube_dir/accounts/$1/$2.kubeconfig
 	if [ ! -d "$kube_mounted" ]; then
 		kube_ctl get namespace "$1" >/dev/null 2>&1 || kube_ctl create namespace "$1" >/dev/null || return
-		kube_ctl create serviceaccount "$2" --namespace "$1" >/dev/null && mkdir -p "$kube_mounted" || return
+		kube_ctl get serviceaccount "$2" --namespace "$1" >/dev/null 2>&1 ||
+			kube_ctl create serviceaccount "$2" --namespace "$1" >/dev/null || return
+		mkdir -p "$kube_mounted" || return
 		cp "$kube_ca" "$kube_mounted/ca.crt" && printf %s "$1" >"$kube_mounted/namespace" || return
 	fi
 	kube_token=$(kube_ctl create token "$2" --namespace "$1" --duration 24h) && printf %s "$kube_token" >"$kube_mounted/token.new" &&
