@@ -57,12 +57,17 @@ struct kube_request {
 
 /* Waits for the answer. *out (may be NULL): a new reference for the caller. Failures by what the server said:
  *   404 NOT_FOUND · 409 AlreadyExists EXISTS · 409 CONFLICT · 410, expired tokens PRECONDITION · 400, 422 INVALID ·
- *   401 UNAUTHENTICATED · 403 DENIED · 429, 5xx, no connection UNAVAILABLE · 504, deadline TIMEOUT · not JSON PROTOCOL */
+ *   401 UNAUTHENTICATED · 403 DENIED · 429, 5xx, no connection UNAVAILABLE · 504, deadline TIMEOUT · not JSON PROTOCOL ·
+ *   "too large resource version" PRECONDITION, like one that is too old: list without one
+ * Not on the client's own thread, which cannot wait (BUG). */
 bool kube_call(struct kube_client *client, const struct kube_request *request, json_t **out, struct fail *fail)
 	__attribute__((warn_unused_result));
 
-/* The same without waiting: `done` runs on the client's thread, once, also when the client is freed (CANCELLED); it must not
- * block. `answer` and `fail` are borrowed; answer is NULL on failure. The request is copied. */
+/* The failure that a Status object tells, by the same rules: of an ERROR event of a watch. Always false. */
+bool kube_status_fail(const json_t *status, struct fail *fail);
+
+/* The same as kube_call without waiting: `done` runs on the client's thread, once, also when the client is freed (CANCELLED); it
+ * must not block. `answer` and `fail` are borrowed; answer is NULL on failure. The request is copied. */
 void kube_start(struct kube_client *client, const struct kube_request *request,
 		void (*done)(void *ctx, json_t *answer, const struct fail *fail), void *ctx);
 

@@ -1,4 +1,5 @@
-/* How to reach an API server, and as whom: from a kubeconfig, or from what a pod finds. */
+/* How to reach an API server, and as whom: from a kubeconfig, or from what a pod finds. Files that change while the agent runs
+ * (token, certificates) are named here and read by the client; everything else is read once. */
 #ifndef AGENT_KUBE_CONFIG_H
 #define AGENT_KUBE_CONFIG_H
 
@@ -9,8 +10,8 @@
 /* Strings live in the arena of whoever read it, bytes of keys and tokens in memory that arena_done wipes. NULL: unset. */
 struct kube_config {
 	const char *server; /* https://host:port[/prefix] */
-	const char *ca_file;
-	struct span ca_data, cert_data, key_data; /* PEM */
+	const char *ca_file, *cert_file, *key_file; /* only where there is no data */
+	struct span ca_data, cert_data, key_data;   /* PEM */
 	const char *token_file; /* beats token */
 	struct span token;
 	const char *user, *password;
@@ -18,6 +19,7 @@ struct kube_config {
 	bool insecure_skip_tls_verify;
 	const char *ns; /* default namespace; NULL: none named */
 	const char *as_user, *as_uid, *const *as_groups; /* impersonation; as_groups NULL-terminated */
+	const char *const *as_extra; /* key, value, key, value …, NULL */
 	const struct kube_exec *exec; /* a program that gets the credentials; NULL: none */
 };
 
@@ -27,6 +29,7 @@ struct kube_exec {
 	bool provides_cluster_info;
 };
 
+/* What a pod has is taken only when neither a file nor a context is named. */
 struct kube_config_from {
 	const char *file;    /* --kubeconfig; NULL: in the cluster, else $KUBECONFIG, else ~/.kube/config */
 	const char *context; /* NULL: the current one */

@@ -1,0 +1,10 @@
+/* Are these certificates and keys? Told before anything connects, in words that help. */
+#ifndef AGENT_KUBE_PEM_H
+#define AGENT_KUBE_PEM_H
+
+#include "agent/kube/credential.h"
+
+/* Authorities that can be read; a certificate with its own key, which has no password. */
+bool pem_check(const struct identity *identity, struct fail *fail) __attribute__((warn_unused_result));
+
+#endif
