@@ -81,29 +81,28 @@ check "everything for one namespace builds" built base deploy/kustomize/base
 check "… and is this" are base "ConfigMap CustomResourceDefinition*9 Deployment Namespace Role*2 RoleBinding*2 Service ServiceAccount"
 check "everything for all namespaces builds" built wide deploy/kustomize/cluster-wide
 check "… with a ClusterRole" are wide "ClusterRole ClusterRoleBinding ConfigMap CustomResourceDefinition*9 Deployment Namespace Role RoleBinding Service ServiceAccount"
-for component in any-secret exports network-policy replicas service-monitor shards user-roles; do
+for component in any-secret disruption-budget exports network-policy replicas service-monitor shards user-roles; do
 	check "the component $component builds" overlay "one-$component" base "$component"
 	check "… for all namespaces, too" overlay "all-$component" cluster-wide "$component"
 done
-check "all of them together build" overlay full cluster-wide shards replicas network-policy service-monitor exports any-secret user-roles
+check "all of them together build" overlay full cluster-wide shards network-policy service-monitor exports any-secret user-roles
 
-pod='.[] | select(.kind == "Deployment").spec.template'
-configured() { # NAME: every Deployment reads the ConfigMap that is there
-	[ "$(of "$1" "[$pod.spec.containers[0].envFrom[0].configMapRef.name] | unique | join(\" \")")" = "$(of "$1" '.[] | select(.kind == "ConfigMap").metadata.name')" ]
+workload='.[] | select(.kind == "Deployment" or .kind == "StatefulSet")'
+pod="$workload.spec.template"
+configured() { # NAME: the agent reads the ConfigMap that is there
+	[ "$(of "$1" "$pod.spec.containers[0].envFrom[0].configMapRef.name")" = "$(of "$1" '.[] | select(.kind == "ConfigMap").metadata.name')" ]
 }
-sharded() { [ "$(of full "[$pod.spec.containers[0].env[] | select(.name == \"OMNIOPS_SHARD\").value] | join(\" \")")" = '"0/3 1/3 2/3"' ]; }
-stand_by() { [ "$(of full '[.[] | select(.kind == "Deployment").spec.replicas] | join(" ")')" = '"2 2 2"' ]; }
-check "a change of the settings starts the agents anew" configured full
-check "each shard has its share" sharded
-check "… and its stand-by" stand_by
+check "a change of the settings starts the agents anew" configured base
+check "… also with components" configured full
 
 check "the chart renders" charted chart
 check "… the same kinds of objects" are chart "ConfigMap CustomResourceDefinition*9 Deployment Role*2 RoleBinding*2 Service ServiceAccount"
 check "it renders for all namespaces" charted chart-wide --set watch.allNamespaces=true
-check "it renders with everything" charted chart-full --set watch.allNamespaces=true,shards=3,replicas=2,networkPolicy.enabled=true \
+check "it renders with everything" charted chart-full --set watch.allNamespaces=true,shards=3,networkPolicy.enabled=true \
 	--set serviceMonitor.enabled=true,secrets.any=true,secrets.write=true,rbac.userRoles=true,gate=safe,logLevel=debug \
 	--set image.digest=sha256:$(printf %064d 0),imagePullSecrets[0].name=registry,sources[0]=git+https://git.example.com/fleet.git \
 	--set files.git-token-file.secret=git,files.git-token-file.key=token,files.omni-ca-file.configMap=ca,files.omni-ca-file.key=ca.crt
+check "it renders with a stand-by" charted chart-replicas --set replicas=2
 check "it renders for another namespace" charted chart-other --set watch.namespace=fleet,crds.install=false,watch.selector='team in (a\,b)'
 other_role() { [ "$(of chart-other '[.[] | select(.kind == "Role").metadata.namespace] | sort | join(" ")')" = "\"fleet $NS\"" ]; }
 encoded() { grep -qF 'kubernetes:?namespace=fleet&selector=team%20in%20%28a%2Cb%29' "$room/chart-other.yaml"; }
@@ -112,6 +111,8 @@ check "… and the selector encoded" encoded
 check "a misspelt value is refused" refused "'replica' not allowed" --set replica=2
 check "an unknown risk is refused" refused "/gate" --set gate=everything
 check "two agents without election are refused" refused "would all write at once" --set replicas=2,leaderElection.enabled=false
+check "… shards, too" refused "would all write at once" --set shards=2,leaderElection.enabled=false
+check "replicas of shards are refused" refused "shards stand by for each other" --set replicas=2,shards=2
 check "two kinds of scope are refused" refused "give one of them" --set watch.allNamespaces=true,watch.namespace=fleet
 check "a file from nowhere is refused" refused "either secret or configMap" --set files.ca-file.key=a
 
@@ -119,23 +120,26 @@ check "a file from nowhere is refused" refused "either secret or configMap" --se
 rules='.[] | select((.kind | test("Role$")) and (.metadata.name | endswith("omniops"))) | .rules'
 leases='.[] | select(.kind == "Role" and .metadata.name == "omniops-leader-election") | .rules'
 people='[.[] | select(.kind == "ClusterRole" and (.metadata.name | test("(view|edit)$"))) | {rules, aggregate: .metadata.labels | with_entries(select(.key | test("aggregate")))}] | sort'
-spec="$pod.spec | del(.containers[0].envFrom[0].configMapRef.name)"
-plain="[$spec | del(.topologySpreadConstraints, .imagePullSecrets) | .containers[0] |= del(.image) | .containers[0].volumeMounts |= .[:2] | .volumes |= .[:2]]"
+shape="$workload | {kind, spec: .spec | del(.selector, .template.metadata, .template.spec.topologySpreadConstraints[]?.labelSelector) |
+	del(.template.spec.containers[0].envFrom[0].configMapRef.name)}"
+plain="$shape | .spec.template.spec |= (del(.imagePullSecrets, .containers[0].image) | .containers[0].volumeMounts |= .[:2] | .volumes |= .[:2])"
 check "both give the same rights in one namespace" same base chart "$rules"
 check "… and in all" same wide chart-wide "$rules"
 check "… which are the same rules" same base wide "$rules"
 check "… and with the rights to more Secrets" same full chart-full "[$rules | .[]] | sort"
 check "… and for the Lease" same base chart "$leases"
 check "… and for people" same full chart-full "$people"
-check "both make the same pod" same base chart "$spec"
-check "… for each shard" same full chart-full "$plain"
+check "both run the same" same base chart "$shape"
+check "… with a stand-by" same one-replicas chart-replicas "$shape"
+check "… in shards" same full chart-full "$plain"
+check "… with the same disruption budget" same full chart-full '.[] | select(.kind == "PodDisruptionBudget").spec | del(.selector)'
 check "both open the same ports" same full chart-full '.[] | select(.kind == "NetworkPolicy").spec | del(.podSelector)'
 check "both set the same" same base chart '.[] | select(.kind == "ConfigMap").data | del(.OMNIOPS_DRIFT, .OMNIOPS_LOG_LEVEL, .OMNIOPS_OWNER)'
 
 # Nothing is set that the program does not know, and every kind is in the rules.
 flags() { "$OMNIOPS" agent --help | grep -oE -- '--[a-z][a-z-]+' | sort -u; }
 set_variables() { # as flags
-	jq -r '.[] | (select(.kind == "ConfigMap").data | keys[]), (select(.kind == "Deployment").spec.template.spec.containers[0].env[]?.name)' \
+	jq -r '.[] | (select(.kind == "ConfigMap").data | keys[]), (select(.kind == "StatefulSet").spec.template.spec.containers[0].env[]?.name)' \
 		"$room/full.json" "$room/chart-full.json" | sed -n 's/^OMNIOPS_/--/p' | tr A-Z_ a-z- | sort -u
 }
 known() { [ -n "$(set_variables)" ] && ! comm -13 <(flags) <(set_variables) | grep .; }
@@ -188,7 +192,7 @@ kube_ctl create namespace fleet >/dev/null
 # In a namespace where nothing is yet, so that each object is looked at as a new one.
 kube_ctl apply -f - <<<'{apiVersion: v1, kind: Namespace, metadata: {name: dry}}' >/dev/null
 strictly() { sed "s/$NS/dry/g" "$room/$1.yaml" >"$room/dry.yaml" && taken kube_ctl apply --dry-run=server --validate=strict -f "$room/dry.yaml"; }
-for name in base wide full chart chart-wide chart-full chart-other; do
+for name in base wide full one-replicas chart chart-wide chart-full chart-replicas chart-other; do
 	check "the server takes each object of $name" strictly "$name"
 done
 strict() { ! strictly mistaken && grep -q 'unknown field "spec.template.spec.containers\[0\].tty2"' "$room/err" || { cat "$room/err"; return 1; }; }

@@ -94,8 +94,11 @@ OMNIOPS_{{ . | upper | replace "-" "_" }}
 {{- if and .Values.watch.allNamespaces .Values.watch.namespace }}
 {{- fail "watch.allNamespaces and watch.namespace: give one of them" }}
 {{- end }}
-{{- if and (gt (int .Values.replicas) 1) (not .Values.leaderElection.enabled) }}
-{{- fail (printf "replicas: %d agents without leaderElection.enabled would all write at once" (int .Values.replicas)) }}
+{{- if and (gt (int .Values.replicas) 1) (gt (int .Values.shards) 1) }}
+{{- fail "replicas and shards: give one of them; shards stand by for each other" }}
+{{- end }}
+{{- if and (or (gt (int .Values.replicas) 1) (gt (int .Values.shards) 1)) (not .Values.leaderElection.enabled) }}
+{{- fail "several agents without leaderElection.enabled would all write at once" }}
 {{- end }}
 {{- range $flag, $file := .Values.files }}
 {{- if eq (empty $file.secret) (empty $file.configMap) }}
