@@ -14,13 +14,16 @@ struct kube_cache;
 
 enum { KUBE_CONTENT_ID = 16 };
 
+#define KUBE_FINALIZER "omni.texashpc.com/finalizer"
+#define KUBE_FINALIZER_LEGACY "omni.texas-hpc.org/finalizer"
+
 struct kube_object {
 	const struct kind *kind;
 	struct span ns, name, uid, resource_version;
 	int64_t generation;
 	int64_t created_s;
 	int64_t deleted_s; /* deletionTimestamp; 0: not being deleted */
-	bool has_finalizer, has_legacy_finalizer, has_foreign_finalizers; /* omni.texashpc.com/…, omni.texas-hpc.org/…, others */
+	bool has_finalizer, has_legacy_finalizer, has_foreign_finalizers;
 	unsigned char content_id[KUBE_CONTENT_ID]; /* of apiVersion, kind, name, labels, spec and those annotations that people
 						      write; same id, same document. Not of status, nor of what the agent writes */
 	unsigned char status_id[KUBE_CONTENT_ID];  /* of status */
@@ -87,6 +90,9 @@ void kube_secrets_free(struct kube_secrets *secrets);
 struct secret;
 bool kube_secret_read(struct kube_client *client, struct span ns, struct span name, struct span key, int64_t deadline_ms,
 		      struct secret *out, struct fail *fail) __attribute__((warn_unused_result));
+/* Whether some of them may not be watched: then their metadata are asked for once a minute, and a Role should grant list and
+ * watch, too. Worth one warning. */
+bool kube_secrets_are_polled(struct kube_secrets *secrets, struct fail *why);
 /* changed(ctx, ns, name) on the client's thread whenever the Secret's resource version changes, or it comes or goes (not for
  * the state at the beginning). One watch per name however often it is asked for; ends with kube_secrets_free. */
 void kube_secrets_watch(struct kube_secrets *secrets, struct span ns, struct span name,

@@ -34,7 +34,7 @@ curl/           | agent/grpc agent/kube agent/source
 jansson.h       | agent
 microhttpd.h    | agent/http.c
 protobuf-c/     | agent/omni
-zstd.h          | agent/omni
+zstd.h          | agent/omni agent/kube
 seccomp.h       | agent/source
 linux/landlock.h | agent/source
 linux/seccomp.h | agent/source
