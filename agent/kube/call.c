@@ -1,15 +1,16 @@
 /* Requests with one answer: waited for, or handed to a function. */
 #include "agent/kube/internal.h"
+#include "agent/kube/json_read.h"
 #include "base/cleanup.h"
 
 static bool parse(const struct transfer *transfer, json_t **out, struct fail *fail)
 {
-	json_error_t error;
-	*out = json_loadb(transfer->answer.ptr, transfer->answer.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	struct fail why = {0};
+	*out = kube_json_read(text_span(&transfer->answer), &why);
 	if (*out != NULL)
 		return true;
-	return fail_set(fail, FAIL_PROTOCOL, "%s %.*s: the answer of %s is no JSON: %s at byte %d", answer_verb(transfer->verb),
-			SPAN_ARG(answer_path(transfer)), transfer->client->config.server, error.text, error.position);
+	return fail_set(fail, FAIL_PROTOCOL, "%s %.*s: the answer of %s: %s", answer_verb(transfer->verb), SPAN_ARG(answer_path(transfer)),
+			transfer->client->config.server, why.text);
 }
 
 /* --- waiting ------------------------------------------------------------------------------------------------------------ */
