@@ -8,6 +8,9 @@
 
 enum { GIT_INTERVAL_MS = 60000, DIR_INTERVAL_MS = 30000, TIMEOUT_MS = 120000, MAX_REF = 255 };
 
+/* One object is one small file. */
+#define KUBERNETES_LIMITS ((struct tree_limits){4u << 20, 256u << 20, 250000})
+
 static const struct {
 	const char *prefix;
 	enum source_scheme scheme;
@@ -18,6 +21,7 @@ static const struct {
 	{"git+ssh://", SCHEME_SSH, 4},
 	{"git+file://", SCHEME_FILE, 11},
 	{"dir:", SCHEME_DIR, 4},
+	{"kubernetes:", SCHEME_KUBERNETES, 0},
 };
 
 static int hex_digit(char c)
@@ -129,6 +133,35 @@ static bool set_option(struct source_config *config, struct span key, const char
 			SPAN_ARG(key), value);
 }
 
+/* A label of a namespace, as Kubernetes has it. */
+static bool is_namespace(const char *value)
+{
+	size_t len = strlen(value);
+	return len > 0 && len <= 63 && strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-") == len && value[0] != '-' &&
+	       value[len - 1] != '-';
+}
+
+static bool set_kubernetes_option(struct source_config *config, struct span key, const char *value, struct fail *fail)
+{
+	struct source_scope *scope = &config->scope;
+	if (span_is(key, "namespace")) {
+		scope->ns = value;
+		return is_namespace(value) ? true : fail_set(fail, FAIL_INVALID, "\"%s\" is no name of a namespace", value);
+	}
+	if (span_is(key, "all-namespaces") && (strcmp(value, "true") == 0 || strcmp(value, "false") == 0)) {
+		scope->all_namespaces = value[0] == 't';
+		return true;
+	}
+	if (span_is(key, "selector") || span_is(key, "name")) {
+		*(span_is(key, "name") ? &config->name : &scope->selector) = value;
+		return value[0] != '\0' ? true : fail_set(fail, FAIL_INVALID, "%.*s= is empty", SPAN_ARG(key));
+	}
+	if (span_is(key, "interval"))
+		return set_duration(&config->interval_ms, value, fail);
+	return fail_set(fail, FAIL_INVALID, "unknown option \"%.*s=%s\"; of kubernetes: known are: namespace, all-namespaces, selector, name, interval",
+			SPAN_ARG(key), value);
+}
+
 static bool set_options(struct source_config *config, struct span query, struct fail *fail)
 {
 	struct span piece;
@@ -140,7 +173,8 @@ static bool set_options(struct source_config *config, struct span query, struct 
 		if (!percent_decode(&config->arena, text.ptr == NULL ? SPAN("") : text, &value))
 			return fail_set(fail, FAIL_INVALID, "\"%.*s\" is not percent-encoded correctly",
 					SPAN_ARG(span_before(piece, '=')));
-		if (!set_option(config, span_before(piece, '='), value, fail))
+		bool is_kubernetes = config->scheme == SCHEME_KUBERNETES;
+		if (!(is_kubernetes ? set_kubernetes_option : set_option)(config, span_before(piece, '='), value, fail))
 			return false;
 	}
 	return true;
@@ -217,6 +251,20 @@ static bool take_local(struct source_config *config, struct span rest, struct fa
 	return true;
 }
 
+static bool take_kubernetes(struct source_config *config, struct span rest, struct fail *fail)
+{
+	const struct source_scope *scope = &config->scope;
+	config->place = config->host = "";
+	if (config->name == NULL)
+		config->name = scope->ns == NULL ? "kubernetes" : arena_spanf(&config->arena, "kubernetes:%s", scope->ns).ptr;
+	if (rest.len > 0)
+		return fail_set(fail, FAIL_INVALID, "nothing stands between \"kubernetes:\" and \"?\": a namespace is given as "
+				"kubernetes:?namespace=%.*s, the API server by --kubeconfig", SPAN_ARG(rest));
+	if (scope->ns != NULL && scope->all_namespaces)
+		return fail_set(fail, FAIL_INVALID, "only one of namespace= and all-namespaces=true can be given");
+	return true;
+}
+
 /* --- defaults ------------------------------------------------------------------------------------------------------- */
 
 static const char *copy_string(struct arena *arena, const char *text)
@@ -250,10 +298,15 @@ static void take_defaults(struct source_config *config, const struct source_opti
 	config->cache_dir = copy_string(arena, options->cache_dir);
 	if (config->cache_dir == NULL)
 		config->cache_dir = default_cache_dir(arena);
-	int64_t interval_ms = config->scheme == SCHEME_DIR ? DIR_INTERVAL_MS : GIT_INTERVAL_MS;
+	int64_t interval_ms = config->scheme >= SCHEME_DIR ? DIR_INTERVAL_MS : GIT_INTERVAL_MS;
 	config->interval_ms = options->interval_ms > 0 ? options->interval_ms : interval_ms;
 	config->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS;
-	config->limits = options->limits.max_files == 0 ? TREE_LIMITS_DEFAULT : options->limits;
+	config->limits = options->limits.max_files != 0		? options->limits
+			 : config->scheme == SCHEME_KUBERNETES ? KUBERNETES_LIMITS
+								: TREE_LIMITS_DEFAULT;
+	config->objects = options->objects;
+	config->settle_ms = options->settle_ms;
+	config->admits = options->admits;
 	config->max_fetch_bytes = options->max_fetch_bytes == 0 ? (size_t)1 << 30 : options->max_fetch_bytes;
 }
 
@@ -281,13 +334,14 @@ bool config_parse(struct source_config *config, const char *url, const struct so
 		struct span scheme = {place.ptr + schemes[i].cut, prefix - schemes[i].cut};
 		struct span rest = {place.ptr + prefix, place.len - prefix};
 		bool ok = (query.ptr == NULL || set_options(config, query, fail)) &&
-			  (config->scheme <= SCHEME_SSH ? take_remote(config, scheme, rest, fail)
-							: take_local(config, rest, fail));
+			  (config->scheme <= SCHEME_SSH		  ? take_remote(config, scheme, rest, fail)
+			   : config->scheme == SCHEME_KUBERNETES ? take_kubernetes(config, rest, fail)
+								 : take_local(config, rest, fail));
 		return ok ? true : fail_wrap(fail, "source %.*s", SPAN_ARG(without_user(text)));
 	}
 	return fail_set(fail, FAIL_INVALID,
-			"source \"%.*s\": an address starts with git+https://, git+ssh://, git+file:// or dir: (for "
-			"git@host:org/repo write git+ssh://git@host/org/repo)",
+			"source \"%.*s\": an address starts with git+https://, git+ssh://, git+file://, dir: or kubernetes: "
+			"(for git@host:org/repo write git+ssh://git@host/org/repo)",
 			SPAN_ARG(without_user(text)));
 }
 

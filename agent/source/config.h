@@ -4,7 +4,7 @@
 
 #include "agent/source/source.h"
 
-enum source_scheme { SCHEME_HTTPS, SCHEME_HTTP, SCHEME_SSH, SCHEME_FILE, SCHEME_DIR };
+enum source_scheme { SCHEME_HTTPS, SCHEME_HTTP, SCHEME_SSH, SCHEME_FILE, SCHEME_DIR, SCHEME_KUBERNETES };
 enum ref_kind { REF_HEAD, REF_BRANCH, REF_TAG, REF_COMMIT };
 
 struct source_config {
@@ -23,6 +23,11 @@ struct source_config {
 	struct tree_limits limits;
 	size_t max_fetch_bytes;
 	bool is_insecure; /* plain http beyond loopback is accepted */
+	/* SCHEME_KUBERNETES */
+	struct source_scope scope;
+	struct kube_cache *objects;
+	int64_t settle_ms;
+	bool (*admits)(const struct kube_object *cluster);
 };
 
 bool config_parse(struct source_config *config, const char *url, const struct source_options *options,

@@ -26,6 +26,7 @@ struct source {
 
 bool git_source_new(const struct source_config *config, struct source **out, struct fail *fail);
 bool dir_source_new(const struct source_config *config, struct source **out, struct fail *fail);
+bool kubernetes_source_new(const struct source_config *config, struct source **out, struct fail *fail);
 
 /* An empty tree with one reference. */
 struct source_tree *source_tree_new(const struct tree_limits *limits);

@@ -1,6 +1,6 @@
 #include "agent/source/source.h"
 
-enum { BACK_OFF_FIRST_MS = 5000, BACK_OFF_MAX_MS = 300000, QUIET_MS = 1000 };
+enum { BACK_OFF_FIRST_MS = 5000, BACK_OFF_MAX_MS = 300000, QUIET_MS = 1000, KUBERNETES_DEBOUNCE_MS = 20, KUBERNETES_QUIET_MS = 50 };
 
 /* splitmix64 */
 static uint64_t next_random(uint64_t *state)
@@ -28,7 +28,18 @@ static int64_t back_off_ms(const struct schedule *schedule)
 
 void schedule_init(struct schedule *schedule, int64_t interval_ms, int64_t now_ms, uint64_t seed)
 {
-	*schedule = (struct schedule){.interval_ms = interval_ms, .next_ms = now_ms, .random = seed};
+	*schedule = (struct schedule){.interval_ms = interval_ms, .next_ms = now_ms, .random = seed,
+				      .debounce_ms = SOURCE_DEBOUNCE_MS, .quiet_ms = QUIET_MS};
+}
+
+/* What is polled of an API server is in memory already. */
+void schedule_init_for(struct schedule *schedule, const struct source *source, int64_t now_ms, uint64_t seed)
+{
+	schedule_init(schedule, source_interval_ms(source), now_ms, seed);
+	if (source_kind(source) != SOURCE_KUBERNETES)
+		return;
+	schedule->debounce_ms = KUBERNETES_DEBOUNCE_MS;
+	schedule->quiet_ms = KUBERNETES_QUIET_MS;
 }
 
 void schedule_polled(struct schedule *schedule, int64_t now_ms, const struct source_result *result)
@@ -38,13 +49,15 @@ void schedule_polled(struct schedule *schedule, int64_t now_ms, const struct sou
 	int64_t wait = with_jitter(schedule, failed ? back_off_ms(schedule) : schedule->interval_ms);
 	if (wait < result->retry_after_ms)
 		wait = result->retry_after_ms;
-	schedule->quiet_until_ms = result->retry_after_ms > 0 ? now_ms + result->retry_after_ms : now_ms + QUIET_MS;
+	else if (result->look_again_ms > 0 && wait > result->look_again_ms)
+		wait = result->look_again_ms;
+	schedule->quiet_until_ms = now_ms + (result->retry_after_ms > 0 ? result->retry_after_ms : schedule->quiet_ms);
 	schedule->next_ms = now_ms + wait;
 }
 
 void schedule_hint(struct schedule *schedule, int64_t now_ms)
 {
-	int64_t due = now_ms + SOURCE_DEBOUNCE_MS;
+	int64_t due = now_ms + schedule->debounce_ms;
 	if (due < schedule->quiet_until_ms)
 		due = schedule->quiet_until_ms;
 	if (due < schedule->next_ms)

@@ -63,7 +63,9 @@ bool source_open(const char *url, const struct source_options *options, struct s
 		config_done(&config);
 		return false;
 	}
-	bool ok = config.scheme == SCHEME_DIR ? dir_source_new(&config, out, fail) : git_source_new(&config, out, fail);
+	bool ok = config.scheme == SCHEME_KUBERNETES ? kubernetes_source_new(&config, out, fail)
+		  : config.scheme == SCHEME_DIR	      ? dir_source_new(&config, out, fail)
+						      : git_source_new(&config, out, fail);
 	if (!ok)
 		config_done(&config);
 	return ok;
@@ -80,7 +82,25 @@ void source_free(struct source *source)
 
 enum source_kind source_kind(const struct source *source)
 {
-	return source->config.scheme == SCHEME_DIR ? SOURCE_DIRECTORY : SOURCE_GIT;
+	return source->config.scheme == SCHEME_KUBERNETES ? SOURCE_KUBERNETES
+	       : source->config.scheme == SCHEME_DIR	   ? SOURCE_DIRECTORY
+							   : SOURCE_GIT;
+}
+
+bool source_scope(const char *url, struct arena *arena, struct source_scope *out, struct fail *fail)
+{
+	struct source_config config;
+	fail->code = FAIL_NONE;
+	if (!span_starts(span_of(url), "kubernetes:"))
+		return false;
+	bool ok = config_parse(&config, url, NULL, fail);
+	*out = config.scope;
+	if (ok && out->ns != NULL)
+		out->ns = arena_string(arena, span_of(out->ns));
+	if (ok && out->selector != NULL)
+		out->selector = arena_string(arena, span_of(out->selector));
+	config_done(&config);
+	return ok;
 }
 
 const char *source_name(const struct source *source)

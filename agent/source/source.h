@@ -1,14 +1,16 @@
-/* Where declarations come from: a Git repository or a directory. A source yields immutable trees with a revision, or
- * says why it cannot: a missing ref, an unreachable host, an empty repository are failures that leave the last good tree
- * in force, never "there is nothing".
+/* Where declarations come from: a Git repository, a directory, or the custom resources of an API server. A source yields
+ * immutable trees with a revision, or says why it cannot: a missing ref, an unreachable host, an empty repository are
+ * failures that leave the last good tree in force, never "there is nothing".
  *
  * URLs, everything behind "?" optional, values percent-encoded, "%20" for a blank:
  *   git+https://host/org/repo.git?ref=main&path=clusters      also git+http:// (refused off loopback without insecure=true)
  *   git+ssh://git@host[:22]/org/repo.git?ref=main             git@host:org/repo is not accepted
  *   git+file:///srv/repo.git?ref=main                         read in place, nothing is copied
  *   dir:/git/current?path=clusters                            plain directory, git-sync link, kubelet volume
+ *   kubernetes:?namespace=fleet&selector=a%3Db                 custom resources, one file NAMESPACE/PLURAL/NAME.json for each
  * Options in the URL win over struct source_options: ref= | tag= | commit=, path=, interval=, timeout=, user=,
- * token-file=, token-env=, ssh-key-file=, ssh-passphrase-file=, known-hosts=, ca-file=, verify-keys=, name=, insecure=.
+ * token-file=, token-env=, ssh-key-file=, ssh-passphrase-file=, known-hosts=, ca-file=, verify-keys=, name=, insecure=;
+ * of kubernetes: namespace= or all-namespaces=true, selector=, name=, interval=.
  *
  * Git runs in a child process that is this program again (source_child_main): it has the one credential and nothing
  * else, and it is killed at the deadline, which is the only complete way to end a hung fetch. The agent never parses a
@@ -27,6 +29,8 @@
 #include "render/tree.h"
 
 struct source;
+struct kube_cache;
+struct kube_object;
 
 /* Defaults for all sources; NULL and 0 mean "unset". Strings are copied. */
 struct source_options {
@@ -40,9 +44,14 @@ struct source_options {
 	const char *verify_keys; /* OpenSSH allowed_signers lines, or armored OpenPGP public keys */
 	struct tree_limits limits; /* zero: TREE_LIMITS_DEFAULT */
 	size_t max_fetch_bytes;	 /* 1 GiB received per fetch */
+	/* Of kubernetes: alone, and needed there. The cache is of the namespace and the selector of the URL (source_scope), and
+	 * stays until no thread polls the source any more; the source until the cache is gone. */
+	struct kube_cache *objects;
+	int64_t settle_ms; /* see kubernetes_settle.h */
+	bool (*admits)(const struct kube_object *cluster); /* may this OmniCluster be acted on? */
 };
 
-enum source_kind { SOURCE_GIT, SOURCE_DIRECTORY };
+enum source_kind { SOURCE_GIT, SOURCE_DIRECTORY, SOURCE_KUBERNETES };
 
 enum source_verdict {
 	SOURCE_FAILED,	  /* fail says why; the last good tree stays */
@@ -92,10 +101,18 @@ struct source_result {
 	struct source_tree *tree;	    /* CHANGED: one reference for the caller; else NULL */
 	struct fail fail;
 	int64_t retry_after_ms; /* the host asked for that much quiet; 0: it did not */
+	int64_t look_again_ms;	/* the answer may be another one after so long, although nothing moves; 0: it is not */
 };
 
 bool source_open(const char *url, const struct source_options *options, struct source **out, struct fail *fail);
 void source_free(struct source *source);
+
+/* What a source of this URL reads of an API server; false: it is of another kind, or (fail->code not NONE) at fault. */
+struct source_scope {
+	const char *ns, *selector; /* NULL: not said; in the arena */
+	bool all_namespaces;
+};
+bool source_scope(const char *url, struct arena *arena, struct source_scope *out, struct fail *fail);
 
 enum source_kind source_kind(const struct source *source);
 /* The URL without user, token and options, or name=: for logs, metrics, status. */
@@ -115,11 +132,15 @@ void source_forget(struct source *source);
 /* The next success is CHANGED, too, but what was last returned is not forgotten. */
 void source_again(struct source *source);
 
-/* Directories: a descriptor that becomes readable when something moved; -1: there is none, poll by the interval. The
- * number may change after a poll. source_drain empties it; true: poll within SOURCE_DEBOUNCE_MS. */
+/* Directories and API servers: a descriptor that becomes readable when something moved; -1: there is none, poll by the
+ * interval. The number may change after a poll. source_drain empties it; true: poll soon (schedule_hint). */
 int source_fd(const struct source *source);
 bool source_drain(struct source *source);
 enum { SOURCE_DEBOUNCE_MS = 200 };
+
+/* Which object a file of a source kubernetes: holds; false: that is none. Parts of `path`. */
+struct kind;
+bool source_object(struct span path, const struct kind **out_kind, struct span *out_ns, struct span *out_name);
 
 /* Does a webhook about this repository URL ("https://github.com/org/repo.git", any usual spelling) concern the source? */
 bool source_matches_url(const struct source *source, struct span url);
@@ -128,16 +149,18 @@ bool source_matches_url(const struct source *source, struct span url);
 
 struct schedule {
 	int64_t interval_ms, next_ms, quiet_until_ms;
+	int64_t debounce_ms, quiet_ms; /* SOURCE_DEBOUNCE_MS and a second; of what costs no call, less */
 	unsigned failures; /* in a row */
 	uint64_t random;   /* state of the jitter */
 };
 
 void schedule_init(struct schedule *schedule, int64_t interval_ms, int64_t now_ms, uint64_t seed); /* due at once */
+void schedule_init_for(struct schedule *schedule, const struct source *source, int64_t now_ms, uint64_t seed);
 /* After a poll: the interval ± 10 %; after failures 5 s, 10 s, 20 s … up to the larger of the interval and 5 min, never
  * before retry_after_ms. */
 void schedule_polled(struct schedule *schedule, int64_t now_ms, const struct source_result *result);
-/* A webhook or an inotify event: due in SOURCE_DEBOUNCE_MS, but not within a second of the last poll,
- * and never while the host asked for quiet. */
+/* A webhook, an inotify event, a change that is watched: due after the debounce, but not within the quiet time of the last
+ * poll, and never while the host asked for quiet. */
 void schedule_hint(struct schedule *schedule, int64_t now_ms);
 int64_t schedule_wait_ms(const struct schedule *schedule, int64_t now_ms); /* 0: due */
 
