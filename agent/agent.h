@@ -14,13 +14,12 @@
 #include "agent/omni/mirror.h"
 #include "agent/omni/store.h"
 #include "agent/plan/gate.h"
-#include "agent/queue.h"
 #include "agent/report/state.h"
 #include "agent/settings.h"
-#include "agent/settling.h"
 #include "agent/snapshot.h"
 #include "agent/source/sandbox.h"
 #include "agent/source/source.h"
+#include "agent/unit.h"
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -46,45 +45,6 @@ struct link {
 	/* guarded by agent->lock */
 	char error[600];  /* why it could not be opened; empty: it could */
 	bool is_scanned; /* looked for clusters of ours that nobody declares any more */
-};
-
-/* A unit was looked at and is as it should be, or waits for somebody: nothing has to be done until the declaration or
- * what Omni holds changes. */
-struct settled {
-	bool is_valid;
-	char content[DIGEST_HEX_SIZE];
-	struct mirror_mark mark;
-};
-
-enum { SOURCE_NONE = 0x7fffffff };
-
-/* What the agent looks after: a cluster, or the raw resources of a connection. Lives as long as the agent. */
-struct unit {
-	struct queue_item item; /* first: the queue hands it back */
-	struct agent *agent;
-	struct link *link;
-	char *name; /* of the cluster; "" for raw resources */
-	/* guarded by agent->lock */
-	struct declared desired, good; /* good: the last one without faults */
-	char content[DIGEST_HEX_SIZE]; /* of what is desired; "": nothing */
-	bool is_frozen;		       /* must not be acted on; of raw resources: nothing may be pruned */
-	char frozen_why[1000];
-	bool waits_for_raws, is_told_ready;
-	bool looks_again;	 /* also when nothing seems to have changed */
-	bool is_retired;	 /* neither declared nor in Omni */
-	int64_t absent_since_ms; /* 0: it is declared */
-	uint64_t seen;		 /* number of the update that found it declared */
-	struct unit_state state;
-	struct settling settling; /* what of it is recorded in Omni, and when */
-	char *errors, *new_errors; /* what Omni refused last: JSON for the reports; NULL: nothing. New: from the next told() on */
-	/* only the worker that has it */
-	struct settled settled;
-	char applied_content[DIGEST_HEX_SIZE], told_hash[DIGEST_HEX_SIZE], drift_hash[DIGEST_HEX_SIZE];
-	bool was_ours;	     /* its Cluster recorded us as owner */
-	struct run *ongoing; /* its plan waits for Omni */
-	struct mirror_mark waits_at; /* what was known of Omni at the last of so many looks in vain */
-	unsigned waits;
-	int64_t confirm_ms;  /* until then what was written may still be on its way into the mirror */
 };
 
 struct feed {
@@ -117,10 +77,12 @@ struct agent {
 	struct unit **units;
 	size_t link_count, link_cap, unit_count, unit_cap;
 	struct http *http;
+	struct cluster_api *cluster_api; /* agent/cluster_api.h; NULL: no source is one of an API server */
 	struct loop_timer *timer, *resync_timer, *tidy_timer, *annotate_timer;
 	uint64_t update; /* number of the current desired_update */
 	_Atomic(const char *) rules; /* --rules auto: of which release; NULL: not known yet */
 	enum plan_risk gate;
+	bool is_gate_given; /* by a flag or the environment */
 	bool corrects_drift;
 	_Atomic bool is_stopping;
 	/* guarded by lock */
@@ -165,20 +127,29 @@ void desired_look(struct agent *agent, bool really);
 bool unit_freeze(struct unit *unit, const char *why);
 bool unit_take_declaration(struct unit *unit, struct snapshot *snapshot, size_t cluster);
 bool unit_take_absence(struct unit *unit, bool is_certain, const char *why);
+void unit_take_object(struct unit *unit, size_t place, const struct cluster *cluster); /* NULL: none */
 /* The first error, located; of `object` where it is not empty and has one. */
 void fleet_first_fault(const struct fleet *fleet, struct span object, char *out, size_t size);
 
 /* --- link.c (loop thread, unless it says otherwise) --- */
 /* Made at first sight; never NULL. What cannot be opened now is tried again. */
-struct link *link_get(struct agent *agent, struct span connection, const struct fleet *fleet);
-/* Does the connection lead to this Omni? */
-bool link_serves(const struct link *link, struct span connection, const struct fleet *fleet);
+struct connection_name; /* agent/target.h */
+struct link *link_get(struct agent *agent, const struct connection_name *name);
+/* Does the connection lead to this Omni, and is it worked with through this link? Any thread. */
+bool link_leads_to(const struct link *link, const struct connection_name *name);
+bool link_serves(const struct link *link, const struct connection_name *name);
+/* Both lead to one Omni, with keys of different Secrets: what is there is judged against all that is declared for any. */
+bool link_is_beside(const struct link *link, const struct link *other);
+struct connection_name link_name(const struct snapshot *snapshot, struct span ns, struct span connection);
 void links_tell(struct agent *agent); /* to units of Omnis that are not open why nothing happens to them */
 void link_ready(struct link *link);
 void link_open_now(struct link *link); /* what could not be opened so far */
 void link_free(struct link *link);
 struct unit *unit_find(const struct link *link, struct span name); /* any thread, lock held; NULL: none */
 struct unit *unit_make(struct link *link, struct span name);	   /* any thread, lock held */
+void unit_wake(struct unit *unit);				   /* worked on, after the raw resources; lock held */
+/* In any link to the same Omni; lock held. */
+struct unit *unit_find_beside(const struct link *link, struct span name);
 
 /* --- reconcile.c: one unit, on a worker --- */
 enum queue_result reconcile(void *agent, struct queue_item *item);

@@ -14,6 +14,16 @@ static void declare(struct declared *place, struct snapshot *snapshot, size_t in
 	snapshot_unref(old);
 }
 
+void unit_take_object(struct unit *unit, size_t place, const struct cluster *cluster)
+{
+	struct unit_object *object = &unit->objects[place];
+	*object = (struct unit_object){0};
+	if (cluster == NULL || cluster->head == NULL)
+		return;
+	snprintf(object->ns, sizeof object->ns, "%.*s", SPAN_ARG(cluster->ns));
+	snprintf(object->name, sizeof object->name, "%.*s", SPAN_ARG(cluster->head->name));
+}
+
 bool unit_freeze(struct unit *unit, const char *why)
 {
 	bool is_news = !unit->is_frozen || strcmp(unit->frozen_why, why) != 0;
@@ -105,8 +115,8 @@ static bool may_miss_something(const struct snapshot *snapshot, size_t index, co
 	const struct cluster *cluster = snapshot->fleet->clusters[index];
 	if (stands_in_broken_file(snapshot, piece))
 		return true;
-	if (cluster->is_template)
-		return false; /* is one document stream in one file */
+	if (cluster->is_template || snapshot->is_certain)
+		return false; /* is one document stream in one file, or objects that cannot hide */
 	if (good->cluster == NULL)
 		return snapshot->fleet->is_incomplete || has_stray_document(snapshot, cluster);
 	const struct piece *then = &good->snapshot->pieces[good->index];
@@ -126,6 +136,7 @@ bool unit_take_declaration(struct unit *unit, struct snapshot *snapshot, size_t 
 	state->is_declared = true;
 	unit->is_retired = false;
 	unit->absent_since_ms = 0;
+	unit_take_object(unit, 0, snapshot->is_certain ? cluster : NULL);
 	state->source = snapshot->source;
 	snprintf(state->revision, sizeof state->revision, "%s", snapshot->revision);
 	if (cluster->has_errors ||
@@ -158,12 +169,34 @@ static bool moved_to_other_omni(const struct unit *unit, char *out, size_t size)
 		if (link->store == NULL)
 			snprintf(out, size, "declared for the connection \"%s\" now, which cannot be opened; left alone here",
 				 link->connection);
-		else if (good != NULL && cluster != NULL && span_eq(cluster->connection, good->connection))
+		else if (good != NULL && cluster != NULL && span_eq(cluster->connection, good->connection) && span_eq(cluster->ns, good->ns))
 			snprintf(out, size, "its connection leads to %s now; the cluster in this Omni is left alone", link->url);
 		else
 			continue;
 		return true;
 	}
+	return false;
+}
+
+/* Declared for the same Omni, with another Secret's key: the other unit looks after it now. */
+static bool moved_beside(const struct unit *unit)
+{
+	const struct agent *agent = unit->agent;
+	for (size_t i = 0; i < agent->link_count; i++) {
+		const struct link *link = agent->links[i];
+		const struct unit *other = link == unit->link || !link_is_beside(link, unit->link) ? NULL : unit_find(link, span_of(unit->name));
+		if (other != NULL && other->seen == agent->update)
+			return true;
+	}
+	return false;
+}
+
+static bool retire(struct unit *unit)
+{
+	unit->is_retired = true;
+	unit->is_frozen = false;
+	unit->state.is_declared = false;
+	declare(&unit->desired, NULL, 0);
 	return false;
 }
 
@@ -189,6 +222,12 @@ bool unit_take_absence(struct unit *unit, bool is_certain, const char *why)
 {
 	bool was_declared = unit->state.is_declared, was_frozen = unit->is_frozen;
 	char other[900];
+	for (size_t i = 0; i < COUNT_OF(unit->objects); i++)
+		unit_take_object(unit, i, NULL);
+	if (unit->order.object.name[0] != '\0')
+		return false; /* the order says how it ends */
+	if (moved_beside(unit))
+		return retire(unit);
 	if (unit->link->store == NULL) { /* never opened: nothing of ours can be there */
 		unit->is_retired = true;
 		return false;

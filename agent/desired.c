@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/target.h"
 #include "base/clock.h"
 
 enum { TIDY_MS = 5000 }; /* what an update needed only for a while is given back to the system then */
@@ -24,8 +25,7 @@ struct update {
 	char why[1000]; /* it is not complete */
 };
 
-/* lock held */
-static void wake(struct unit *unit)
+void unit_wake(struct unit *unit)
 {
 	if (unit->link->raws->waits_for_raws)
 		unit->waits_for_raws = true; /* the raw resources wake it */
@@ -53,20 +53,36 @@ static bool take_snapshots(struct agent *agent)
 	return is_needed;
 }
 
+/* Of an API server also the Omnis that no cluster is declared for: whether they answer is told. */
+static void find_in_snapshot(struct update *update, struct snapshot *snapshot)
+{
+	struct agent *agent = update->agent;
+	const struct fleet *fleet = snapshot->fleet;
+	for (size_t i = 0; snapshot->is_certain && i < fleet->connection_count; i++) {
+		struct connection_name name = link_name(snapshot, fleet->connections[i]->ns, fleet->connections[i]->name);
+		link_get(agent, &name);
+	}
+	for (size_t i = 0; i < fleet->raw_count; i++) {
+		struct connection_name name = link_name(snapshot, fleet->raws[i]->ns, fleet->raws[i]->connection);
+		link_get(agent, &name);
+	}
+	for (size_t i = 0; i < fleet->cluster_count; i++) {
+		struct connection_name name = link_name(snapshot, fleet->clusters[i]->ns, fleet->clusters[i]->connection);
+		ARENA_PUSH(&update->arena, update->found, update->count, update->cap) =
+			(struct found){link_get(agent, &name), snapshot, i};
+	}
+}
+
 /* Opens what has to be opened: without the lock. */
 static void find_clusters(struct update *update)
 {
 	struct agent *agent = update->agent;
+	const struct connection_name unnamed = {.name = SPAN("")};
 	if (agent->settings->omni != NULL && agent->link_count == 0)
-		link_get(agent, SPAN(""), NULL);
-	for (size_t i = 0; i < agent->feed_count; i++) {
-		struct snapshot *snapshot = agent->feeds[i].taken;
-		for (size_t j = 0; snapshot != NULL && j < snapshot->fleet->raw_count; j++)
-			link_get(agent, snapshot->fleet->raws[j]->connection, snapshot->fleet);
-		for (size_t j = 0; snapshot != NULL && j < snapshot->fleet->cluster_count; j++)
-			ARENA_PUSH(&update->arena, update->found, update->count, update->cap) = (struct found){
-				link_get(agent, snapshot->fleet->clusters[j]->connection, snapshot->fleet), snapshot, j};
-	}
+		link_get(agent, &unnamed);
+	for (size_t i = 0; i < agent->feed_count; i++)
+		if (agent->feeds[i].taken != NULL)
+			find_in_snapshot(update, agent->feeds[i].taken);
 }
 
 /* Every source delivered, and none of them lacks a part. */
@@ -80,7 +96,8 @@ static bool is_complete(struct update *update)
 			snprintf(update->why, sizeof update->why, "not declared so far, but %s could not be read yet", name);
 			return false;
 		}
-		if (snapshot->fleet->is_incomplete || snapshot->fleet->diags.error_count > 0) {
+		bool is_faulty = snapshot->fleet->diags.error_count > 0 && !snapshot->is_certain;
+		if (snapshot->fleet->is_incomplete || is_faulty) {
 			char fault[600];
 			fleet_first_fault(snapshot->fleet, SPAN(""), fault, sizeof fault);
 			snprintf(update->why, sizeof update->why, "no longer declared, but %s is at fault (%s)", name, fault);
@@ -100,10 +117,11 @@ static void digest_raws(struct update *update, struct link *link, char out[DIGES
 	text_init(&text, TEXT_NO_LIMIT);
 	text_addf(&text, "%d", agent->is_complete);
 	for (size_t i = 0; i < agent->feed_count; i++) {
-		const struct fleet *fleet = agent->feeds[i].taken == NULL ? NULL : agent->feeds[i].taken->fleet;
-		for (size_t j = 0; fleet != NULL && j < fleet->raw_count; j++) {
-			const struct raw_resource *raw = fleet->raws[j];
-			if (!link_serves(link, raw->connection, fleet))
+		const struct snapshot *snapshot = agent->feeds[i].taken;
+		for (size_t j = 0; snapshot != NULL && j < snapshot->fleet->raw_count; j++) {
+			const struct raw_resource *raw = snapshot->fleet->raws[j];
+			struct connection_name name = link_name(snapshot, raw->ns, raw->connection);
+			if (!link_serves(link, &name))
 				continue;
 			text_addc(&text, raw->has_errors ? 'e' : 'r');
 			if (!raw->has_errors)
@@ -138,24 +156,37 @@ static void take_cluster(struct update *update, const struct found *found)
 	struct agent *agent = update->agent;
 	struct unit *unit = unit_make(found->link, found->snapshot->fleet->clusters[found->cluster]->name);
 	unit->seen = agent->update;
+	unit_take_object(unit, 1, NULL);
 	if (unit_take_declaration(unit, found->snapshot, found->cluster))
-		wake(unit);
+		unit_wake(unit);
+}
+
+static struct span origin(struct update *update, const struct found *found)
+{
+	const struct cluster *cluster = found->snapshot->fleet->clusters[found->cluster];
+	const char *source = update->agent->feeds[found->snapshot->source].state.name;
+	return found->snapshot->is_certain ? arena_spanf(&update->arena, "%.*s in the namespace %.*s", SPAN_ARG(cluster->object),
+							 SPAN_ARG(cluster->ns))
+					   : span_of(source);
 }
 
 /* Who of two is right nobody can tell: the last good state stays. */
 static void take_twins(struct update *update, const struct found *first, const struct found *second)
 {
 	const struct agent *agent = update->agent;
+	const struct found *both[] = {first, second};
 	struct unit *unit = unit_make(first->link, first->snapshot->fleet->clusters[first->cluster]->name);
 	char message[700];
-	snprintf(message, sizeof message, "declared by two sources: %s and %s; remove it from one of them",
-		 agent->feeds[first->snapshot->source].state.name, agent->feeds[second->snapshot->source].state.name);
+	snprintf(message, sizeof message, "declared by two sources: %.*s and %.*s; remove it from one of them",
+		 SPAN_ARG(origin(update, first)), SPAN_ARG(origin(update, second)));
+	for (size_t i = 0; i < 2; i++)
+		unit_take_object(unit, i, both[i]->snapshot->is_certain ? both[i]->snapshot->fleet->clusters[both[i]->cluster] : NULL);
 	unit->seen = agent->update;
 	unit->state.is_declared = true;
 	unit->is_retired = false;
 	unit->absent_since_ms = 0;
 	if (unit_freeze(unit, message))
-		wake(unit);
+		unit_wake(unit);
 }
 
 static void take_clusters(struct update *update)
@@ -165,7 +196,9 @@ static void take_clusters(struct update *update)
 	for (size_t i = 0; i < update->count; i++) {
 		struct found *found = &update->found[i];
 		struct span name = found->snapshot->fleet->clusters[found->cluster]->name;
-		struct span key = arena_spanf(&update->arena, "%p/%.*s", (void *)found->link, SPAN_ARG(name));
+		struct link *link = found->link;
+		struct span key = link->url[0] != '\0' ? arena_spanf(&update->arena, "%s/%.*s", link->url, SPAN_ARG(name))
+							: arena_spanf(&update->arena, "%p/%.*s", (void *)link, SPAN_ARG(name));
 		struct found **twins = map_get(&by_key, key);
 		if (twins == NULL) {
 			twins = ARENA_ARRAY(&update->arena, struct found *, 2);
@@ -190,7 +223,7 @@ static void take_absences(struct update *update)
 		struct unit *unit = agent->units[i];
 		bool concerns = unit->link->raws != unit && !unit->is_retired && unit->seen != agent->update;
 		if (concerns && unit_take_absence(unit, agent->is_complete, update->why))
-			wake(unit);
+			unit_wake(unit);
 	}
 }
 
@@ -242,7 +275,7 @@ void desired_look(struct agent *agent, bool really)
 		if (unit->link->raws == unit)
 			queue_add(agent->queue, &unit->item, 0);
 		else
-			wake(unit);
+			unit_wake(unit);
 	}
 	pthread_mutex_unlock(&agent->lock);
 }

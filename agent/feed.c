@@ -67,10 +67,13 @@ static void note_render(struct feed *feed, const struct snapshot *snapshot)
 	pthread_mutex_unlock(&feed->agent->lock);
 }
 
-/* An empty tree is a mistake far more often than an order to destroy everything; so is one with nothing for us in it. */
+/* An empty tree is a mistake far more often than an order to destroy everything; so is one with nothing for us in it. An API
+ * server that has listed everything makes no such mistake. */
 static bool is_worth_having(const struct feed *feed, const struct snapshot *snapshot, struct fail *fail)
 {
 	const struct fleet *fleet = snapshot->fleet;
+	if (source_kind(feed->source) == SOURCE_KUBERNETES)
+		return true;
 	if (fleet->cluster_count + fleet->raw_count + fleet->connection_count > 0 || fleet->is_incomplete ||
 	    fleet->diags.error_count > 0)
 		return true;
@@ -135,6 +138,7 @@ static bool render(struct feed *feed, const struct source_result *result, bool m
 		return false;
 	}
 	snapshot->source = feed->index;
+	snapshot->is_certain = source_kind(feed->source) == SOURCE_KUBERNETES;
 	snprintf(snapshot->revision, sizeof snapshot->revision, "%s", result->revision);
 	if (!is_confirmed(feed, snapshot))
 		tell_revision(feed, snapshot);
@@ -242,8 +246,7 @@ static void *feed_main(void *argument)
 	struct feed *feed = argument;
 	struct schedule schedule;
 	feeds_settle_rules(feed->agent);
-	schedule_init(&schedule, source_interval_ms(feed->source), clock_monotonic_ms(),
-		      (uint64_t)clock_wall_ms() + feed->index);
+	schedule_init_for(&schedule, feed->source, clock_monotonic_ms(), (uint64_t)clock_wall_ms() + feed->index);
 	do
 		poll_once(feed, &schedule);
 	while (wait_for_turn(feed, &schedule));

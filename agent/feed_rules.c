@@ -9,7 +9,8 @@ static const char *ask(const struct settings *settings, struct arena *arena)
 {
 	struct omni_store *store = NULL;
 	struct target_way way;
-	if (!target_way(settings, NULL, SPAN(""), arena, &way) || !target_open(settings, &way, NULL, &store, NULL))
+	const struct connection_name unnamed = {.name = SPAN("")};
+	if (!target_way(settings, &unnamed, arena, &way) || !target_open(settings, &way, NULL, &store, NULL))
 		return NULL;
 	const char *rules = rules_ask(store, arena);
 	omni_store_close(store);

@@ -62,12 +62,41 @@ struct unit *unit_make(struct link *link, struct span name)
 
 /* --- opening -------------------------------------------------------------------------------------------------------- */
 
-bool link_serves(const struct link *link, struct span connection, const struct fleet *fleet)
+struct connection_name link_name(const struct snapshot *snapshot, struct span ns, struct span connection)
+{
+	return (struct connection_name){snapshot->fleet, ns, connection, snapshot->is_certain};
+}
+
+bool link_leads_to(const struct link *link, const struct connection_name *name)
 {
 	struct target_way way;
 	CLEANUP(arena_done) struct arena arena;
 	arena_init(&arena, ARENA_NO_LIMIT);
-	return target_way(link->agent->settings, fleet, connection, &arena, &way) && span_is(way.url, link->url);
+	return target_way(link->agent->settings, name, &arena, &way) && span_is(way.url, link->url);
+}
+
+bool link_serves(const struct link *link, const struct connection_name *name)
+{
+	struct target_way way;
+	CLEANUP(arena_done) struct arena arena;
+	arena_init(&arena, ARENA_NO_LIMIT);
+	return target_way(link->agent->settings, name, &arena, &way) && span_is(way.url, link->url) &&
+	       target_same_key(&way, &link->state->way);
+}
+
+bool link_is_beside(const struct link *link, const struct link *other)
+{
+	return link == other || (link->url[0] != '\0' && strcmp(link->url, other->url) == 0);
+}
+
+struct unit *unit_find_beside(const struct link *link, struct span name)
+{
+	const struct agent *agent = link->agent;
+	struct unit *unit = unit_find(link, name);
+	for (size_t i = 0; i < agent->link_count && unit == NULL; i++)
+		if (link_is_beside(link, agent->links[i]))
+			unit = unit_find(agent->links[i], name);
+	return unit;
 }
 
 /* The default connection takes the first name that leads to the same Omni. */
@@ -91,13 +120,15 @@ static void name_link(struct link *link, struct span connection)
 	free(before);
 }
 
-/* One Omni has one link, with the first key that leads there; a way without a key spoils none that has one. */
+/* One Omni has one link, with the first key that leads there; a way without a key spoils none that has one. The key of a
+ * Secret is for its own namespace. */
 static struct link *find(struct agent *agent, const struct target_way *way)
 {
 	for (size_t i = 0; i < agent->link_count; i++) {
 		struct link *link = agent->links[i];
 		bool same_kind = (link->state->way.key_from == KEY_NOWHERE) == (way->key_from == KEY_NOWHERE);
-		if (span_is(way->url, link->url) && same_kind && (way->url.len > 0 || span_is(way->connection, link->connection)))
+		if (span_is(way->url, link->url) && same_kind && target_same_key(way, &link->state->way) &&
+		    (way->url.len > 0 || (span_eq(way->connection, link->state->way.connection) && span_eq(way->ns, link->state->way.ns))))
 			return link;
 	}
 	return NULL;
@@ -192,13 +223,26 @@ void link_ready(struct link *link)
 	queue_add(link->agent->queue, &link->raws->item, 0);
 }
 
-struct link *link_get(struct agent *agent, struct span connection, const struct fleet *fleet)
+static void fail_unknown(struct link *link, const struct connection_name *name)
 {
-	struct target_way way = {.connection = connection, .url = SPAN("")};
+	char why[600];
+	if (name->is_object)
+		snprintf(why, sizeof why, "there is no OmniConnection \"%.*s\" in the namespace \"%.*s\"", SPAN_ARG(name->name),
+			 SPAN_ARG(name->ns));
+	else
+		snprintf(why, sizeof why, "nothing says which Omni the connection \"%.*s\" is: give --connection %.*s=URL or --omni, "
+			 "or declare an OmniConnection of this name with spec.endpoint", SPAN_ARG(name->name), SPAN_ARG(name->name));
+	fail_link(link, why);
+}
+
+struct link *link_get(struct agent *agent, const struct connection_name *name)
+{
+	struct target_way way = {.connection = name->name, .ns = name->ns, .url = SPAN("")};
 	CLEANUP(arena_done) struct arena arena;
 	arena_init(&arena, ARENA_NO_LIMIT);
-	bool is_known = target_way(agent->settings, fleet, connection, &arena, &way);
+	bool is_known = target_way(agent->settings, name, &arena, &way);
 	struct link *link = find(agent, &way);
+	struct span connection = name->is_object ? arena_spanf(&arena, "%.*s/%.*s", SPAN_ARG(name->ns), SPAN_ARG(name->name)) : name->name;
 	if (link != NULL) {
 		name_link(link, connection);
 		return link;
@@ -221,10 +265,7 @@ struct link *link_get(struct agent *agent, struct span connection, const struct 
 		try_open(link);
 		return link;
 	}
-	char why[600];
-	snprintf(why, sizeof why, "nothing says which Omni the connection \"%.*s\" is: give --connection %.*s=URL or --omni, "
-		 "or declare an OmniConnection of this name with spec.endpoint", SPAN_ARG(connection), SPAN_ARG(connection));
-	fail_link(link, why);
+	fail_unknown(link, name);
 	return link;
 }
 

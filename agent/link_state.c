@@ -246,6 +246,7 @@ struct link_state *link_state_new(struct link *link, const struct target_way *wa
 	state->way.key_file = way->key_file == NULL ? NULL : arena_string(&state->arena, span_of(way->key_file));
 	state->way.secret_name = arena_copy(&state->arena, way->secret_name);
 	state->way.secret_key = arena_copy(&state->arena, way->secret_key);
+	state->way.ns = arena_copy(&state->arena, way->ns);
 	state->about_ms = INT64_MAX;
 	state->timer = loop_timer_new(link->agent->loop, on_tick, state);
 	bool is_remote = !span_starts(state->way.url, "dir:") && state->way.url.len > 0;

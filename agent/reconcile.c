@@ -60,23 +60,39 @@ static bool is_confirming(const struct run *run)
 /* As its declaration says; once that is gone, as it said when it was there, or as is recorded. */
 static struct span delete_policy(const struct run *run)
 {
+	if (run_has_order(run))
+		return run->order.destroy_machines ? SPAN("destroyMachines") : SPAN("");
 	const struct cluster *cluster = run->desired.cluster != NULL ? run->desired.cluster : run->good.cluster;
 	return cluster != NULL ? marks_policy(cluster) : mark_value(run->cluster, ANNOTATION_DELETE_POLICY);
 }
 
-static struct plan_options plan_options(const struct run *run)
+struct plan_options run_plan_options(const struct run *run)
 {
-	struct plan_options options = {.gate = run->agent->gate, .owner = run_owner(run->agent)};
+	struct plan_options options = {.gate = run_gate(run), .owner = run_owner(run->agent)};
 	options.is_delete = run->desired.cluster == NULL;
 	options.destroy_machines = span_is(delete_policy(run), "destroyMachines");
 	return options;
+}
+
+bool run_has_order(const struct run *run)
+{
+	return run->order.object.name[0] != '\0';
+}
+
+enum plan_risk run_gate(const struct run *run)
+{
+	const struct agent *agent = run->agent;
+	bool is_ordered = run->desired.snapshot != NULL && run->desired.snapshot->is_certain;
+	if (run_has_order(run) || (is_ordered && !agent->is_gate_given))
+		return RISK_CRITICAL;
+	return agent->gate;
 }
 
 /* Approvals stand on the declaration and on the resource in Omni. */
 void run_judge(struct run *run, const struct resource *carrier)
 {
 	struct span approvals[2];
-	struct gate gate = {.limit = run->agent->gate, .approvals = approvals,
+	struct gate gate = {.limit = run_gate(run), .approvals = approvals,
 			    .approve_all = run->agent->settings->approve_all};
 	const struct cluster *cluster = run->desired.cluster;
 	struct span approve = mark_value(carrier, ANNOTATION_APPROVE);
@@ -196,7 +212,7 @@ enum queue_result run_apply(struct run *run)
 				  : result.state == APPLY_WAITING ? told_waiting(run, &result)
 								  : QUEUE_DONE;
 	arena_done(&scratch);
-	if (run->has_lost_more && plan_options(run).destroy_machines) {
+	if (run->has_lost_more && run_plan_options(run).destroy_machines) {
 		run->is_kept = false; /* another plan removes them, too, and asks for that */
 		unit->waits = 0;
 	}
@@ -252,7 +268,7 @@ enum queue_result run_act(struct run *run)
 
 /* --- a cluster ------------------------------------------------------------------------------------------------------ */
 
-static const struct resource *find_cluster(const struct run *run)
+const struct resource *run_find_cluster(const struct run *run)
 {
 	for (size_t i = 0; i < run->actual.resources.count; i++)
 		if (run->actual.resources.items[i]->type == OMNI_CLUSTER)
@@ -267,15 +283,14 @@ static enum queue_result tell_suspended(struct run *run, const char *where)
 	return QUEUE_DONE;
 }
 
-static enum queue_result leave(struct run *run, const char *why)
+enum queue_result run_leave(struct run *run, const char *why)
 {
 	told(run->unit, UNIT_IN_SYNC, NULL, "%s", why);
 	told_gone(run->unit);
 	return QUEUE_DONE;
 }
 
-/* It went while nobody looked after it: what we recorded of it goes, too. */
-static void clear_record(struct run *run)
+void run_clear_record(struct run *run)
 {
 	struct link *link = run->unit->link;
 	struct span name = span_of(run->unit->name);
@@ -290,7 +305,7 @@ static enum queue_result release(struct run *run)
 	struct fail fail;
 	if (!marks_release(run, &fail))
 		return told_failure(run->unit, &fail);
-	return leave(run, "no longer declared; left in Omni (deletePolicy.orphan)");
+	return run_leave(run, "no longer declared; left in Omni (deletePolicy.orphan)");
 }
 
 /* Nobody declares it any more. Without its Cluster nothing tells whose the rest is, unless we took the Cluster away. */
@@ -321,17 +336,17 @@ static enum queue_result reconcile_cluster(struct run *run)
 	if (!plan_read_actual(unit->link->store, &run->arena, cluster, span_of(unit->name), run_deadline(), &run->actual,
 			      &fail))
 		return told_failure(unit, &fail);
-	run->cluster = find_cluster(run);
+	run->cluster = run_find_cluster(run);
 	unit->was_ours = unit->was_ours || (run->cluster != NULL && run_is_ours(run, run->cluster));
 	if (cluster == NULL && is_to_be_left(run, &why)) {
-		clear_record(run);
-		return leave(run, why);
+		run_clear_record(run);
+		return run_leave(run, why);
 	}
 	if (span_is(mark_value(run->cluster, ANNOTATION_SUSPEND), "true"))
 		return tell_suspended(run, "by the annotation " ANNOTATION_SUSPEND " of the Cluster in Omni");
 	if (cluster == NULL && is_orphan(run))
 		return release(run);
-	struct plan_options options = plan_options(run);
+	struct plan_options options = run_plan_options(run);
 	plan_cluster(&run->arena, cluster, span_of(unit->name), &run->actual, &options, &run->plan);
 	run_foresee(run);
 	run_judge(run, run->cluster);
@@ -353,6 +368,7 @@ static void take_unit(struct run *run)
 	run->good = unit->good;
 	snapshot_ref(run->desired.snapshot);
 	snapshot_ref(run->good.snapshot);
+	run->order = unit->order;
 	run->looks_again = unit->looks_again;
 	unit->looks_again = false;
 	unit->state.attempts++;
@@ -391,7 +407,8 @@ static struct run *take_ongoing(struct agent *agent, struct unit *unit)
 	if (run == NULL)
 		return NULL;
 	pthread_mutex_lock(&agent->lock);
-	bool is_same = unit->is_frozen == run->is_frozen && strcmp(run->content, unit->content) == 0;
+	bool is_same = unit->is_frozen == run->is_frozen && strcmp(run->content, unit->content) == 0 &&
+		       memcmp(&unit->order, &run->order, sizeof run->order) == 0;
 	pthread_mutex_unlock(&agent->lock);
 	unit->ongoing = NULL;
 	if (is_same)
@@ -405,13 +422,15 @@ static enum queue_result work(struct run *run)
 	struct unit *unit = run->unit;
 	if (run->progress != NULL)
 		return run_apply(run);
-	if (is_settled(run)) {
+	if (is_settled(run) && !run_has_order(run)) {
 		told_omni_status(unit);
 		return QUEUE_DONE;
 	}
 	unit->settled.is_valid = false;
 	if (is_raws(run))
 		return reconcile_raws(run);
+	if (run_has_order(run))
+		return reconcile_order(run);
 	if (known_cluster(run)) {
 		conclude(run);
 		return QUEUE_DONE;

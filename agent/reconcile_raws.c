@@ -2,6 +2,7 @@
  * missing anywhere in the input. */
 #include "agent/run.h"
 #include "agent/status_files.h"
+#include "agent/target.h"
 #include "agent/told.h"
 
 /* What all sources declare, by the snapshots that the loop judged. */
@@ -15,19 +16,20 @@ static void hold_snapshots(struct run *run)
 	pthread_mutex_unlock(&agent->lock);
 }
 
-/* Returns false when one of them has faults. */
-static bool collect(struct run *run, struct resource_list *out)
+/* Returns false when one of them has faults. *beside: for the same Omni, and applied through another link. */
+static bool collect(struct run *run, struct resource_list *out, struct resource_list *beside)
 {
 	bool is_good = true;
 	hold_snapshots(run);
 	for (size_t i = 0; i < run->held_count; i++)
 		for (size_t j = 0; run->held[i] != NULL && j < run->held[i]->fleet->raw_count; j++) {
 			const struct raw_resource *raw = run->held[i]->fleet->raws[j];
-			if (!link_serves(run->unit->link, raw->connection, run->held[i]->fleet))
+			struct connection_name name = link_name(run->held[i], raw->ns, raw->connection);
+			if (!link_leads_to(run->unit->link, &name))
 				continue;
 			is_good = is_good && !raw->has_errors;
 			if (!raw->has_errors)
-				resource_push(&run->arena, out, raw->resource);
+				resource_push(&run->arena, link_serves(run->unit->link, &name) ? out : beside, raw->resource);
 		}
 	return is_good;
 }
@@ -49,8 +51,8 @@ static bool has_type(const struct resource_list *list, const struct omni_type *t
 }
 
 /* With `all` also what may have to go: every type that may be declared raw. */
-static bool read_raws(struct run *run, const struct resource_list *expected, bool all, struct resource_list *actual,
-		      struct resource_list *in_use, struct fail *fail)
+static bool read_raws(struct run *run, const struct resource_list *expected, const struct resource_list *beside, bool all,
+		      struct resource_list *actual, struct resource_list *in_use, struct fail *fail)
 {
 	struct omni_store *store = run->unit->link->store;
 	for (size_t i = 0; omni_type_at(i) != NULL; i++) {
@@ -61,7 +63,7 @@ static bool read_raws(struct run *run, const struct resource_list *expected, boo
 		if (!store->ops->list(store, &run->arena, type, NULL, run_deadline(), &list, fail))
 			return false;
 		for (size_t j = 0; j < list.count; j++)
-			if (all || is_expected(expected, list.items[j]))
+			if (is_expected(expected, list.items[j]) || (all && !is_expected(beside, list.items[j])))
 				resource_push(&run->arena, actual, list.items[j]);
 	}
 	return !all || store->ops->list(store, &run->arena, OMNI_MACHINE_SET, NULL, run_deadline(), in_use, fail);
@@ -78,18 +80,18 @@ static const struct resource *carrier_of(const struct plan *plan)
 
 enum queue_result reconcile_raws(struct run *run)
 {
-	struct resource_list expected = {0}, actual = {0}, in_use = {0};
+	struct resource_list expected = {0}, beside = {0}, actual = {0}, in_use = {0};
 	struct fail fail;
-	bool is_certain = collect(run, &expected) && !run->is_frozen;
+	bool is_certain = collect(run, &expected, &beside) && !run->is_frozen;
 	if (expected.count == 0 && !is_certain) {
 		told(run->unit, UNIT_FROZEN, NULL, "nothing is pruned: a source is at fault or was not read yet");
 		return QUEUE_DONE;
 	}
 	if (is_certain && known_raws(run, &expected))
 		return run_act(run);
-	if (!read_raws(run, &expected, is_certain, &actual, &in_use, &fail))
+	if (!read_raws(run, &expected, &beside, is_certain, &actual, &in_use, &fail))
 		return told_failure(run->unit, &fail);
-	struct plan_options options = {.gate = run->agent->gate};
+	struct plan_options options = {.gate = run_gate(run)};
 	plan_raws(&run->arena, &expected, &actual, &in_use, run_owner(run->agent), &options, &run->plan);
 	run_judge(run, carrier_of(&run->plan));
 	return run_act(run);
@@ -117,7 +119,7 @@ static bool scan(struct run *run)
 	pthread_mutex_lock(&agent->lock);
 	/* Units made here are judged by the loop, as every absence: when the input is not complete they are frozen. */
 	for (size_t i = 0; i < list.count; i++)
-		if (run_is_ours(run, list.items[i]) && unit_find(link, list.items[i]->id) == NULL)
+		if (run_is_ours(run, list.items[i]) && unit_find_beside(link, list.items[i]->id) == NULL)
 			unit_make(link, list.items[i]->id)->state.is_declared = true;
 	link->is_scanned = true;
 	agent->has_doubtful_absence = true;

@@ -27,6 +27,7 @@ struct run {
 	bool is_frozen;
 	char frozen_why[1000];
 	bool looks_again;
+	struct unit_order order;
 	struct snapshot **held; /* of every source: for raw resources */
 	size_t held_count;
 
@@ -50,7 +51,18 @@ int64_t run_deadline(void);
 struct span run_owner(const struct agent *agent);
 bool run_is_ours(const struct run *run, const struct resource *resource);
 struct span run_content(struct run *run);
+/* What passes without approval. What is declared by objects of an API server does, unless --gate says otherwise: whoever may
+ * write there may order it. */
+enum plan_risk run_gate(const struct run *run);
+struct plan_options run_plan_options(const struct run *run);
 void run_judge(struct run *run, const struct resource *carrier);
+bool run_has_order(const struct run *run);
+/* The Cluster among what was read; NULL: there is none. */
+const struct resource *run_find_cluster(const struct run *run);
+/* Nothing is left to look after. */
+enum queue_result run_leave(struct run *run, const char *why);
+/* It went while nobody looked after it: what we recorded of it goes, too. */
+void run_clear_record(struct run *run);
 /* What the verdict says: told, held, or a step of the plan. */
 enum queue_result run_act(struct run *run);
 enum queue_result run_apply(struct run *run);
@@ -68,6 +80,9 @@ bool known_cluster(struct run *run);
 bool known_raws(struct run *run, const struct resource_list *expected);
 /* Clusters in Omni with our marks. */
 bool known_clusters(struct run *run, struct resource_list *out, struct fail *fail);
+
+/* reconcile_order.c: the cluster has to go, or to be let go, as the deletion of its OmniCluster orders */
+enum queue_result reconcile_order(struct run *run);
 
 /* reconcile_raws.c */
 enum queue_result reconcile_raws(struct run *run);

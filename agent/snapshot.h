@@ -58,6 +58,7 @@ struct snapshot {
 	struct piece *pieces; /* of every cluster of the fleet */
 	size_t piece_count, piece_cap;
 	unsigned source;
+	bool is_certain; /* of an API server: what is not there does not exist, whatever else is at fault */
 	char revision[SOURCE_REVISION_MAX];
 	size_t document_count; /* of the whole tree */
 	size_t rendered_files; /* so many were rendered for it; the others came out as before */

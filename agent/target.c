@@ -15,13 +15,20 @@
 
 /* --- the way -------------------------------------------------------------------------------------------------------- */
 
-/* What a list of NAME=VALUE says about a connection; NULL: nothing. */
-static const char *value_for(const struct string_list *list, struct span connection)
+static const char *find_value(const struct string_list *list, struct span name)
 {
 	for (size_t i = 0; i < list->count; i++)
-		if (span_eq(span_before(span_of(list->items[i]), '='), connection))
+		if (span_eq(span_before(span_of(list->items[i]), '='), name))
 			return span_behind(span_of(list->items[i]), '=').ptr;
 	return NULL;
+}
+
+/* What a list of NAME=VALUE says about a connection; NULL: nothing. */
+static const char *value_for(const struct string_list *list, struct arena *arena, const struct connection_name *name)
+{
+	struct span full = arena_spanf(arena, "%.*s/%.*s", SPAN_ARG(name->ns), SPAN_ARG(name->name));
+	const char *value = name->is_object && list->count > 0 ? find_value(list, full) : NULL;
+	return value != NULL ? value : find_value(list, name->name);
 }
 
 static bool is_remote(struct span url)
@@ -56,14 +63,27 @@ static bool is_named_somewhere(const struct settings *settings, struct arena *ar
 	return false;
 }
 
+/* The Secret beside a connection, unless a flag leads elsewhere and has a key for that. */
+static bool has_object_key(const struct settings *settings, const struct connection_name *name, const struct connection *declared,
+			   const struct target_way *way)
+{
+	bool has_flag = settings->omni_key_file != NULL || (settings->keys != NULL && (settings->keys->variable != NULL ||
+										       settings->keys->credential[0] != '\0'));
+	return name->is_object && declared != NULL && is_remote(way->url) && !(way->is_named && has_flag);
+}
+
 /* The nearest word counts: about this connection, then about the Secret that it names, then about all. */
-static void choose_key(const struct settings *settings, const struct connection *declared, struct arena *arena,
-		       struct target_way *way)
+static void choose_key(const struct settings *settings, const struct connection_name *name, const struct connection *declared,
+		       struct arena *arena, struct target_way *way)
 {
 	const struct keys *keys = settings->keys;
-	way->key_file = value_for(&settings->connection_key, way->connection);
+	way->key_file = value_for(&settings->connection_key, arena, name);
 	way->key_from = way->key_file != NULL ? KEY_FILE : KEY_NOWHERE;
-	if (way->key_from == KEY_NOWHERE && settings->secret_dir != NULL && declared != NULL) {
+	if (way->key_from == KEY_NOWHERE && has_object_key(settings, name, declared, way)) {
+		way->key_from = KEY_OBJECT;
+		way->secret_name = declared->secret_name;
+		way->secret_key = declared->secret_key;
+	} else if (way->key_from == KEY_NOWHERE && settings->secret_dir != NULL && declared != NULL && !name->is_object) {
 		way->key_from = KEY_SECRET;
 		way->secret_name = declared->secret_name;
 		way->secret_key = declared->secret_key;
@@ -79,34 +99,50 @@ static void choose_key(const struct settings *settings, const struct connection 
 	}
 }
 
-static const struct connection *find_declared(const struct fleet *fleet, struct span connection)
+/* In files a connection of another namespace serves, too, where there is none of the same. */
+static const struct connection *find_declared(const struct connection_name *name)
 {
-	for (size_t i = 0; fleet != NULL && i < fleet->connection_count; i++)
-		if (span_eq(fleet->connections[i]->name, connection) && fleet->connections[i]->endpoint.len > 0)
-			return fleet->connections[i];
-	return NULL;
+	const struct fleet *fleet = name->fleet;
+	const struct connection *first = NULL;
+	for (size_t i = 0; fleet != NULL && i < fleet->connection_count; i++) {
+		const struct connection *connection = fleet->connections[i];
+		if (!span_eq(connection->name, name->name) || connection->endpoint.len == 0)
+			continue;
+		if (span_eq(connection->ns, name->ns))
+			return connection;
+		first = first == NULL && !name->is_object ? connection : first;
+	}
+	return first;
 }
 
-bool target_way(const struct settings *settings, const struct fleet *fleet, struct span connection, struct arena *arena,
-		struct target_way *out)
+bool target_way(const struct settings *settings, const struct connection_name *name, struct arena *arena, struct target_way *out)
 {
-	struct target_way way = {.connection = connection, .is_named = true, .skip_verify = settings->insecure_skip_tls_verify};
-	const char *named = value_for(&settings->connection, connection);
-	const struct connection *declared = find_declared(fleet, connection);
+	struct target_way way = {.connection = name->name, .ns = name->ns, .is_named = true,
+				 .skip_verify = settings->insecure_skip_tls_verify};
+	const char *named = value_for(&settings->connection, arena, name);
+	const struct connection *declared = find_declared(name);
 	if (named == NULL)
 		named = settings->omni;
 	if (named != NULL) {
 		way.url = target_address(arena, span_of(named));
 	} else if (declared != NULL) {
 		way.url = target_address(arena, declared->endpoint);
-		way.is_named = is_named_somewhere(settings, arena, way.url);
+		way.is_named = !name->is_object && is_named_somewhere(settings, arena, way.url);
 		way.skip_verify = way.is_named ? way.skip_verify : declared->insecure_skip_tls_verify;
 	} else {
 		return false;
 	}
-	choose_key(settings, declared, arena, &way);
+	choose_key(settings, name, declared, arena, &way);
 	*out = way;
 	return true;
+}
+
+bool target_same_key(const struct target_way *a, const struct target_way *b)
+{
+	if (a->key_from != KEY_OBJECT || b->key_from != KEY_OBJECT)
+		return a->key_from != KEY_OBJECT && b->key_from != KEY_OBJECT;
+	return span_eq(a->ns, b->ns) && span_eq(a->secret_name, b->secret_name) && span_eq(a->secret_key, b->secret_key) &&
+	       a->skip_verify == b->skip_verify;
 }
 
 /* --- opening -------------------------------------------------------------------------------------------------------- */
@@ -143,6 +179,21 @@ static bool take_variable(const struct keys *keys, struct omni_store_options *op
 			keys->hides_other ? ", and because it is set OMNI_SERVICE_ACCOUNT_KEY is not looked at" : "");
 }
 
+static bool take_object(const struct target_way *way, char *source, size_t size, struct omni_store_options *options, struct fail *fail)
+{
+	if (way->key == NULL)
+		return fail_set(fail, FAIL_UNAVAILABLE, "the Secret %.*s/%.*s of the connection \"%.*s\" was not read yet", SPAN_ARG(way->ns),
+				SPAN_ARG(way->secret_name), SPAN_ARG(way->connection));
+	if (span_trim(secret_span(way->key)).len == 0)
+		return fail_set(fail, FAIL_UNAUTHENTICATED, "the key \"%.*s\" of the Secret %.*s/%.*s is empty: put the service-account key there",
+				SPAN_ARG(way->secret_key), SPAN_ARG(way->ns), SPAN_ARG(way->secret_name));
+	snprintf(source, size, "the key \"%.*s\" of the Secret %.*s/%.*s", SPAN_ARG(way->secret_key), SPAN_ARG(way->ns),
+		 SPAN_ARG(way->secret_name));
+	options->key = secret_span(way->key);
+	options->key_source = source;
+	return true;
+}
+
 static bool open_remote(const struct settings *settings, const struct target_way *way, struct log *log,
 			struct omni_store **out, struct fail *fail)
 {
@@ -156,6 +207,8 @@ static bool open_remote(const struct settings *settings, const struct target_way
 	if (way->key_from == KEY_NOWHERE)
 		return no_key(way, fail);
 	if (way->key_from == KEY_ENVIRONMENT && !take_variable(settings->keys, &options, fail))
+		return false;
+	if (way->key_from == KEY_OBJECT && !take_object(way, source, sizeof source, &options, fail))
 		return false;
 	if (way->key_from == KEY_SECRET && !secret_dir_allows(way, fail))
 		return false;
@@ -273,7 +326,7 @@ static struct omni_store *open_already(const struct targets *targets, const stru
 {
 	for (size_t i = 0; i < targets->count; i++) {
 		const struct target_way *other = &targets->items[i]->way;
-		bool same_key = way->key_from == other->key_from &&
+		bool same_key = way->key_from == other->key_from && target_same_key(way, other) &&
 				(way->key_file == other->key_file ||
 				 (way->key_file != NULL && other->key_file != NULL && strcmp(way->key_file, other->key_file) == 0));
 		if (same_key && way->skip_verify == other->skip_verify && span_eq(way->url, other->url))
@@ -298,7 +351,8 @@ bool targets_find(struct targets *targets, const struct fleet *fleet, struct spa
 	struct target_way way;
 	if (is_open(targets, connection, out))
 		return true;
-	if (!target_way(targets->settings, fleet, connection, targets->arena, &way))
+	const struct connection_name name = {.fleet = fleet, .name = connection};
+	if (!target_way(targets->settings, &name, targets->arena, &way))
 		return fail_set(fail, FAIL_NOT_FOUND,
 				"no Omni is named%s%.*s: give --omni URL (or OMNI_ENDPOINT); --omni dir:PATH is the embedded store",
 				connection.len > 0 ? " for the connection " : "", SPAN_ARG(connection));

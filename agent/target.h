@@ -3,7 +3,7 @@
  * The body of a request is not signed, and a signature can be used again for five minutes: whoever receives one request
  * can make others. So a key goes only where whoever runs omniops said so: to the address of --omni or --connection, to
  * the one that stands beside a key of --secret-dir, or, with --connection-key, to the one that a repository declares for
- * that connection. */
+ * that connection. Of an API server it is a Secret and an address of one namespace, and whoever may write there says so. */
 #ifndef AGENT_TARGET_H
 #define AGENT_TARGET_H
 
@@ -18,6 +18,14 @@ enum key_from {
 	KEY_ENVIRONMENT,
 	KEY_FILE,
 	KEY_SECRET, /* a file of --secret-dir, which has a say in where it is used (agent/secret_dir.h) */
+	KEY_OBJECT, /* a Secret of the API server that declares the connection, in the same namespace (agent/link_key.h) */
+};
+
+/* A connection, as declarations name it: per namespace. */
+struct connection_name {
+	const struct fleet *fleet; /* that names it; NULL: none */
+	struct span ns, name;	   /* ns empty: of any */
+	bool is_object;		   /* declared by the objects of an API server: who may write into a namespace rules over it alone */
 };
 
 struct target_way {
@@ -26,17 +34,22 @@ struct target_way {
 	bool skip_verify; /* of the server's certificate */
 	enum key_from key_from;
 	const char *key_file; /* KEY_FILE, KEY_SECRET; NULL: what the repository calls it is no file name */
-	struct span secret_name, secret_key; /* KEY_SECRET */
+	struct span ns; /* of the connection; KEY_OBJECT */
+	struct span secret_name, secret_key; /* KEY_SECRET, KEY_OBJECT */
+	const struct secret *key; /* KEY_OBJECT: what the Secret holds, of whoever opens; NULL: it was not read yet */
 };
 
 /* One spelling per Omni: lower-case host, no port that is the scheme's own, nothing behind it. What is no address of an
  * Omni (a directory, a fault that opening it tells) stays as it is. */
 struct span target_address(struct arena *arena, struct span url);
 
-/* Where a connection leads to: --connection NAME=URL, else --omni, else the OmniConnection in the fleet (may be NULL).
- * False: nowhere. The one rule for commands and the agent; nothing is read. What is in *out lives as long as settings, fleet and arena. */
-bool target_way(const struct settings *settings, const struct fleet *fleet, struct span connection, struct arena *arena,
-		struct target_way *out);
+/* Where a connection leads to: --connection NAME=URL, else --omni, else the OmniConnection in the fleet; of an API server
+ * a NAME may be NAMESPACE/NAME. False: nowhere. The one rule for commands and the agent; nothing is read. What is in *out lives
+ * as long as settings, fleet and arena. */
+bool target_way(const struct settings *settings, const struct connection_name *name, struct arena *arena, struct target_way *out);
+
+/* Both use one key: what the Secrets of two namespaces hold is not one, even if it is the same. */
+bool target_same_key(const struct target_way *a, const struct target_way *b);
 
 /* Opens what the way leads to; never blocks on the network. `log` may be NULL. A remote Omni comes with the marks of
  * agent/omni/records.h. */

@@ -29,10 +29,11 @@ static void collect_declared(struct telling *t)
 	struct agent *agent = t->agent;
 	map_init(&t->declared, &t->arena);
 	for (size_t i = 0; i < agent->feed_count; i++) {
-		const struct fleet *fleet = agent->feeds[i].taken == NULL ? NULL : agent->feeds[i].taken->fleet;
-		for (size_t j = 0; fleet != NULL && j < fleet->raw_count; j++) {
-			const struct raw_resource *raw = fleet->raws[j];
-			if (raw->resource != NULL && link_serves(t->link, raw->connection, fleet))
+		const struct snapshot *snapshot = agent->feeds[i].taken;
+		for (size_t j = 0; snapshot != NULL && j < snapshot->fleet->raw_count; j++) {
+			const struct raw_resource *raw = snapshot->fleet->raws[j];
+			struct connection_name name = link_name(snapshot, raw->ns, raw->connection);
+			if (raw->resource != NULL && link_leads_to(t->link, &name))
 				*map_at(&t->declared, key_of(&t->arena, raw->resource->type_name, raw->resource->id)) = t;
 		}
 	}
@@ -56,6 +57,17 @@ static bool is_ours(const struct telling *t, struct span kept_by)
 	return span_is(kept_by, t->agent->settings->owner);
 }
 
+/* Through any link to this Omni. */
+static bool is_looked_after(const struct link *link, struct span name)
+{
+	for (size_t i = 0; i < link->agent->link_count; i++) {
+		const struct unit *unit = link_is_beside(link, link->agent->links[i]) ? unit_find(link->agent->links[i], name) : NULL;
+		if (unit != NULL && !unit->is_retired)
+			return true;
+	}
+	return false;
+}
+
 static void tell_clusters(struct telling *t)
 {
 	struct resource_list clusters = {0};
@@ -64,8 +76,7 @@ static void tell_clusters(struct telling *t)
 	for (size_t i = 0; i < clusters.count; i++) {
 		const struct label *owner = labels_get(&clusters.items[i]->annotations, ANNOTATION_OWNER);
 		struct span kept_by = owner == NULL ? SPAN("") : owner->value;
-		const struct unit *unit = unit_find(t->link, clusters.items[i]->id);
-		bool is_kept = (unit != NULL && !unit->is_retired) || is_ours(t, kept_by);
+		bool is_kept = is_looked_after(t->link, clusters.items[i]->id) || is_ours(t, kept_by);
 		if (is_kept)
 			continue;
 		t->report->omnis[t->omni].unmanaged_clusters++;

@@ -89,7 +89,8 @@ static void declare(struct declared *out, const char *endpoint, const char *secr
 static struct target_way way_of(struct place *place, const struct settings *settings, const struct declared *declared)
 {
 	struct target_way way;
-	assert_true(target_way(settings, &declared->fleet, SPAN("main"), &place->arena, &way));
+	const struct connection_name name = {.fleet = &declared->fleet, .name = SPAN("main")};
+	assert_true(target_way(settings, &name, &place->arena, &way));
 	return way;
 }
 
@@ -122,7 +123,8 @@ static void the_nearest_key_counts(void **state)
 	way = way_of(place, &settings, &declared);
 	assert_int_equal(way.key_from, KEY_FILE);
 	assert_string_equal(way.key_file, "/mine");
-	assert_true(target_way(&settings, NULL, SPAN("main2"), &place->arena, &way)); /* nobody declares it */
+	const struct connection_name nobodys = {.name = SPAN("main2")};
+	assert_true(target_way(&settings, &nobodys, &place->arena, &way)); /* nobody declares it */
 	assert_string_equal(way.key_file, "/key");
 }
 
