@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
 
 tracked() {
-	git ls-files -co --exclude-standard 2>/dev/null | grep -vE '^(LICENSE$|tests/(golden|fuzz/corpus)/|.*\.(sum|mod)$)'
+	git ls-files -co --exclude-standard 2>/dev/null | grep -vE '^(LICENSE$|tests/(golden|fuzz/corpus)/|deploy/helm/omniops/definitions$|.*\.(sum|mod)$)'
 }
 
 files=$(tracked)
