@@ -70,6 +70,30 @@ void kube_cache_listen(struct kube_cache *cache, const struct kube_listener *lis
 	pthread_mutex_unlock(&cache->lock);
 }
 
+struct leaver {
+	struct kube_cache *cache;
+	void *ctx;
+};
+
+static void leave(void *ctx)
+{
+	const struct leaver *leaver = ctx;
+	struct kube_cache *cache = leaver->cache;
+	size_t kept = 0;
+	pthread_mutex_lock(&cache->lock);
+	for (size_t i = 0; i < cache->listener_count; i++)
+		if (cache->listeners[i].ctx != leaver->ctx)
+			cache->listeners[kept++] = cache->listeners[i];
+	cache->listener_count = kept;
+	pthread_mutex_unlock(&cache->lock);
+}
+
+/* On the thread that tells: so nothing is being told when it is done. */
+void kube_cache_unlisten(struct kube_cache *cache, void *ctx)
+{
+	follow_run(cache->client, leave, &(struct leaver){cache, ctx});
+}
+
 /* --- what comes from the server ------------------------------------------------------------------------------------------ */
 
 static void begins(void *ctx)

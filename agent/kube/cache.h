@@ -55,6 +55,8 @@ struct kube_listener {
 	void *ctx;
 };
 void kube_cache_listen(struct kube_cache *cache, const struct kube_listener *listener); /* copied; before or after the start */
+/* Nothing is told to the listener with this ctx any more (on another thread than the client's it waits for what runs now). */
+void kube_cache_unlisten(struct kube_cache *cache, void *ctx);
 
 /* Under the lock, in order of namespace and name; kind NULL: all. Until visit returns false. */
 void kube_cache_each(struct kube_cache *cache, const struct kind *kind,
