@@ -65,16 +65,24 @@ static void print_line(struct text *out, const struct status_fault *fault)
 		text_addf(out, " (%.*s)", SPAN_ARG(fault->hint));
 }
 
+static void print_only(struct text *out, const struct status_fault *fault)
+{
+	print_place(out, fault);
+	text_add(out, fault->message);
+	if (fault->hint.len > 0)
+		text_addf(out, "\n%.*s", SPAN_ARG(fault->hint));
+}
+
 void status_faults_print(struct text *out, const struct status_faults *faults)
 {
-	if (faults->count == 0)
+	if (faults->all == 1)
+		print_only(out, &faults->items[0]);
+	if (faults->all <= 1)
 		return;
-	const struct status_fault *first = &faults->items[0];
-	if (faults->all > 1)
-		text_addf(out, "%zu errors, the first: ", faults->all);
-	print_place(out, first);
-	text_add(out, status_first_line(first->message));
-	for (size_t i = 0; i < faults->count && (faults->all > 1 || first->hint.len > 0 || span_contains(first->message, "\n")); i++)
+	text_addf(out, "%zu errors, the first: ", faults->all);
+	print_place(out, &faults->items[0]);
+	text_add(out, status_first_line(faults->items[0].message));
+	for (size_t i = 0; i < faults->count; i++)
 		print_line(out, &faults->items[i]);
 	if (faults->all > faults->count)
 		text_addf(out, "\n- and %zu more", faults->all - faults->count);
