@@ -87,6 +87,7 @@ struct controller_way {
 	bool is_tried, is_up;
 	struct span url;     /* as used: "https://omni.example.com:443" */
 	struct span trouble; /* not up: why, without secrets */
+	bool is_passing;     /* not up, and tried again: nobody has to do anything */
 	struct span version, identity;
 	int64_t key_expires_s; /* 0: never, or not known */
 };
