@@ -320,17 +320,37 @@ static bool resolve(const char *address, struct addrinfo **out, struct fail *fai
 	return error == 0 || fail_set(fail, FAIL_INVALID, "--http %s: %s", address, gai_strerror(error));
 }
 
+static struct MHD_Daemon *start_at(struct http *http, const struct addrinfo *at, unsigned flags)
+{
+	return MHD_start_daemon(MHD_USE_EPOLL | flags, 0, NULL, NULL, on_request, http, MHD_OPTION_SOCK_ADDR, at->ai_addr,
+				MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_CONNECTION_LIMIT,
+				(unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
+				MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)PER_ADDRESS_MAX, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
+				MHD_OPTION_END);
+}
+
+static const struct addrinfo *of_family(const struct addrinfo *info, int family)
+{
+	while (info != NULL && info->ai_family != family)
+		info = info->ai_next;
+	return info;
+}
+
+/* ":8080" is every address: in a cluster without IPv4 as well, and without IPv6. */
+static struct MHD_Daemon *start_everywhere(struct http *http, const struct addrinfo *info)
+{
+	const struct addrinfo *six = of_family(info, AF_INET6), *four = of_family(info, AF_INET);
+	struct MHD_Daemon *daemon = six == NULL ? NULL : start_at(http, six, MHD_USE_DUAL_STACK);
+	return daemon != NULL || four == NULL ? daemon : start_at(http, four, 0);
+}
+
 static bool listen_on(struct http *http, const char *address, struct fail *fail)
 {
 	struct addrinfo *info = NULL;
 	if (!resolve(address, &info, fail))
 		return false;
-	unsigned flags = MHD_USE_EPOLL | (info->ai_family == AF_INET6 ? MHD_USE_IPv6 : 0u);
-	http->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, http, MHD_OPTION_SOCK_ADDR, info->ai_addr,
-					MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_CONNECTION_LIMIT,
-					(unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
-					MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)PER_ADDRESS_MAX,
-					MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
+	http->daemon = address[0] == ':' ? start_everywhere(http, info)
+					 : start_at(http, info, info->ai_family == AF_INET6 ? MHD_USE_IPv6 : 0);
 	freeaddrinfo(info);
 	if (http->daemon == NULL)
 		return fail_set(fail, FAIL_IO, "cannot listen on %s; is the address in use? (--http ADDR:PORT or --http off)", address);

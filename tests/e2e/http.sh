@@ -69,4 +69,10 @@ check "SIGHUP reads the sources again" bash -c "kill -HUP $agent_pid; sleep 0.5;
 start=$(date +%s)
 stop_agent
 check "it stops within ten seconds" [ $(($(date +%s) - start)) -lt 10 ]
+
+start_agent --source "git+file://$room/repo?ref=main&interval=1h" --http ":$port"
+check "without an address it listens at all of them" within 10 get /healthz
+base=http://[::1]:$port
+if grep -q '^0*1 ' /proc/net/if_inet6 2>/dev/null; then check "… of IPv6 as well" within 10 get /healthz; fi
+stop_agent
 finish
