@@ -54,6 +54,7 @@ static void step(struct life *life)
 	life->facts.object.observed = old;
 	life->status = status_of_cluster(&life->facts);
 	summarise(life, "OmniCluster", old);
+	life->facts.object.observed = life->status;
 	json_decref(old);
 }
 
