@@ -83,8 +83,8 @@ static void check_features(const struct template *template, const struct templat
 			   "disk encryption needs Talos 1.5.0 or newer");
 	const struct node *interval = node_get(backup, "interval");
 	int64_t ns;
-	if (template->is_plain || !node_is_set(interval) || template_duration(interval, &ns))
-		return; /* the decoder of plain templates has looked */
+	if (template->is_plain || !node_is_set(interval) || node_text(interval).len == 0 || template_duration(interval, &ns))
+		return; /* the decoder of plain templates has looked, and the schema of custom resources for none */
 	struct field_path of = path_key(&up, "backupConfiguration"), path = path_key(&of, "interval");
 	struct diag *diag = diag_error(&doc->at, "InvalidDuration", interval, PATH_TEXT(&path), "\"%.*s\" is no duration",
 				       SPAN_ARG(node_text(interval)));
