@@ -2,6 +2,7 @@
 // decoding, pruning, defaulting, the schema and the rules. Prints TAP.
 //
 //	crds ROOT [VERDICTS]
+//	crds real -url URL -pki DIR -omniops PROGRAM ROOT      the same on a real server, see real.go
 //
 // ROOT is the checkout. VERDICTS is a program that reads manifests and prints "ok" or "no CODE…" for each; with it
 // thousands of mutated manifests are compared with the API server.
@@ -35,6 +36,13 @@ func main() {
 	if len(os.Args) < 2 {
 		fmt.Fprintln(os.Stderr, "usage: crds ROOT [VERDICTS]")
 		os.Exit(2)
+	}
+	if os.Args[1] == "real" {
+		if err := compareReal(os.Args[2:]); err != nil {
+			fmt.Println("Bail out!", err)
+			os.Exit(1)
+		}
+		return
 	}
 	root := os.Args[1]
 	var t tap

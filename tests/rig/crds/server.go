@@ -29,6 +29,7 @@ import (
 // definition is one of our kinds as the API server sees it.
 type definition struct {
 	kind       string
+	plural     string
 	structural *structuralschema.Structural
 	schema     validation.SchemaValidator
 	rules      *cel.Validator
@@ -67,7 +68,7 @@ func loadDefinition(path string) (*definition, []string) {
 	if err != nil {
 		return nil, []string{err.Error()}
 	}
-	return &definition{crd.Spec.Names.Kind, structural, validator, cel.NewValidator(structural, true, celconfig.PerCallLimit)}, nil
+	return &definition{crd.Spec.Names.Kind, crd.Spec.Names.Plural, structural, validator, cel.NewValidator(structural, true, celconfig.PerCallLimit)}, nil
 }
 
 func loadDefinitions(dir string) (map[string]*definition, []string) {
