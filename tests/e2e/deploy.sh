@@ -95,6 +95,18 @@ configured() { # NAME: the agent reads the ConfigMap that is there
 check "a change of the settings starts the agents anew" configured base
 check "… also with components" configured full
 
+documented() { # the overlay of docs/kubernetes.md, beside the checkout
+	mkdir "$room/documented" "$room/omniops" && ln -s "$PWD/deploy" "$PWD/crds" "$room/omniops" &&
+		awk '/^```yaml/ { inside = 1; next } /^```/ { inside = 0 } inside' docs/kubernetes.md >"$room/documented/kustomization.yaml" &&
+		built documented "$room/documented"
+}
+does_as_documented() {
+	[ "$(of documented "$pod.spec.containers[0].image")" = '"registry.example.com/omniops:v1"' ] && [ "$(of documented "$workload.spec.replicas")" = 2 ] &&
+		[ "$(of documented '.[] | select(.kind == "ConfigMap").data.OMNIOPS_GATE')" = '"disruptive"' ]
+}
+check "the documented overlay builds" documented
+check "… and does what it says" does_as_documented
+
 check "the chart renders" charted chart
 check "… the same kinds of objects" are chart "ConfigMap CustomResourceDefinition*9 Deployment Role*2 RoleBinding*2 Service ServiceAccount"
 check "it renders for all namespaces" charted chart-wide --set watch.allNamespaces=true
@@ -273,7 +285,17 @@ echo "# $(wc -l <"$room/table") questions"
 # The same with its own token, as requests.
 kube_account $NS omniops
 as_agent() { kube_config=$kube_made kube_ctl "$@"; }
-kube_ctl -n $NS create secret generic omni-service-account --from-literal=serviceAccountKey=x >/dev/null
+as_said() { # the first block of docs/kubernetes.md that makes a Secret
+	awk '/^```sh/ { text = ""; inside = 1; next } /^```/ && inside { if (text ~ /create secret/) { printf "%s", text; exit } inside = 0 }
+		inside { text = text $0 "\n" }' docs/kubernetes.md >"$room/steps"
+	[ -s "$room/steps" ] && (
+		cd "$room" && echo key >omni.key
+		kubectl() { kube_ctl "$@"; }
+		set -e
+		. "$room/steps"
+	)
+}
+check "a Secret and a connection are made as documented" answers 'omniconnection.omni.texashpc.com/omni created' as_said
 kube_ctl -n $NS create secret generic other --from-literal=key=x >/dev/null
 named='metadata.name=omni-service-account'
 check "it reads the Secret of the connection" answers omni-service-account as_agent -n $NS get secret omni-service-account -o name
@@ -282,10 +304,6 @@ watched() { timeout 10 "$kubectl" --kubeconfig "$kube_made" --request-timeout 2s
 check "… and watches it" answers omni-service-account watched
 check "it reads no other" forbidden as_agent -n $NS get secret other
 check "… and does not list all" forbidden as_agent -n $NS get secrets
-connection='{apiVersion: omni.texashpc.com/v1alpha1, kind: OmniConnection, metadata: {name: omni},
-	spec: {endpoint: "https://omni.example.org", auth: {serviceAccountSecretRef: {name: omni-service-account, key: serviceAccountKey}}}}'
-create_connection() { kube_ctl -n $NS create -f - <<<"$connection"; }
-check "somebody declares a connection" create_connection
 check "it marks it" as_agent -n $NS patch omniconnection omni --type merge -p '{"metadata": {"finalizers": ["omni.texashpc.com/finalizer"]}}'
 check "… writes its status" as_agent -n $NS patch omniconnection omni --subresource status --type merge -p '{"status": {"connectionName": "omni"}}'
 check "… and does not delete it" forbidden as_agent -n $NS delete omniconnection omni
