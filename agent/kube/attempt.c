@@ -235,7 +235,7 @@ static void clear_attempt(struct transfer *transfer)
 }
 
 /* A handle has one transfer: what it held of the last one is gone, and connections belong to the multi handle. */
-void attempt_prepare(struct transfer *transfer)
+void kube_attempt_prepare(struct transfer *transfer)
 {
 	struct kube_client *client = transfer->client;
 	curl_easy_cleanup(transfer->easy);

@@ -149,7 +149,7 @@ static void begin(struct transfer *transfer)
 	struct fail fail;
 	transfer_move(transfer, PLACE_ACTIVE);
 	client->active_calls += !transfer->is_stream;
-	attempt_prepare(transfer);
+	kube_attempt_prepare(transfer);
 	pthread_mutex_lock(&client->lock);
 	client->counts.requests[transfer->verb]++;
 	pthread_mutex_unlock(&client->lock);
@@ -235,7 +235,7 @@ static bool ends_now(struct transfer *transfer, int64_t now_ms, int64_t *next_ms
 		silent_at_ms = INT64_MAX;
 	*next_ms = earlier(*next_ms, earlier(silent_at_ms, late_at_ms));
 	if (now_ms >= late_at_ms)
-		return !outcome_deadline(transfer, fail);
+		return !kube_outcome_deadline(transfer, fail);
 	if (now_ms < silent_at_ms)
 		return false;
 	fail_set(fail, FAIL_TIMEOUT, "%s %.*s: %s has been silent for %.1f s", answer_verb(transfer->verb), SPAN_ARG(answer_path(transfer)),

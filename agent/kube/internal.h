@@ -20,7 +20,7 @@ enum {
 	KUBE_ANSWER_MAX = 64 << 20,
 	KUBE_LINE_MAX = 16 << 20,
 	KUBE_ODD_MAX = 256 << 10, /* of what a stream says instead of lines */
-	KUBE_CALLS_MAX = 128,	  /* under way at once; more wait */
+	KUBE_CALLS_MAX = 64,	  /* under way at once, more wait; servers let a connection have 100 with its watches */
 	KUBE_CALLS_HTTP1 = 8,
 	KUBE_LINES_MAX = 8,	  /* of a header of our own */
 };
@@ -134,7 +134,7 @@ bool client_is_thread(const struct kube_client *client);
 void client_wake(struct kube_client *client);
 
 /* attempt.c: one transfer of libcurl. */
-void attempt_prepare(struct transfer *transfer);
+void kube_attempt_prepare(struct transfer *transfer);
 
 /* outcome.c */
 enum outcome {
@@ -144,7 +144,7 @@ enum outcome {
 	OUTCOME_OURS,	     /* we broke it off */
 };
 enum outcome outcome_of(struct transfer *transfer, CURLcode result, struct fail *fail);
-bool outcome_deadline(const struct transfer *transfer, struct fail *fail); /* false */
+bool kube_outcome_deadline(const struct transfer *transfer, struct fail *fail); /* false */
 
 /* answer.c: what the server said. */
 bool answer_fail(const char *method, const char *path, long http_status, struct span body, struct fail *fail); /* false */

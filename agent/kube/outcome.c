@@ -27,7 +27,7 @@ static const char *server_of(const struct transfer *transfer)
 	return transfer->client->config.server;
 }
 
-bool outcome_deadline(const struct transfer *transfer, struct fail *fail)
+bool kube_outcome_deadline(const struct transfer *transfer, struct fail *fail)
 {
 	double seconds = (double)(clock_monotonic_ms() - transfer->started_ms) / 1000;
 	if (transfer->client->credential.now == NULL && transfer->client->credential.problem.code != FAIL_NONE)
