@@ -4,6 +4,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
+. tests/rig/image/lib.sh
 room=$(mktemp -d)
 trap 'rm -rf "$room"' EXIT
 LIMIT_MIB=15
@@ -93,36 +94,13 @@ if [ -e /var/lib/dpkg/status ]; then check "scanners find the packages of the li
 
 # --- the program in it
 
-# In namespaces where it is alone: the image's root read-only, /proc, and the two folders that the manifests mount. Root
-# becomes the user of the image; somebody else seems to be it.
-cat >"$room/container" <<'END'
-root=$1
-mount --bind "$root" "$root" && mount -o remount,bind,ro,nosuid,nodev "$root" || exit 125
-mount -t proc proc "$root/proc" && mount --rbind /dev "$root/dev" || exit 125
-mount -t tmpfs -o mode=1777,size=64m tmpfs "$root/tmp" && mount -t tmpfs -o mode=1777,size=64m tmpfs "$root/var/cache/omniops" || exit 125
-mkdir "$root/tmp/fleet" && mount --bind -o ro examples/fleet "$root/tmp/fleet" || exit 125
-become=(unshare --user --map-user=65532 --map-group=65532 --root="$root" --wd=/ --)
-[ "$IS_ROOT" = no ] || become=(chroot --userspec=65532:65532 --groups= "$root")
-mapfile -t variables < <(jq -r '.config.Env[]' "$CONFIG")
-omniops=(setpriv --no-new-privs -- env -i "${variables[@]}" "PATH=$PATH" "${become[@]}" /usr/bin/omniops)
-. "$2"
-END
-is_root=no
-namespaces="--user --map-root-user"
-if [ "$(id -u)" = 0 ]; then
-	is_root=yes
-	namespaces=
-fi
-contained() { # SCRIPT: "${omniops[@]}" in it is the program in the container
-	printf '%s\n' "$1" >"$room/script"
-	# shellcheck disable=SC2086
-	CONFIG=$config IS_ROOT=$is_root unshare $namespaces --mount --pid --fork --net --kill-child bash "$room/container" "$room/root" "$room/script"
+says() { grep -qF -- "$1" "$room/out" || { echo "does not say: $1"; cat "$room/out"; return 1; }; }
+works() { # SCRIPT, with the examples in /tmp/fleet
+	image_run "$room/root" "$config" 'mkdir "$root/tmp/fleet" && mount --bind -o ro examples/fleet "$root/tmp/fleet" || exit 125
+		'"$1" --net >"$room/out" 2>&1 || { echo "exits $?"; cat "$room/out"; return 1; }
 }
 
-says() { grep -qF -- "$1" "$room/out" || { echo "does not say: $1"; cat "$room/out"; return 1; }; }
-works() { contained "$1" >"$room/out" 2>&1 || { echo "exits $?"; cat "$room/out"; return 1; }; }
-
-if ! contained true; then
+if ! image_can; then
 	skip "the program in the image" "no namespaces can be made here"
 	finish
 fi
