@@ -130,7 +130,8 @@ static void what_is_in_sync_is_told_once(void **state)
 	assert_int_equal(decide()->kind, STEP_STATUS);
 	assert_string_equal(said("Ready"), "True Synced");
 	assert_int_equal(observed_generation(), 3);
-	assert_string_equal(event(), "Ready");
+	assert_string_equal(event(), "Synced");
+	assert_int_equal(w.step.event_count, 2);
 	accept();
 	const struct step *next = decide();
 	assert_int_equal(next->kind, STEP_ANNOTATE);
