@@ -43,9 +43,9 @@ demo: ## a repository becomes a fleet on the embedded store; installs what the b
 
 .PHONY: check
 check: ## every test; installs what they need. One of them: make check T=render_load
-	@scripts/setup.sh check
-	@$(MAKE) -j$(JOBS) check-build
-	@B=$(abspath $(B)) MAKE="$(MAKE)" tests/run $(T)
+	@scripts/setup.sh rig
+	@$(if $(T),,B=$(abspath $(B)) setpriv --pdeathsig TERM -- nice tests/ahead &) scripts/setup.sh check && \
+		$(MAKE) -j$(JOBS) check-build && B=$(abspath $(B)) MAKE="$(MAKE)" tests/run $(T)
 
 .PHONY: bench
 bench: ## measure speed and memory side by side with the references; never part of pass or fail

@@ -149,8 +149,7 @@ omni_idle() { # clusters
 omni_prepare() {
 	local file
 	cosi_build || { note "the COSI server cannot be built: $(go_reason)"; return 1; }
-	go_room bench-omni tests/bench/omni && go_program omni-sync tests/bench/omni go.mod . -ldflags='-s -w' ||
-		{ note "Omni's client library cannot be built: $(go_reason)"; return 1; }
+	go_need bench-omni/omni-sync || { note "Omni's client library cannot be built: $(go_reason)"; return 1; }
 	omni_reference_program=$go_dir/omni-sync
 	rm -rf "$room/repo" "$room/templates"
 	mkdir -p "$room/repo" "$room/templates"

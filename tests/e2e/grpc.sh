@@ -28,7 +28,7 @@ start_server() {
 	return 1
 }
 
-if ! { go_room http2 tests/rig/http2 && go_program http2 tests/rig/http2 go.mod .; }; then
+if ! go_need http2/http2; then
 	skip "the channel against a wrong server" "it cannot be built: $(go_reason)"
 	finish
 fi

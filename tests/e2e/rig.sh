@@ -76,8 +76,7 @@ at_cosi() {
 }
 
 own_tests() {
-	go_room cosi tests/rig/cosi && go_program cosi.test tests/rig/cosi go.mod . &&
-		go_program machines.test tests/rig/cosi go.mod ./machines || return 1
+	go_need cosi/cosi.test cosi/machines.test || return 1
 	local name part folder=$go_dir
 	for part in cosi machines; do
 		for name in $("$folder/$part.test" -test.list .); do

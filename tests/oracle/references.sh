@@ -9,20 +9,20 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
 OMNIOPS=${OMNIOPS:-${B:-build}/omniops}
 SEED=${SEED:-1}
-. tests/oracle/lib.sh
+. tests/gobuild.sh
 
 compare() { # text, which reference, which comparison, how many, flags
-	check "$1" "$reference_dir/$2" -n "${N:-$4}" -seed "$SEED" ${KEEP:+-keep "$KEEP"} ${5:+$5} "$OMNIOPS" "$3"
+	check "$1" "$go_dir/$2" -n "${N:-$4}" -seed "$SEED" ${KEEP:+-keep "$KEEP"} ${5:+$5} "$OMNIOPS" "$3"
 	[ "$tap_failed" != 0 ] || printf '%s\n' "$tap_output" | sed 's/^/# /'
 }
 
-if build_references; then
+if go_need references/oracle references/oracle-1.9; then
 	compare "templates have the operator's bytes" oracle bytes 600
 	compare "verdicts on templates are those of Omni 1.9" oracle-1.9 verdicts 800
 	compare "templates become the same resources" oracle resources 300 "-rules=1.10"
 	compare "with the rules of Omni 1.9, those of omnictl 1.9" oracle-1.9 resources 300
 	compare "plans have the same operations in the same order" oracle plans 300 "-rules=1.10"
 else
-	skip "the references" "they cannot be built: $(tail -n 1 "$reference_log")"
+	skip "the references" "they cannot be built: $(go_reason)"
 fi
 finish

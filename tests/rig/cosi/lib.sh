@@ -22,7 +22,7 @@
 . tests/gobuild.sh
 
 cosi_build() {
-	go_room cosi tests/rig/cosi && go_program cosi tests/rig/cosi go.mod . -ldflags='-s -w' && cosi_program=$go_dir/cosi
+	go_need cosi/cosi && cosi_program=$go_dir/cosi
 }
 
 cosi_need() { cosi_build || { skip "$1" "it cannot be built: $(go_reason)"; finish; }; }

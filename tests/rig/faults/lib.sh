@@ -12,8 +12,7 @@
 . tests/rig/cosi/lib.sh
 
 faults_build() {
-	cosi_build && go_room faults tests/rig/faults && go_program faults tests/rig/faults go.mod . -ldflags='-s -w' &&
-		faults_program=$go_dir/faults
+	cosi_build && go_need faults/faults && faults_program=$go_dir/faults
 }
 
 faults_in() { # DIR N SEED COMMAND…

@@ -42,20 +42,10 @@
 # shellcheck shell=sh
 . tests/gobuild.sh
 
-kube_version=1.36.1
-
 kube_build() {
-	go_room kuberig tests/rig/kube && go_program rig tests/rig/kube go.mod . -ldflags='-s -w' &&
-		go_program fault tests/rig/kube go.mod ./fault -ldflags='-s -w' || return 1
+	go_need kuberig/rig kuberig/fault || return 1
 	kube_rig=$go_dir/rig kube_fault_program=$go_dir/fault
-	go_room kube tests/rig/kube/server || return 1
-	kube_is="-X k8s.io/component-base/version.gitVersion=v$kube_version -X k8s.io/client-go/pkg/version.gitVersion=v$kube_version"
-	kube_is="$kube_is -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36"
-	for kube_program in kube-apiserver kubectl; do
-		go_program "$kube_program" tests/rig/kube/server go.mod "k8s.io/kubernetes/cmd/$kube_program" -ldflags="-s -w $kube_is" ||
-			return 1
-	done
-	go_program etcd tests/rig/kube/server etcd.mod go.etcd.io/etcd/server/v3 -ldflags='-s -w' || return 1
+	go_need kube/etcd kube/kube-apiserver kube/kubectl || return 1
 	kube_bin=$go_dir kubectl=$go_dir/kubectl
 }
 

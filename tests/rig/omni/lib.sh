@@ -45,16 +45,13 @@ omni_possible() {
 }
 
 omni_build() {
-	go_room omni tests/rig/omni/go.mod || return 1
-	for omni_program in omni omnictl; do
-		go_program "$omni_program" tests/rig/omni go.mod "github.com/siderolabs/omni/cmd/$omni_program" -ldflags='-s -w' || return 1
-	done
+	go_need omni/omni omni/omnictl || return 1
 	omni_server=$go_dir/omni omnictl=$go_dir/omnictl
 	omni_build_tool
 }
 
 omni_build_tool() { # sets omni_rig; it reads any Omni, also one that is played
-	go_room omnirig tests/rig/omni && go_program rig tests/rig/omni go.mod . -ldflags='-s -w' && omni_rig=$go_dir/rig
+	go_need omnirig/rig && omni_rig=$go_dir/rig
 }
 
 omni_machines_possible() {
