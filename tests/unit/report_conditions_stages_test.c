@@ -6,6 +6,7 @@
 #include "agent/report/conditions.h"
 #include "base/cleanup.h"
 #include "crds/kinds.h"
+#include "tests/unit/golden.h"
 #include "tests/unit/status_judge.h"
 #include "tests/unit/test.h"
 
@@ -200,6 +201,37 @@ static void every_stage_reads_as_it_is_meant(void **state)
 		json_decref(status);
 		json_decref(before);
 	}
+}
+
+/* Objects and verdicts for tests/e2e/argo_health.sh, which runs the script itself. */
+static void put_object(struct text *out, const json_t *status, bool is_suspended)
+{
+	json_t *line = json_pack("{s:s, s:{s:i}, s:{s:b}, s:O}", "verdict", status_argo(status, 3, is_suspended),
+				 "metadata", "generation", 3, "spec", "suspend", is_suspended, "status", status);
+	char *text = json_dumps(line, JSON_COMPACT);
+	text_addf(out, "%s\n", text);
+	free(text);
+	json_decref(line);
+}
+
+static void argo_cd_reads_the_same(void **state)
+{
+	struct text out;
+	json_t *ready = next(stage_named("ready"), NULL, NOW), *before = unseen();
+	(void)state;
+	text_init(&out, TEXT_NO_LIMIT);
+	for (size_t i = 0; i < 2 * COUNT_OF(stages); i++) {
+		const struct stage *stage = &stages[i / 2];
+		json_t *status = next(stage, i % 2 == 0 ? before : ready, NOW + 60);
+		put_object(&out, status, stage->make == make_suspended);
+		if (stage->make == make_suspended) /* by an annotation of the Cluster in Omni */
+			put_object(&out, status, false);
+		json_decref(status);
+	}
+	golden_compare("tests/golden/argo-health", "objects.jsonl", text_span(&out));
+	text_done(&out);
+	json_decref(before);
+	json_decref(ready);
 }
 
 static void after_a_ready_one_too(void **state)
@@ -431,6 +463,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_stage_reads_as_it_is_meant),
+		cmocka_unit_test(argo_cd_reads_the_same),
 		cmocka_unit_test(after_a_ready_one_too),
 		cmocka_unit_test(nothing_is_written_twice),
 		cmocka_unit_test(nothing_of_a_stage_is_left_behind),
