@@ -10,13 +10,14 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "agent/cluster_api.h"
 #include "agent/command.h"
 #include "agent/link.h"
 #include "agent/run.h"
 #include "agent/told.h"
 #include "base/clock.h"
 
-enum { STOP_S = 9, WRITE_END_MS = 2000, WORK_END_MS = 8000, SETTLE_CHECK_MS = 50 };
+enum { STOP_S = 9, WRITE_END_MS = 2000, WORK_END_MS = 8000, STATUS_END_MS = 1000, SETTLE_CHECK_MS = 50 };
 
 static void stop(struct agent *agent)
 {
@@ -31,7 +32,7 @@ void agent_reload(struct agent *agent)
 		link_state_look(agent->links[i]->state);
 	for (size_t i = 0; i < agent->feed_count; i++)
 		feed_poll_now(&agent->feeds[i], true);
-	desired_look(agent, true);
+	desired_look(agent, NULL, true);
 }
 
 struct signals {
@@ -164,7 +165,7 @@ static bool start(struct agent *agent, struct signals *signals, struct fail *fai
 	agent->queue = queue_new(workers, reconcile, agent);
 	log_info(agent->log, "agent", "started", log_string("version", OMNIOPS_VERSION), log_int("workers", workers),
 		 log_string("sandbox", agent->sandbox.layers_text), log_string("gate", plan_risk_name(agent->gate)));
-	return http_start(agent, fail) && feeds_start(agent, fail);
+	return http_start(agent, fail) && cluster_api_start(agent, fail) && feeds_start(agent, fail);
 }
 
 /* Whatever hangs, at the end of the time the process ends; the next start goes on from what Omni says, so that is no
@@ -204,6 +205,7 @@ static void limit_time(int exit_code)
 /* Reading can be done again; what is being written should rather be known to be done, but is not waited for long. */
 static void wind_down(struct agent *agent)
 {
+	cluster_api_wind_down(agent, clock_monotonic_ms() + WORK_END_MS);
 	for (size_t i = 0; i < agent->link_count; i++) {
 		struct omni_store *store = agent->links[i]->store;
 		if (store != NULL && store->ops->wind_down != NULL)
@@ -224,6 +226,7 @@ static void finish(struct agent *agent)
 		_exit(agent->exit_code);
 	}
 	feeds_stop(agent);
+	cluster_api_finish(agent, clock_monotonic_ms() + STATUS_END_MS);
 	for (size_t i = 0; i < agent->unit_count; i++) {
 		snapshot_unref(agent->units[i]->desired.snapshot);
 		snapshot_unref(agent->units[i]->good.snapshot);
@@ -235,6 +238,7 @@ static void finish(struct agent *agent)
 	}
 	for (size_t i = 0; i < agent->link_count; i++)
 		link_free(agent->links[i]);
+	cluster_api_free(agent);
 	free(agent->units);
 	alarm(0);
 }
@@ -242,7 +246,7 @@ static void finish(struct agent *agent)
 static void on_resync(void *ctx)
 {
 	struct agent *agent = ctx;
-	desired_look(agent, false);
+	desired_look(agent, NULL, false);
 	loop_timer_set(agent->resync_timer, clock_monotonic_ms() + agent->settings->resync_ms);
 }
 

@@ -120,8 +120,8 @@ void content_expect(struct arena *arena, const struct resource_list *declared, s
 /* --- desired.c: from snapshots to what every unit should be (loop thread) --- */
 void desired_update(struct agent *agent);
 void desired_update_in_loop(void *agent); /* for loop_post */
-/* Every unit is looked at: really, or only where something changed. */
-void desired_look(struct agent *agent, bool really);
+/* Every unit (of a link, NULL: of all) is looked at: really, or only where something changed. */
+void desired_look(struct agent *agent, const struct link *link, bool really);
 
 /* --- declared.c: one unit; agent->lock is held; true: it has to be looked at --- */
 bool unit_freeze(struct unit *unit, const char *why);

@@ -30,6 +30,7 @@ static int run_agent(struct call *call)
 	init_log(&log, settings);
 	struct agent agent = {.settings = settings, .arena = call->arena, .log = &log, .gate = RISK_DISRUPTIVE};
 	plan_risk_parse(span_of(settings->gate), &agent.gate);
+	agent.is_gate_given = setting_is_given(settings, "gate");
 	agent.corrects_drift = strcmp(settings->drift, "correct") == 0;
 	int code = agent_run(&agent);
 	log_done(&log);
@@ -37,22 +38,28 @@ static int run_agent(struct call *call)
 }
 
 static const char *const settings[] = {
-	"source",	OMNI_SETTINGS,	  "interval",	  "gate",	    "drift",	      "approve-all",
-	"once",		"timeout",	"owner",	  "no-annotations", "annotate-after", "http",	    "http-token-file", "webhook-secret-file",
-	"status-dir",	"cache-dir",	"sandbox",	  "workers",	  "rules",	    "no-schema",      "resync",	"dead-after",
-	"git-username", "git-token-file", "git-token-env", "ssh-key-file", "ssh-passphrase-file", "known-hosts", "ca-file",
-	"verify-keys",	"log-format",	"log-level",	  "help",	  NULL,
+	"source",	   "kubeconfig",  "kube-context",	 "allow-exec-credentials",
+	"settle",	   OMNI_SETTINGS, "interval",		 "gate",
+	"drift",	   "approve-all", "once",		 "timeout",
+	"owner",	   "no-annotations", "annotate-after",	 "http",
+	"http-token-file", "webhook-secret-file", "status-dir",	 "cache-dir",
+	"sandbox",	   "workers",	  "rules",		 "no-schema",
+	"resync",	   "dead-after",  "git-username",	 "git-token-file",
+	"git-token-env",   "ssh-key-file", "ssh-passphrase-file", "known-hosts",
+	"ca-file",	   "verify-keys", "log-format",		 "log-level",
+	"help",		   NULL,
 };
 
 const struct command cmd_agent = {
-	"agent", "", "Keep Omni in agreement with Git, continuously",
-	"Polls the sources (Git repositories or directories), renders what they declare in a confined process, applies what\n"
-	"the gate lets through, holds the rest, and watches Omni for changes made behind its back. A source that cannot be\n"
-	"read, an empty tree or a broken file never destroys anything: the last good state stays.\n"
+	"agent", "", "Keep Omni in agreement with Git or Kubernetes, continuously",
+	"Polls the sources (Git repositories, directories, custom resources of an API server), renders what they declare in\n"
+	"a confined process, applies what the gate lets through, holds the rest, and watches Omni for changes made behind its\n"
+	"back. A source that cannot be read, an empty tree or a broken file never destroys anything: the last good state stays.\n"
 	"With --once it reconciles once and exits: 0 in sync, 3 something is held, 1 error.\n"
 	"SIGHUP or POST /reconcile read the sources again; SIGTERM stops within ten seconds.",
 	"  $ omniops agent --omni dir:/var/lib/omni \\\n"
 	"      --source 'git+https://git.example.com/fleet.git?ref=main&path=clusters'\n"
-	"  $ omniops agent --once --omni dir:/var/lib/omni --source dir:./clusters",
+	"  $ omniops agent --once --omni dir:/var/lib/omni --source dir:./clusters\n"
+	"  $ omniops agent --source kubernetes:?namespace=fleet --kubeconfig ~/.kube/config",
 	settings, 0, 0, run_agent,
 };

@@ -16,12 +16,13 @@ static void declare(struct declared *place, struct snapshot *snapshot, size_t in
 
 void unit_take_object(struct unit *unit, size_t place, const struct cluster *cluster)
 {
-	struct unit_object *object = &unit->objects[place];
-	*object = (struct unit_object){0};
-	if (cluster == NULL || cluster->head == NULL)
-		return;
-	snprintf(object->ns, sizeof object->ns, "%.*s", SPAN_ARG(cluster->ns));
-	snprintf(object->name, sizeof object->name, "%.*s", SPAN_ARG(cluster->head->name));
+	struct unit_object object = {0};
+	if (cluster != NULL && cluster->head != NULL) {
+		snprintf(object.ns, sizeof object.ns, "%.*s", SPAN_ARG(cluster->ns));
+		snprintf(object.name, sizeof object.name, "%.*s", SPAN_ARG(cluster->head->name));
+	}
+	unit->is_untold |= memcmp(&unit->objects[place], &object, sizeof object) != 0;
+	unit->objects[place] = object;
 }
 
 bool unit_freeze(struct unit *unit, const char *why)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/agent.h"
+#include "agent/cluster_api.h"
 #include "agent/target.h"
 #include "base/clock.h"
 
@@ -254,6 +254,7 @@ void desired_update(struct agent *agent)
 	take_absences(&update);
 	pthread_mutex_unlock(&agent->lock);
 	links_tell(agent);
+	cluster_api_update(agent);
 	poll_doubted(agent);
 	loop_timer_set(agent->tidy_timer, clock_monotonic_ms() + TIDY_MS);
 	arena_done(&update.arena);
@@ -264,12 +265,12 @@ void desired_update_in_loop(void *agent)
 	desired_update(agent);
 }
 
-void desired_look(struct agent *agent, bool really)
+void desired_look(struct agent *agent, const struct link *link, bool really)
 {
 	pthread_mutex_lock(&agent->lock);
 	for (size_t i = 0; i < agent->unit_count; i++) {
 		struct unit *unit = agent->units[i];
-		if (!unit->link->is_ready || unit->is_retired)
+		if (!unit->link->is_ready || unit->is_retired || (link != NULL && unit->link != link))
 			continue;
 		unit->looks_again |= really;
 		if (unit->link->raws == unit)

@@ -7,7 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "agent/agent.h"
+#include "agent/cluster_api.h"
 #include "agent/input.h"
 #include "base/clock.h"
 
@@ -272,6 +272,7 @@ static struct source_options source_options(const struct settings *settings)
 static bool feed_start(struct agent *agent, struct feed *feed, const char *url, struct fail *fail)
 {
 	struct source_options options = source_options(agent->settings);
+	cluster_api_take_options(agent, &options);
 	feed->agent = agent;
 	feed->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	feed->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/cluster_api.h"
 #include "agent/link.h"
+#include "agent/link_key.h"
 #include "agent/status_files.h"
 #include "agent/told.h"
 #include "base/cleanup.h"
@@ -166,6 +168,7 @@ static void fail_link(struct link *link, const char *error)
 	bool is_news = strcmp(link->error, error) != 0;
 	snprintf(link->error, sizeof link->error, "%s", error);
 	pthread_mutex_unlock(&agent->lock);
+	cluster_api_tell_ways(agent);
 	if (is_news)
 		log_error(agent->log, "omni", "this Omni cannot be opened; tried again", log_string("omni", link->url),
 			  log_string("connection", link->connection), log_string("error", error));
@@ -180,13 +183,18 @@ static void retry_later(struct link *link)
 	loop_timer_set(link->timer, clock_monotonic_ms() + link->delay_ms);
 }
 
+void link_fail(struct link *link, const char *error)
+{
+	fail_link(link, error);
+	retry_later(link);
+}
+
 static void try_open(struct link *link)
 {
 	struct omni_store *store;
 	struct fail fail;
 	if (!link_state_open(link->state, &store, &fail)) {
-		fail_link(link, fail.text);
-		retry_later(link);
+		link_fail(link, fail.text);
 		return;
 	}
 	pthread_mutex_lock(&link->agent->lock);
@@ -195,6 +203,7 @@ static void try_open(struct link *link)
 	pthread_mutex_unlock(&link->agent->lock);
 	loop_timer_set(link->timer, clock_monotonic_ms() + SETTLE_MS);
 	watcher_start(link);
+	cluster_api_tell_ways(link->agent);
 }
 
 void link_open_now(struct link *link)
@@ -207,10 +216,12 @@ void link_open_now(struct link *link)
 static void on_timer(void *ctx)
 {
 	struct link *link = ctx;
-	if (link->store == NULL)
-		try_open(link);
-	else
+	if (link->store != NULL)
 		link_ready(link);
+	else if (link->state->key != NULL)
+		link_key_read(link->state->key); /* it may be another one by now */
+	else
+		try_open(link);
 }
 
 /* The raw resources first, they wake the clusters. */
@@ -256,11 +267,16 @@ struct link *link_get(struct agent *agent, const struct connection_name *name)
 	map_init(&link->units, &link->arena);
 	link->timer = loop_timer_new(agent->loop, on_timer, link);
 	link->state = link_state_new(link, &way);
+	link->state->key = link_key_new(link);
 	pthread_mutex_lock(&agent->lock);
 	ARENA_PUSH(agent->arena, agent->links, agent->link_count, agent->link_cap) = link;
 	link->raws = new_unit(link, SPAN(""));
 	link->raws->waits_for_raws = true; /* all wait for them */
 	pthread_mutex_unlock(&agent->lock);
+	if (link->state->key != NULL) {
+		link_key_read(link->state->key);
+		return link;
+	}
 	if (is_known) {
 		try_open(link);
 		return link;

@@ -11,8 +11,9 @@ enum link_reach { LINK_UNTRIED, LINK_UP, LINK_DOWN };
 struct link_state {
 	struct link *link;
 	/* loop only */
-	struct target_way way;
+	struct target_way way; /* without its key the same for ever */
 	struct arena arena; /* of the way */
+	struct link_key *key; /* agent/link_key.h; NULL: it comes from elsewhere */
 	struct file_stamp stamp, ca_stamp; /* of the key file and of the certificates that are in use */
 	struct loop_timer *timer;
 	int64_t about_ms;   /* who it is, while that is not known, is not asked before; 0: asked now, known or not */
@@ -24,6 +25,7 @@ struct link_state {
 	enum link_reach reach;
 	enum fail_code code;
 	char trouble[FAIL_TEXT_MAX]; /* DOWN: the last failure */
+	char key_trouble[FAIL_TEXT_MAX]; /* why the newest key cannot be used; empty: it can */
 	int64_t since_wall_ms;
 	char version[64], instance[128], identity[256];
 	int64_t key_expires_s; /* 0: never, or not known yet */
@@ -36,6 +38,10 @@ void link_state_free(struct link_state *state); /* NULL is fine; waits for what 
 
 /* Opens the store; false: as target_open. Loop thread. */
 bool link_state_open(struct link_state *state, struct omni_store **out, struct fail *fail);
+/* There is another key. Loop thread. */
+void link_state_renew(struct link_state *state, const char *what);
+/* It cannot be opened: told to all that wait, and tried again later. Loop thread. */
+void link_fail(struct link *link, const char *error);
 /* Looks at the key file now, and takes up what is new. Loop thread. */
 void link_state_look(struct link_state *state);
 

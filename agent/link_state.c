@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/cluster_api.h"
+#include "agent/link_key.h"
 #include "agent/target.h"
 #include "base/clock.h"
 
@@ -47,8 +49,12 @@ bool link_state_tell(struct link *link, const struct fail *fail)
 	if (state == NULL || (fail != NULL && !is_about_the_way(fail->code)))
 		return false;
 	pthread_mutex_lock(&agent->lock);
+	enum link_reach before = state->reach;
 	bool is_news = fail == NULL ? note_up(state) : note_down(state, fail);
+	bool is_other = is_news || before != state->reach;
 	pthread_mutex_unlock(&agent->lock);
+	if (is_other)
+		cluster_api_tell_ways(agent);
 	if (is_news && fail == NULL)
 		log_info(agent->log, "omni", "it answers again", log_string("omni", link->url));
 	else if (is_news)
@@ -72,6 +78,8 @@ static void take_about(struct link_state *state, const struct omni_about *about)
 	state->key_expires_s = about->key_expires_s;
 	pthread_mutex_unlock(&agent->lock);
 	feeds_take_version(agent, state->link->url, about->version);
+	if (is_news)
+		cluster_api_tell_ways(agent);
 	if (is_news)
 		log_info(agent->log, "omni", "connected", log_string("omni", state->link->url), log_string("version", state->version),
 			 log_string("instance", state->instance), log_string("identity", state->identity));
@@ -136,20 +144,33 @@ bool link_state_open(struct link_state *state, struct omni_store **out, struct f
 	struct agent *agent = state->link->agent;
 	state->stamp = target_key_stamp(&state->way); /* before they are read: a change in between is seen */
 	state->ca_stamp = target_ca_stamp(agent->settings, &state->way);
+	state->way.key = state->key == NULL ? NULL : link_key_value(state->key);
 	if (!target_open(agent->settings, &state->way, agent->log, out, fail))
 		return false;
 	state->about_ms = 0;
 	return true;
 }
 
+static void note_key_trouble(struct link_state *state, const char *trouble)
+{
+	struct agent *agent = state->link->agent;
+	pthread_mutex_lock(&agent->lock);
+	snprintf(state->key_trouble, sizeof state->key_trouble, "%s", trouble);
+	pthread_mutex_unlock(&agent->lock);
+	cluster_api_tell_ways(agent);
+}
+
 /* The same Omni with another key, or other certificates: clusters, watches and what is known of them stay. */
-static void renew(struct link_state *state, const char *what)
+void link_state_renew(struct link_state *state, const char *what)
 {
 	struct link *link = state->link;
 	struct agent *agent = link->agent;
-	struct fail fail;
+	struct fail fail = {0};
 	target_warn(&state->way, agent->log);
-	if (!target_renew(agent->settings, &state->way, agent->log, link->store, &fail)) {
+	state->way.key = state->key == NULL ? NULL : link_key_value(state->key);
+	bool ok = target_renew(agent->settings, &state->way, agent->log, link->store, &fail);
+	note_key_trouble(state, ok ? "" : fail.text);
+	if (!ok) {
 		log_error(agent->log, "omni", "key or certificates changed, but cannot be used; the old key stays in use",
 			  log_string("omni", link->url), log_string("changed", what), log_fail(&fail));
 		return;
@@ -159,7 +180,7 @@ static void renew(struct link_state *state, const char *what)
 	state->urgency = 0;
 	state->about_ms = 0;
 	watcher_hurry(link->watcher);
-	desired_look(agent, true);
+	desired_look(agent, link, true);
 }
 
 void link_state_look(struct link_state *state)
@@ -174,7 +195,7 @@ void link_state_look(struct link_state *state)
 	if (state->link->store == NULL)
 		link_open_now(state->link);
 	else
-		renew(state, is_same_key ? "certificates" : state->way.key_file);
+		link_state_renew(state, is_same_key ? "certificates" : state->way.key_file);
 }
 
 /* Said once when it becomes urgent, and once more when it is over. */
@@ -262,6 +283,7 @@ void link_state_free(struct link_state *state)
 		return;
 	loop_timer_set(state->timer, INT64_MAX);
 	join(state);
+	link_key_free(state->key);
 	arena_done(&state->arena);
 	free(state);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/cluster_api.h"
 #include "agent/omni/records.h"
 #include "agent/run.h"
 #include "agent/told.h"
@@ -370,6 +371,8 @@ static void take_unit(struct run *run)
 	snapshot_ref(run->good.snapshot);
 	run->order = unit->order;
 	run->looks_again = unit->looks_again;
+	run->is_requested = unit->is_requested;
+	unit->is_requested = false;
 	unit->looks_again = false;
 	unit->state.attempts++;
 	pthread_mutex_unlock(&agent->lock);
@@ -472,6 +475,8 @@ enum queue_result reconcile(void *ctx, struct queue_item *item)
 	if (is_raws(run) && !raws_done(run) && result == QUEUE_DONE)
 		result = QUEUE_RETRY;
 	annotate(run);
+	if (run->is_requested)
+		cluster_api_tell_looked(unit);
 	agent->counters.reconcile_results[result > QUEUE_AGAIN ? QUEUE_AGAIN : result]++;
 	if (run->is_kept)
 		unit->ongoing = run;

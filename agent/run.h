@@ -26,7 +26,7 @@ struct run {
 	char content[DIGEST_HEX_SIZE];
 	bool is_frozen;
 	char frozen_why[1000];
-	bool looks_again;
+	bool looks_again, is_requested;
 	struct unit_order order;
 	struct snapshot **held; /* of every source: for raw resources */
 	size_t held_count;

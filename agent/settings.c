@@ -107,7 +107,16 @@ static const struct setting settings_table[] = {
 	 "Namespace of the custom resources; none by default."},
 	{"source", 's', SETTING_LIST, AT(source), "URL", VALUE_ANY, NULL, NULL, NULL,
 	 "Where declarations come from (repeatable): git+https://HOST/REPO?ref=main&path=clusters, git+ssh://…, "
-	 "git+file:///PATH, dir:/PATH."},
+	 "git+file:///PATH, dir:/PATH, kubernetes:[?namespace=NAME|all-namespaces=true]."},
+	{"kubeconfig", 0, SETTING_STRING, AT(kubeconfig), "FILE", VALUE_FILE, NULL, NULL, NULL,
+	 "The API server of a source kubernetes:. Default: the one of the pod, else KUBECONFIG, else ~/.kube/config."},
+	{"kube-context", 0, SETTING_STRING, AT(kube_context), "NAME", VALUE_ANY, NULL, NULL, NULL,
+	 "Context of the kubeconfig. Default: its current one."},
+	{"allow-exec-credentials", 0, SETTING_FLAG, AT(allow_exec_credentials), NULL, VALUE_ANY, NULL, NULL, NULL,
+	 "Allow the kubeconfig to name a program that is run for credentials."},
+	{"settle", 0, SETTING_DURATION, AT(settle_ms), "DURATION", VALUE_ANY, NULL, "2s", NULL,
+	 "How long nothing of a new cluster may come or go in Kubernetes before it counts as declared, and an object may be away "
+	 "before it counts as deleted."},
 	{"interval", 0, SETTING_DURATION, AT(interval_ms), "DURATION", VALUE_ANY, NULL, "30s", NULL,
 	 "How often a source is polled; a little jitter is added."},
 	{"resync", 0, SETTING_DURATION, AT(resync_ms), "DURATION", VALUE_ANY, NULL, "10m", NULL,
@@ -266,9 +275,20 @@ static bool store_environment(struct settings *settings, const struct setting *s
 	return true;
 }
 
+static void note_given(struct settings *settings, const struct setting *setting)
+{
+	settings->is_given[setting - settings_table] = true;
+}
+
+bool setting_is_given(const struct settings *settings, const char *name)
+{
+	return settings->is_given[setting_find(name) - settings_table];
+}
+
 bool settings_init(struct settings *settings, const char *const *names, char *const *environment, struct arena *arena,
 		   struct fail *fail)
 {
+	_Static_assert(COUNT_OF(settings_table) <= SETTINGS_MAX, "a flag has its place in is_given");
 	*settings = (struct settings){0};
 	for (; *names != NULL; names++) {
 		const struct setting *setting = setting_find(*names);
@@ -285,6 +305,8 @@ bool settings_init(struct settings *settings, const char *const *names, char *co
 		text_done(&variable);
 		if (!ok)
 			return false;
+		if (value != NULL && *value != '\0')
+			note_given(settings, setting);
 	}
 	return true;
 }
@@ -355,6 +377,7 @@ bool settings_parse(struct settings *settings, const char *const *names, int arg
 		if (setting->type == SETTING_LIST && !is_given[setting - settings_table])
 			((struct string_list *)((char *)settings + setting->offset))->count = 0;
 		is_given[setting - settings_table] = true;
+		note_given(settings, setting);
 		if (!store(settings, setting, optarg, fail))
 			return false;
 	}

@@ -16,6 +16,8 @@ struct string_list {
 	size_t count;
 };
 
+enum { SETTINGS_MAX = 96 };
+
 struct settings {
 	/* the Omni to talk to */
 	const char *omni, *omni_key_file, *omni_ca_file, *secret_dir;
@@ -50,7 +52,12 @@ struct settings {
 	const char *git_username, *git_token_file, *git_token_env, *ssh_key_file, *ssh_passphrase_file, *known_hosts,
 		*ca_file, *verify_keys, *webhook_secret_file;
 	bool once, no_annotations;
+	/* beside an API server */
+	const char *kubeconfig, *kube_context;
+	int64_t settle_ms;
+	bool allow_exec_credentials;
 	bool help;
+	bool is_given[SETTINGS_MAX]; /* by a flag or the environment; of the same numbers as setting_at */
 };
 
 enum setting_type { SETTING_FLAG, SETTING_STRING, SETTING_DURATION, SETTING_NUMBER, SETTING_LIST };
@@ -81,6 +88,9 @@ bool settings_init(struct settings *settings, const char *const *names, char *co
 /* Flags from argv (getopt_long, so flags and words may be mixed); on success argv[*out_first …] are the words. */
 bool settings_parse(struct settings *settings, const char *const *names, int argc, char **argv, int *out_first,
 		    struct fail *fail);
+
+/* By a flag or the environment, not by default. */
+bool setting_is_given(const struct settings *settings, const char *name);
 
 /* "OMNIOPS_APPROVE_ALL" */
 void setting_env_name(const struct setting *setting, struct text *out);

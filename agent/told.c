@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/cluster_api.h"
 #include "agent/link.h"
 #include "agent/plan/refusal.h"
 #include "agent/status_files.h"
@@ -39,8 +40,10 @@ void told_gone(struct unit *unit)
 	bool is_gone = !unit->state.is_declared;
 	unit->is_retired |= is_gone;
 	pthread_mutex_unlock(&unit->agent->lock);
-	if (is_gone)
+	if (is_gone) {
 		status_file_write(unit);
+		cluster_api_tell_gone(unit);
+	}
 }
 
 static void take_plan(struct unit_state *state, const struct plan *plan)
@@ -130,6 +133,7 @@ void told(struct unit *unit, enum unit_phase phase, const struct plan *plan, con
 	if (!is_dull)
 		log_state(unit, phase, message);
 	status_file_write(unit);
+	cluster_api_tell(unit);
 }
 
 bool told_is_ending(const struct unit *unit, const struct fail *fail)
@@ -250,7 +254,7 @@ void told_applied(struct unit *unit, const struct run *run)
 	unit->state.is_confirmed = plan->count == 0;
 	pthread_mutex_unlock(&unit->agent->lock);
 	if (run->desired.cluster == NULL && unit->link->raws != unit) {
-		told(unit, UNIT_IN_SYNC, plan, "destroyed, as approved");
+		told(unit, UNIT_IN_SYNC, plan, run_has_order(run) ? "destroyed, as its deletion orders" : "destroyed, as approved");
 		told_gone(unit);
 	} else if (plan->count > 0) {
 		told(unit, UNIT_IN_SYNC, plan, "applied: %zu created, %zu updated, %zu destroyed", plan->creates, plan->updates,
@@ -272,11 +276,14 @@ static bool look_anew(struct unit *unit)
 
 void told_omni_look(struct unit *unit)
 {
-	look_anew(unit);
+	if (look_anew(unit))
+		cluster_api_tell(unit);
 }
 
 void told_omni_status(struct unit *unit)
 {
-	if (look_anew(unit))
-		status_file_write(unit);
+	if (!look_anew(unit))
+		return;
+	status_file_write(unit);
+	cluster_api_tell(unit);
 }

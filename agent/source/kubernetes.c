@@ -188,6 +188,7 @@ static bool kubernetes_drain(struct source *base)
 static void kubernetes_free(struct source *base)
 {
 	struct kubernetes_source *source = (struct kubernetes_source *)base;
+	kube_cache_unlisten(source->cache, source);
 	forget_gone(source, INT64_MAX);
 	close(source->event_fd);
 	pthread_mutex_destroy(&source->lock);

@@ -45,7 +45,7 @@ struct source_options {
 	struct tree_limits limits; /* zero: TREE_LIMITS_DEFAULT */
 	size_t max_fetch_bytes;	 /* 1 GiB received per fetch */
 	/* Of kubernetes: alone, and needed there. The cache is of the namespace and the selector of the URL (source_scope), and
-	 * stays until no thread polls the source any more; the source until the cache is gone. */
+	 * outlives the source. */
 	struct kube_cache *objects;
 	int64_t settle_ms; /* see kubernetes_settle.h */
 	bool (*admits)(const struct kube_object *cluster); /* may this OmniCluster be acted on? */

@@ -144,6 +144,12 @@ void kube_cache_listen(struct kube_cache *cache, const struct kube_listener *lis
 	cache->listener = *listener;
 }
 
+void kube_cache_unlisten(struct kube_cache *cache, void *ctx)
+{
+	assert_ptr_equal(cache->listener.ctx, ctx);
+	cache->listener = (struct kube_listener){0};
+}
+
 bool kube_cache_kind_is_synced(struct kube_cache *cache, const struct kind *kind, struct fail *why)
 {
 	return cache->is_unsynced ? fail_set(why, FAIL_UNAVAILABLE, "%s cannot be listed", kind->plural) : true;

@@ -1,0 +1,61 @@
+/* The agent beside an API server: a client, a cache of custom resources that the source kubernetes: reads, and the controller
+ * that writes what came of them. What is declared goes the way of every source; this joins its ends: from units to the objects
+ * that declare them, from orders to units, from Omnis to connections.
+ *
+ * Without such a source agent->cluster_api is NULL, and everything here does nothing. */
+#ifndef AGENT_CLUSTER_API_H
+#define AGENT_CLUSTER_API_H
+
+#include "agent/agent.h"
+
+struct controller;
+struct kube_cache;
+struct kube_client;
+struct kube_secrets;
+
+struct cluster_api {
+	struct agent *agent;
+	struct kube_client *client;
+	struct kube_cache *cache;
+	struct kube_secrets *secrets;
+	struct controller *controller;
+	unsigned feed; /* the number of its source */
+	char instance[254];
+	/* loop only */
+	struct snapshot *told; /* what the controller was told last */
+	uint64_t looks;	       /* at all orders */
+	struct arena ways_arena;
+	struct cluster_api_way *ways; /* of every OmniConnection */
+	size_t way_count;
+	_Atomic bool ways_are_due, orders_are_due;
+};
+
+/* Before the sources are opened: where there is one of an API server, its client, cache and controller begin. */
+bool cluster_api_start(struct agent *agent, struct fail *fail);
+void cluster_api_take_options(const struct agent *agent, struct source_options *options);
+/* At the end, in this order: reads end, nothing new is begun; sources and workers have ended, and the controller writes what is
+ * left; nobody uses anything of it any more. */
+void cluster_api_wind_down(struct agent *agent, int64_t deadline_ms);
+void cluster_api_finish(struct agent *agent, int64_t deadline_ms);
+void cluster_api_free(struct agent *agent);
+
+/* Loop, without the lock: after what is desired was worked out anew. */
+void cluster_api_update(struct agent *agent);
+/* The state of a unit is another one, or nothing of it is left to look after. Any thread, without the lock. */
+void cluster_api_tell(struct unit *unit);
+void cluster_api_tell_gone(struct unit *unit);
+/* A look that somebody asked for is over. */
+void cluster_api_tell_looked(struct unit *unit);
+/* What is known of the way to an Omni may be something else. Any thread; with or without the lock. */
+void cluster_api_tell_ways(struct agent *agent);
+
+/* Whether everything was listed and is watched; *why is the first thing that is not. */
+bool cluster_api_is_synced(const struct agent *agent, struct fail *why);
+void cluster_api_report(const struct agent *agent, struct agent_report *report);
+
+/* --- between the files of it: loop thread --- */
+void cluster_fleet_tell(struct cluster_api *api);  /* cluster_fleet.c */
+void cluster_ways_tell(struct cluster_api *api);   /* cluster_ways.c */
+void cluster_orders_take(struct cluster_api *api); /* cluster_orders.c */
+
+#endif
