@@ -109,6 +109,13 @@ check "… and does what it says" does_as_documented
 
 check "the chart renders" charted chart
 check "… the same kinds of objects" are chart "ConfigMap CustomResourceDefinition*9 Deployment Role*2 RoleBinding*2 Service ServiceAccount"
+linted() { "$helm" lint --strict deploy/helm/omniops >"$room/out" 2>&1 || { cat "$room/out"; return 1; }; }
+check "Helm finds nothing wrong with it" linted
+packaged() {
+	"$helm" package deploy/helm/omniops --destination "$room" >"$room/out" 2>&1 &&
+		"$helm" template omniops "$room"/omniops-*.tgz --namespace $NS --kube-version 1.36.1 | diff "$room/chart.yaml" -
+}
+check "packed, it is the same" packaged
 check "it renders for all namespaces" charted chart-wide --set watch.allNamespaces=true
 check "it renders with everything" charted chart-full --set watch.allNamespaces=true,shards=3,networkPolicy.enabled=true \
 	--set serviceMonitor.enabled=true,secrets.any=true,secrets.write=true,rbac.userRoles=true,gate=safe,logLevel=debug \
