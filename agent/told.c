@@ -228,6 +228,25 @@ static void set(char *place, size_t size, struct span value)
 	snprintf(place, size, "%.*s", SPAN_ARG(value));
 }
 
+/* Whole lines, as many as there is room for. */
+static void note_output(struct unit_state *state, const struct plan *plan)
+{
+	enum { ROOM = sizeof state->applied_output - 32 }; /* the rest is for how many are left out */
+	static const char *const words[] = {[PLAN_CREATE] = "creating", [PLAN_UPDATE] = "updating", [PLAN_DESTROY] = "destroyed"};
+	char *out = state->applied_output;
+	size_t len = 0;
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct plan_op *op = &plan->ops[i];
+		int more = snprintf(out + len, ROOM - len, "%s* %s %s(%.*s)", i > 0 ? "\n" : "", words[op->kind], op->type->name,
+				    SPAN_ARG(op->id));
+		if ((size_t)more >= ROOM - len) {
+			snprintf(out + len, sizeof state->applied_output - len, "%s* and %zu more", i > 0 ? "\n" : "", plan->count - i);
+			return;
+		}
+		len += (size_t)more;
+	}
+}
+
 /* What was applied when: known from now on, or from what the Cluster recorded before this process began. */
 static void note_applied(struct unit *unit, const struct run *run)
 {
@@ -239,6 +258,8 @@ static void note_applied(struct unit *unit, const struct run *run)
 	if (run->plan.count > 0 || !span_is(recorded, cluster->template_hash)) {
 		memcpy(state->applied_hash, cluster->template_hash, sizeof state->applied_hash);
 		state->applied_wall_ms = clock_wall_ms();
+		state->applied_output[0] = '\0';
+		note_output(state, &run->plan);
 		set(state->applied_revision, sizeof state->applied_revision, span_of(run->desired.snapshot->revision));
 	} else if (state->applied_hash[0] == '\0') {
 		set(state->applied_hash, sizeof state->applied_hash, recorded);

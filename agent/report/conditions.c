@@ -223,8 +223,6 @@ static void judge_failed(struct draft *draft, const struct status_cluster *facts
 	fail_both(draft, "SyncFailed", text_span(&message), state->is_final ? MOOD_STALLED : MOOD_RETRYING);
 	draft_value(draft, "lastError", faults.count > 0 ? status_fault_json(&faults)
 							 : status_error_json(SPAN(""), message_of(facts)));
-	if (facts->output.len > 0)
-		draft_text(draft, "lastSyncOutput", facts->output);
 	text_done(&message);
 	status_faults_done(&faults);
 }

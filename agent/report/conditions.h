@@ -42,7 +42,6 @@ struct status_cluster {
 	bool suspends; /* spec.suspend, or its annotation */
 	bool is_stuck; /* DELETING: failing, not merely waiting */
 	struct span detail;
-	struct span output; /* what the last application did, "* updating Type(id)" in lines; empty: its figures are told instead */
 };
 /* New references; never NULL. Equal to the observed status (json_equal) when there is nothing to write. */
 json_t *status_of_cluster(const struct status_cluster *facts);

@@ -114,22 +114,6 @@ void fields_work(struct draft *draft, const struct unit_state *state)
 	draft_value(draft, "waiting", state->phase == UNIT_PROGRESSING && state->waiting > 0 ? waiting(state) : NULL);
 }
 
-static void output(struct draft *draft, const struct status_cluster *facts, bool is_news)
-{
-	const struct unit_state *state = &facts->unit->state;
-	char figures[128];
-	if (facts->output.len > 0) {
-		draft_text(draft, "lastSyncOutput", facts->output);
-		return;
-	}
-	if (!is_news)
-		return; /* it tells of the last application, whenever that was */
-	snprintf(figures, sizeof figures, "* %zu created, %zu updated, %zu destroyed", state->creates, state->updates,
-		 state->destroys);
-	bool is_known = state->creates + state->updates + state->destroys > 0;
-	draft_text(draft, "lastSyncOutput", is_known ? span_of(figures) : SPAN(""));
-}
-
 void fields_applied(struct draft *draft, const struct status_cluster *facts, bool was_synced)
 {
 	const struct unit_state *state = &facts->unit->state;
@@ -144,7 +128,9 @@ void fields_applied(struct draft *draft, const struct status_cluster *facts, boo
 		draft_text(draft, "appliedHash", span_of(state->applied_hash));
 		draft_text(draft, "appliedRevision", span_of(state->applied_revision));
 	}
-	output(draft, facts, is_news);
+	/* Of the last application, whenever that was. */
+	if (is_news || state->applied_output[0] != '\0')
+		draft_text(draft, "lastSyncOutput", span_of(state->applied_output));
 }
 
 int64_t fields_attempt_s(const struct status_cluster *facts)

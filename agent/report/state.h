@@ -45,6 +45,7 @@ struct unit_state {
 	char revision[320]; /* of the declaration */
 	char template_hash[DIGEST_HEX_SIZE], applied_hash[DIGEST_HEX_SIZE], plan_hash[DIGEST_HEX_SIZE];
 	char applied_revision[320];
+	char applied_output[1024]; /* what that changed, "* updating Type(id)" in lines; empty: not known */
 	char risk[16];
 	size_t creates, updates, destroys; /* of the last plan */
 	int64_t applied_wall_ms, changed_wall_ms;

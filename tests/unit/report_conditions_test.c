@@ -72,7 +72,7 @@ static const struct scene scenes[] = {
 	 .differs = {"Synced", "Validated.message", "Ready.message"}},
 	{"cluster-refused", .stage = STATUS_UNIT, .phase = UNIT_FAILED, .is_final = true, .control_planes = 1, .errors = REFUSED,
 	 .message = "InvalidArgument: spec.talos.version", .kstatus = "Failed", .argo = "Degraded",
-	 .differs = {"Synced.message", "Ready.message"}},
+	 .differs = {"Synced.message", "Ready.message", "lastSyncOutput"}},
 	{"cluster-suspended", .stage = STATUS_UNIT, .phase = UNIT_SUSPENDED, .suspends = true, .control_planes = 1,
 	 .message = "suspended by the declaration", .kstatus = "Current", .argo = "Suspended", .differs = {"Ready", "Validated"}},
 	{"cluster-resumed", WORKING, .argo = "Progressing"},
@@ -165,6 +165,8 @@ static void fill_unit(struct bench *bench)
 	copy(state->message, sizeof state->message, span_of(scene->message == NULL ? "" : scene->message));
 	copy(state->template_hash, sizeof state->template_hash, text_of(bench->after, "templateHash"));
 	copy(state->applied_hash, sizeof state->applied_hash, text_of(bench->after, "templateHash"));
+	if (state->applied_wall_ms != 0)
+		copy(state->applied_output, sizeof state->applied_output, text_of(bench->after, "lastSyncOutput"));
 	copy(state->applied_revision, sizeof state->applied_revision, SPAN("kubernetes@4711"));
 	bench->unit.errors = (char *)scene->errors;
 	if (scene->health == HEALTH_UNKNOWN)
@@ -201,7 +203,6 @@ static json_t *cluster_status(struct bench *bench)
 		.control_planes = scene->control_planes,
 		.diags = bench->faults, .diag_count = scene->fault.message.len > 0,
 		.suspends = scene->suspends,
-		.output = text_of(bench->after, "lastSyncOutput"),
 	};
 	return status_of_cluster(&facts);
 }

@@ -73,8 +73,7 @@ static void apply(struct life *life, const char *hash)
 	snprintf(state->template_hash, sizeof state->template_hash, "%s", hash);
 	snprintf(state->applied_hash, sizeof state->applied_hash, "%s", hash);
 	state->applied_wall_ms = (life->facts.object.now_s + 1) * 1000;
-	state->creates = 2;
-	state->updates = 1;
+	snprintf(state->applied_output, sizeof state->applied_output, "* creating Clusters.omni.sidero.dev(harbor)");
 	state->is_confirmed = false;
 	become(life, UNIT_IN_SYNC, "applied: 2 created, 1 updated, 0 destroyed");
 }
@@ -83,7 +82,6 @@ static void health(struct life *life, enum health health)
 {
 	struct unit_state *state = &life->unit.state;
 	state->is_confirmed = true;
-	state->creates = state->updates = 0;
 	state->omni = (struct unit_health){.health = health, .phase = "RUNNING", .machines = 3};
 	if (health != HEALTH_READY)
 		snprintf(state->omni.code, sizeof state->omni.code, "MachinesJoining");
@@ -99,7 +97,7 @@ static void the_life_of_a_cluster_is_told_once(void **state)
 	assert_string_equal(life.told, "");
 	apply(&life, HASH);
 	assert_string_equal(life.told, "Normal Synced");
-	assert_string_equal(life.events[0].note, "template synced to Omni\n* 2 created, 1 updated, 0 destroyed");
+	assert_string_equal(life.events[0].note, "template synced to Omni\n* creating Clusters.omni.sidero.dev(harbor)");
 	assert_string_equal(life.events[0].action, "Apply");
 	health(&life, HEALTH_NOT_READY);
 	assert_string_equal(life.told, ""); /* it is coming up */
