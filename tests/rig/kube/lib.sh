@@ -81,10 +81,11 @@ kube_use() {
 	kube_dir=$kube_room/$1
 	kube_marked=0 kube_host=127.0.0.1
 	kube_url=$(kube_value url) && kube_port=${kube_url##*:} && kube_ca=$(kube_value ca) && kube_config=$(kube_value config) &&
-		kube_control=$(kube_value control) && kube_etcd=$(kube_value etcd) && kube_pid=$(cat "$kube_dir/server.pid")
+		kube_control=$(kube_value control) && kube_etcd=$(kube_value etcd) && kube_fault_url=$(kube_value fault_url) &&
+		kube_fault_control=$(kube_value fault_control) && kube_pid=$(cat "$kube_dir/server.pid")
 }
 
-kube_value() { sed -n "s/^$1=//p" "$kube_dir/env"; }
+kube_value() { cat "$kube_dir/env" "$kube_dir/fault.env" 2>/dev/null | sed -n "s/^$1=//p"; }
 
 kube_compact() {
 	kube_revision=$(kube_asks_etcd maintenance/status '{}' | jq -r .header.revision) &&
@@ -219,14 +220,14 @@ kube_count() { kube_counts "$@" | awk '{ sum += $1 } END { print sum + 0 }'; }
 
 kube_fault_start() {
 	rm -f "$kube_dir/fault.env"
-	kube_fault_port=$(kube_free_port) && kube_fault_url=https://$kube_host:$kube_fault_port || return
-	setpriv --pdeathsig KILL -- "$kube_fault_program" -pki "$kube_dir/pki" -to "$kube_url" -port "$kube_fault_port" \
+	setpriv --pdeathsig KILL -- "$kube_fault_program" -pki "$kube_dir/pki" -to "$kube_url" -port "$(kube_free_port)" \
 		-env "$kube_dir/fault.env" >"$kube_dir/fault.log" 2>&1 &
 	echo $! >"$kube_dir/fault.pid"
 	until [ -s "$kube_dir/fault.env" ]; do
 		kill -0 "$(cat "$kube_dir/fault.pid")" 2>/dev/null || { cat "$kube_dir/fault.log" >&2; return 1; }
 		sleep 0.02
 	done
+	kube_fault_url=$(kube_value fault_url) kube_fault_control=$(kube_value fault_control)
 }
 
 kube_faulty() {
@@ -241,13 +242,12 @@ kube_fault() {
 		shift
 		set -- "$@" --data-urlencode "$kube_pair"
 	done
-	kube_fault_number=$(curl -sS --fail-with-body -G -X POST "$@" -d "do=$kube_how" \
-		"$(sed 's/^control=//' "$kube_dir/fault.env")/fault") || { echo "$kube_fault_number" >&2; return 1; }
+	kube_fault_number=$(curl -sS --fail-with-body -G -X POST "$@" -d "do=$kube_how" "$kube_fault_control/fault") ||
+		{ echo "$kube_fault_number" >&2; return 1; }
 }
 
-kube_fault_order() { curl -sS --fail-with-body -X POST "$(sed 's/^control=//' "$kube_dir/fault.env")/$1"; }
+kube_fault_order() { curl -sS --fail-with-body -X POST "$kube_fault_control/$1"; }
 
 kube_struck() {
-	curl -sS --fail-with-body "$(sed 's/^control=//' "$kube_dir/fault.env")/struck" |
-		awk -v "number=${1:-$kube_fault_number}" '$1 == number { print $2 }'
+	curl -sS --fail-with-body "$kube_fault_control/struck" | awk -v "number=${1:-$kube_fault_number}" '$1 == number { print $2 }'
 }

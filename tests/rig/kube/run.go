@@ -106,6 +106,7 @@ func serverCommand(o options) []string {
 		"--enable-priority-and-fairness=false", "--max-requests-inflight=0", "--max-mutating-requests-inflight=0",
 		"--audit-policy-file=" + filepath.Join(o.dir, "audit-policy.yaml"), "--audit-log-mode=blocking",
 		"--audit-log-path=" + filepath.Join(o.dir, "audit.log"), "--audit-log-maxsize=10000", "--profiling=false",
+		"--shutdown-watch-termination-grace-period=1s", // or an order to stop takes a minute while somebody watches
 	}, o.flags...)
 }
 

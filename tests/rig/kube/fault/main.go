@@ -3,7 +3,7 @@
 //
 //	fault -pki DIR -to URL -port N -env FILE
 //
-// FILE then holds the control address. POST to it:
+// FILE then holds shell assignments: fault_url, fault_control. POST to the latter:
 //
 //	/fault?do=…&KEY=VALUE…   one more fault, see fault.go; the answer is its number
 //	/clear                   none any more
@@ -33,7 +33,7 @@ func main() {
 	pki := flag.String("pki", "", "folder with the certificates of the rig")
 	to := flag.String("to", "", "the API server")
 	port := flag.Int("port", 0, "to listen on")
-	env := flag.String("env", "", "file for the control address, written when all is ready")
+	env := flag.String("env", "", "file for the addresses, written when all is ready")
 	flag.Parse()
 	target, err := url.Parse(*to)
 	if err != nil {

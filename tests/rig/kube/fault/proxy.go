@@ -227,7 +227,7 @@ func (p *proxy) control(env string) error {
 		}
 		fmt.Fprintln(w, p.add(f))
 	})
-	if err = os.WriteFile(env+".new", fmt.Appendf(nil, "control=http://%s\n", listener.Addr()), 0o600); err != nil {
+	if err = os.WriteFile(env+".new", fmt.Appendf(nil, "fault_url=https://%s\nfault_control=http://%s\n", p.address, listener.Addr()), 0o600); err != nil {
 		return err
 	}
 	if err = os.Rename(env+".new", env); err != nil {
