@@ -131,7 +131,7 @@ static void judge_part(struct controller *controller, const struct subject *subj
 
 static bool needs_connection(const struct subject *cluster)
 {
-	return cluster->is_there && (!cluster->is_deleted || cluster->has_finalizer);
+	return cluster->is_there && !cluster->is_released && (!cluster->is_deleted || cluster->has_finalizer);
 }
 
 static void judge_connection(struct look *look, const struct view *object, struct step *out)
@@ -189,8 +189,8 @@ void look_decide(struct controller *controller, struct look *look, struct step *
 	const json_t *answer = echo_object(subject->echo, now_ms);
 	struct seen seen;
 	*out = (struct step){0};
-	if (subject->facts == NULL)
-		return; /* gone meanwhile: the cache says so soon */
+	if (subject->facts == NULL || subject->is_released)
+		return; /* gone: the cache says so soon */
 	if (answer != NULL)
 		seen_take_answer(&seen, answer);
 	else

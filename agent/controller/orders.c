@@ -12,7 +12,7 @@ struct ordered {
 static bool is_ordered(const struct subject *subject)
 {
 	return subject->kind == &KIND_CLUSTER && subject->is_there && subject->is_deleted && subject->has_finalizer &&
-	       !subject->life->is_done;
+	       !subject->is_released && !subject->life->is_done;
 }
 
 static int compare(const void *a, const void *b)

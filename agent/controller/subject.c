@@ -140,6 +140,7 @@ void subject_renew(struct subject *subject, struct span uid)
 	subject->echo = NULL;
 	subject->facts = NULL;
 	subject->applied = subject->applied_to = subject->complaint = 0;
+	subject->is_released = false;
 	if (subject->life != NULL)
 		forget_life(subject->life);
 }

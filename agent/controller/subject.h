@@ -41,7 +41,8 @@ struct subject {
 	const struct kind *kind;
 	struct span ns, name; /* texts[] */
 	char uid[40];
-	bool is_there, is_deleted, has_finalizer;
+	bool is_there, is_deleted, has_finalizer; /* as the cache shows it */
+	bool is_released; /* our finalizer was taken off: nothing about it is ours any more, whatever the cache still shows */
 	unsigned char shown_count;
 	unsigned char tokens; /* of status writes in a row */
 	int64_t tokens_ms;

@@ -47,12 +47,22 @@ static bool is_new_complaint(struct subject *subject, const struct fail *fail)
 	return is_new;
 }
 
+/* Its connection may go by now. */
+static void release_subject(struct controller *controller, struct subject *subject)
+{
+	subject->is_released = true;
+	if (subject->parent != NULL)
+		wake_subject(controller, subject->parent, usual_class(subject->parent), 0);
+}
+
 static void take_answer(struct op *op, const json_t *answer)
 {
 	struct controller *controller = op->controller;
 	struct subject *subject = op->subject;
 	const struct event_about about = {subject->kind->name, subject->ns, subject->name, span_of(op->uid)};
-	if (strcmp(subject->uid, op->uid) == 0 && answer != NULL) {
+	if (strcmp(subject->uid, op->uid) == 0 && op->step.kind == STEP_RELEASE) {
+		release_subject(controller, subject);
+	} else if (strcmp(subject->uid, op->uid) == 0 && answer != NULL) {
 		subject->echo = echo_take(subject->echo, answer, subject->shown, subject->shown_count, clock_monotonic_ms());
 		if (op->applied != 0) {
 			subject->applied = op->applied;
