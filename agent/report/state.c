@@ -100,6 +100,7 @@ static void unit_object(struct text *out, const struct unit_report *unit)
 	member_said(out, "templateHash", span_of(state->template_hash));
 	member_said(out, "appliedHash", span_of(state->applied_hash));
 	member_said(out, "appliedRevision", span_of(state->applied_revision));
+	member_said(out, "appliedOutput", span_of(state->applied_output));
 	member_time(out, "appliedAt", state->applied_wall_ms);
 	member_time(out, "changedAt", state->changed_wall_ms);
 	member_flag(out, "declared", state->is_declared);

@@ -12,6 +12,8 @@ check "the machine class, too" exists machineclasses any
 sed -i 's/size: 2/size: 5/' "$room/repo/one.yaml"
 commit scale
 check "a scale up is applied" within 10 has_workers one 5
+check "what that changed is told" within 5 grep -qF '"appliedOutput": "* updating MachineSets.omni.sidero.dev(one-workers)"' \
+	"$room/status/main.one.json"
 sed -i 's/size: 5/size: 1/' "$room/repo/one.yaml"
 commit down
 check "a scale down is held" within 10 is_state one Held
