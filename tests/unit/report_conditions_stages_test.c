@@ -46,6 +46,7 @@ static void init(struct bench *bench)
 	SET(state->template_hash, HASH);
 	SET(state->applied_hash, HASH);
 	SET(state->applied_revision, "kubernetes@4711");
+	SET(state->plan_hash, PLAN); /* of the last plan, whatever came of it */
 	state->changed_wall_ms = NOW * 1000LL;
 	state->omni = (struct unit_health){.health = HEALTH_READY, .phase = "RUNNING", .machines_wanted = 3, .machines = 3,
 					   .machines_healthy = 3, .machines_connected = 3, .sets = 1, .sets_ready = 1};
@@ -90,12 +91,10 @@ static void make_waiting(struct bench *b)
 	b->unit.state.waiting_since_wall_ms = NOW * 1000LL;
 	SET(b->unit.state.waits_for, "MachineSets.omni.sidero.dev(harbor-deck)");
 	SET(b->unit.state.holders, "MachineSetStatusController");
-	SET(b->unit.state.plan_hash, PLAN);
 }
 
 static void planned(struct bench *b)
 {
-	SET(b->unit.state.plan_hash, PLAN);
 	SET(b->unit.state.risk, "critical");
 	b->unit.state.destroys = 4;
 }
@@ -327,6 +326,27 @@ static void health_that_was_lost_is_not_work_under_way(void **state)
 	json_decref(ready);
 }
 
+/* Right after a start, and when it cannot be asked. */
+static void what_omni_said_last_stays(void **state)
+{
+	struct bench bench;
+	json_t *ready = next(stage_named("ready"), NULL, NOW);
+	(void)state;
+	init(&bench);
+	make_failed(&bench);
+	make_silent(&bench);
+	bench.facts.object.observed = ready;
+	json_t *failed = status_of_cluster(&bench.facts);
+	assert_string_equal(member_of(failed, "phase"), "RUNNING");
+	assert_string_equal(member_of(json_object_get(failed, "machines"), "summary"), "3/3");
+	json_t *silent = next(stage_named("Omni is silent"), failed, NOW + 60); /* it was asked: there is no status */
+	assert_null(json_object_get(silent, "phase"));
+	assert_null(json_object_get(silent, "machines"));
+	json_decref(silent);
+	json_decref(failed);
+	json_decref(ready);
+}
+
 static void a_held_plan_says_how_to_approve_it(void **state)
 {
 	json_t *status = next(stage_named("held"), NULL, NOW);
@@ -469,6 +489,7 @@ int main(void)
 		cmocka_unit_test(nothing_of_a_stage_is_left_behind),
 		cmocka_unit_test(what_others_wrote_stays),
 		cmocka_unit_test(health_that_was_lost_is_not_work_under_way),
+		cmocka_unit_test(what_omni_said_last_stays),
 		cmocka_unit_test(a_held_plan_says_how_to_approve_it),
 		cmocka_unit_test(an_error_has_its_place),
 		cmocka_unit_test(a_request_is_recorded_once),

@@ -252,16 +252,27 @@ static void the_life_of_a_connection(void **state)
 	assert_string_equal(member_of(life.status, "lastCheckTime"), "2026-11-21T15:24:09Z");
 	connect(&life, &facts);
 	assert_string_equal(member_of(life.status, "lastCheckTime"), "2026-11-21T15:24:09Z"); /* nothing new */
+	facts.is_up = false;
+	facts.version = SPAN("");
+	connect(&life, &facts);
+	assert_string_equal(member_of(life.status, "serverVersion"), "v1.9.3"); /* it will be the same when it is back */
+	facts.endpoint = SPAN("https://other.example.com");
+	connect(&life, &facts);
+	assert_null(json_object_get(life.status, "serverVersion"));
+	facts.is_up = true;
 	facts.object.now_s += 15 * 86400LL;
 	connect(&life, &facts);
-	assert_string_equal(life.told, "Warning KeyExpiresSoon");
-	assert_non_null(strstr(life.events[0].note, "expires at 2026-12-31T15:21:09Z"));
+	assert_string_equal(life.told, "Normal ConnectionReady, Warning KeyExpiresSoon");
+	assert_non_null(strstr(life.events[1].note, "expires at 2026-12-31T15:21:09Z"));
 	facts.object.now_s += 30 * 86400LL;
 	connect(&life, &facts);
 	assert_string_equal(life.told, "Warning KeyExpired");
 	facts.key_expires_s = NOW + 400LL * 86400;
 	connect(&life, &facts);
 	assert_null(condition_of(life.status, "KeyExpiring"));
+	facts.key_expires_s = 0;
+	connect(&life, &facts);
+	assert_null(json_object_get(life.status, "keyExpiresAt"));
 	facts.is_deleting = true;
 	facts.waits_for = users;
 	facts.waits_for_count = COUNT_OF(users);
