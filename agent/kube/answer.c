@@ -90,7 +90,7 @@ static void add_said(struct text *out, const json_t *status, struct span body)
 	bool is_ours = message.len > 0;
 	if (!is_ours)
 		message = span_trim(body);
-	if (message.len == 0)
+	if (message.len == 0 || (!is_ours && message.ptr[0] == '{')) /* a part of a Status */
 		return;
 	text_adds(out, is_ours ? ": " : ": \"");
 	answer_add_foreign(out, message, is_ours ? SAID_MAX : ODD_SAID_MAX);

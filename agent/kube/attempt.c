@@ -219,6 +219,7 @@ static void set_body(struct transfer *transfer)
 	curl_easy_setopt(transfer->easy, CURLOPT_CUSTOMREQUEST, answer_verb(transfer->verb));
 	if (transfer->body.len == 0)
 		return;
+	curl_easy_setopt(transfer->easy, CURLOPT_KEEP_SENDING_ON_ERROR, 1L); /* else an early refusal costs the connection, and its text */
 	curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)transfer->body.len);
 	curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, transfer->body.ptr);
 }

@@ -88,7 +88,8 @@ static bool goes_as_another(struct transfer *transfer)
 static bool goes_once_more(struct transfer *transfer, enum outcome outcome, const struct fail *fail, int64_t now_ms)
 {
 	struct kube_client *client = transfer->client;
-	if (fail->code == FAIL_NONE || outcome == OUTCOME_OURS || fail->code == FAIL_INVALID)
+	bool is_final = fail->code == FAIL_NONE || fail->code == FAIL_INVALID || fail->code == FAIL_PRECONDITION;
+	if (is_final || outcome == OUTCOME_OURS)
 		return false;
 	if (transfer->is_stream && transfer->http_status == 200)
 		return false;

@@ -3,6 +3,7 @@
 #include <openssl/x509_vfy.h>
 
 #include "agent/kube/internal.h"
+#include "agent/kube/pem.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 
@@ -91,7 +92,7 @@ static bool read_no_name(const struct transfer *transfer, const char *said, stru
 
 static bool read_no_connection(const struct transfer *transfer, const char *said, struct fail *fail)
 {
-	if (says(transfer, "proxy") || says(transfer, "CONNECT"))
+	if (transfer->client->config.proxy_url != NULL || says(transfer, "proxy") || says(transfer, "CONNECT"))
 		return read_proxy(transfer, said, fail);
 	return fail_at(transfer, fail, FAIL_UNAVAILABLE, "%s: no connection: %s", server_of(transfer), said);
 }
@@ -152,6 +153,19 @@ static bool read_too_big(const struct transfer *transfer, struct fail *fail)
 		       transfer->is_stream ? " in a line" : "");
 }
 
+static void read_answer(const struct transfer *transfer, struct fail *fail)
+{
+	char expired[TIMESTAMP_SIZE];
+	fail->code = FAIL_NONE;
+	if (transfer->http_status >= 200 && transfer->http_status < 300)
+		return;
+	answer_fail(answer_verb(transfer->verb), transfer->path, transfer->http_status, text_span(&transfer->answer), fail);
+	if (transfer->http_status == 401 && pem_has_expired(&transfer->identity->cert, clock_wall_ms(), expired)) {
+		size_t len = strlen(fail->text);
+		snprintf(fail->text + len, sizeof fail->text - len, "; the client's certificate has expired on %s", expired);
+	}
+}
+
 enum outcome outcome_of(struct transfer *transfer, CURLcode result, struct fail *fail)
 {
 	if (transfer->is_too_big) {
@@ -162,13 +176,11 @@ enum outcome outcome_of(struct transfer *transfer, CURLcode result, struct fail 
 		fail_at(transfer, fail, FAIL_UNAVAILABLE, "%s refused the request without looking at it", server_of(transfer));
 		return OUTCOME_UNSENT;
 	}
-	if (result != CURLE_OK) {
+	bool is_said = transfer->http_status >= 300; /* a refusal counts, also when its text was cut: servers drop who has no credentials */
+	if (result != CURLE_OK && !is_said) {
 		read_result(transfer, result, fail);
 		return transfer->connects > 0 ? OUTCOME_BROKEN : OUTCOME_UNSENT;
 	}
-	if (transfer->http_status >= 200 && transfer->http_status < 300)
-		fail->code = FAIL_NONE;
-	else
-		answer_fail(answer_verb(transfer->verb), transfer->path, transfer->http_status, text_span(&transfer->answer), fail);
+	read_answer(transfer, fail);
 	return OUTCOME_ANSWER;
 }

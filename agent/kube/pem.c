@@ -71,3 +71,17 @@ bool pem_check(const struct identity *identity, struct fail *fail)
 	ERR_clear_error();
 	return is_fine;
 }
+
+bool pem_has_expired(const struct secret *pem, int64_t wall_ms, char out[TIMESTAMP_SIZE])
+{
+	if (pem->len == 0)
+		return false;
+	CLEANUP(free_certificate) X509 *certificate = read_certificate(pem);
+	struct tm when;
+	ERR_clear_error();
+	if (certificate == NULL || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &when) != 1)
+		return false;
+	int64_t at_ms = (int64_t)timegm(&when) * 1000;
+	timestamp_format(at_ms, TIMESTAMP_SECONDS, out);
+	return at_ms < wall_ms;
+}

@@ -1,6 +1,6 @@
 /* A client of the Kubernetes API that does what standard input says, a line at a time, and tells each result on a line:
  *
- *   get PATH [TIMEOUT_MS]              ok JSON | fail CODE TEXT
+ *   get PATH [TIMEOUT_MS [MAX_BYTES]]  ok JSON | fail CODE TEXT
  *   send METHOD PATH TYPE BODY         the same; TYPE: json, apply, merge, patch
  *   start METHOD PATH TYPE BODY        the same without waiting; the result follows as "started …"
  *   many COUNT PATH                    so many at once: "many OK FAILED" and the first failure
@@ -88,8 +88,8 @@ static void ask(const struct kube_request *request)
 static void do_get(char *rest)
 {
 	const char *path = word(&rest);
-	long timeout_ms = strtol(rest, NULL, 10);
-	struct kube_request request = {.method = "GET", .path = path,
+	long timeout_ms = strtol(word(&rest), NULL, 10);
+	struct kube_request request = {.method = "GET", .path = path, .max_bytes = strtoul(rest, NULL, 10),
 				       .deadline_ms = timeout_ms > 0 ? clock_monotonic_ms() + timeout_ms : 0};
 	ask(&request);
 }
