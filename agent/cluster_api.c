@@ -8,6 +8,7 @@
 #include "agent/controller/controller.h"
 #include "agent/kube/cache.h"
 #include "agent/kube/client.h"
+#include "agent/kube/replicas.h"
 #include "agent/told.h"
 #include "base/clock.h"
 
@@ -48,7 +49,7 @@ static bool open_client(struct agent *agent, struct kube_client **out, struct fa
 	arena_init(&arena, ARENA_NO_LIMIT);
 	bool ok = kube_config_find(&arena, &from, &config, fail) && kube_client_new(&config, &options, out, fail);
 	arena_done(&arena);
-	return ok ? true : fail_wrap(fail, "source kubernetes:");
+	return ok ? true : fail_wrap(fail, "the API server");
 }
 
 /* The namespace of the URL, else of the configuration, as kubectl has it. */
@@ -65,13 +66,6 @@ static void name_instance(struct cluster_api *api)
 		snprintf(api->instance, sizeof api->instance, "%s", pod);
 	else if (gethostname(api->instance, sizeof api->instance - 1) != 0)
 		snprintf(api->instance, sizeof api->instance, "omniops");
-}
-
-/* There is one replica. */
-static bool may_write(void *ctx, struct span key)
-{
-	(void)ctx, (void)key;
-	return true;
 }
 
 /* --- a look that is asked for --- */
@@ -145,7 +139,7 @@ static void begin(struct cluster_api *api, const struct source_scope *scope)
 	api->cache = kube_cache_new(api->client, kinds, &cache);
 	api->secrets = kube_secrets_new(api->client);
 	const struct controller_options options = {.client = api->client, .cache = api->cache, .log = agent->log, .instance = api->instance,
-						   .may_write = may_write, .changed = on_orders, .requested = on_request,
+						   .may_write = cluster_election_may_write, .changed = on_orders, .requested = on_request,
 						   .ctx = api};
 	api->controller = controller_new(&options);
 	log_info(agent->log, "kubernetes", "custom resources are read", log_string("server", kube_client_url(api->client)),
@@ -161,10 +155,11 @@ bool cluster_api_start(struct agent *agent, struct fail *fail)
 	bool found = false;
 	if (!find_scope(agent, &feed, &scope, &found, fail))
 		return false;
-	if (!found)
+	if (!found && !cluster_election_is_wanted(agent->settings))
 		return true;
 	if (agent->settings->once)
-		return fail_set(fail, FAIL_INVALID, "--once does not go with a source kubernetes:, whose objects are looked after in turns");
+		return fail_set(fail, FAIL_INVALID, "--once does not go with a source kubernetes:, whose objects are looked after in turns, nor "
+				"with --leader-elect");
 	if (!open_client(agent, &client, fail))
 		return false;
 	struct cluster_api *api = calloc(1, sizeof *api);
@@ -175,14 +170,17 @@ bool cluster_api_start(struct agent *agent, struct fail *fail)
 	api->feed = feed;
 	arena_init(&api->ways_arena, ARENA_NO_LIMIT);
 	name_instance(api);
-	begin(api, &scope);
 	agent->cluster_api = api;
+	if (!cluster_election_start(api, fail))
+		return false;
+	if (found)
+		begin(api, &scope);
 	return true;
 }
 
 void cluster_api_take_options(const struct agent *agent, struct source_options *options)
 {
-	if (agent->cluster_api == NULL)
+	if (agent->cluster_api == NULL || agent->cluster_api->cache == NULL)
 		return;
 	options->objects = agent->cluster_api->cache;
 	options->settle_ms = agent->settings->settle_ms;
@@ -202,8 +200,10 @@ void cluster_api_finish(struct agent *agent, int64_t deadline_ms)
 	struct cluster_api *api = agent->cluster_api;
 	if (api == NULL)
 		return;
-	controller_free(api->controller, deadline_ms);
+	if (api->controller != NULL)
+		controller_free(api->controller, deadline_ms);
 	api->controller = NULL;
+	cluster_election_finish(api, deadline_ms);
 }
 
 void cluster_api_free(struct agent *agent)
@@ -211,9 +211,12 @@ void cluster_api_free(struct agent *agent)
 	struct cluster_api *api = agent->cluster_api;
 	if (api == NULL)
 		return;
-	kube_secrets_free(api->secrets);
-	kube_cache_free(api->cache);
+	if (api->cache != NULL) {
+		kube_secrets_free(api->secrets);
+		kube_cache_free(api->cache);
+	}
 	kube_client_free(api->client);
+	replicas_free(api->replicas);
 	snapshot_unref(api->told);
 	arena_done(&api->ways_arena);
 	free(api);
@@ -225,7 +228,7 @@ void cluster_api_free(struct agent *agent)
 void cluster_api_update(struct agent *agent)
 {
 	struct cluster_api *api = agent->cluster_api;
-	if (api == NULL)
+	if (api == NULL || api->controller == NULL)
 		return;
 	cluster_fleet_tell(api);
 	cluster_ways_tell(api);
@@ -311,7 +314,7 @@ static void tell_ways(void *ctx)
 void cluster_api_tell_ways(struct agent *agent)
 {
 	struct cluster_api *api = agent->cluster_api;
-	if (api != NULL && !atomic_exchange(&api->ways_are_due, true))
+	if (api != NULL && api->cache != NULL && !atomic_exchange(&api->ways_are_due, true))
 		loop_post(agent->loop, tell_ways, api);
 }
 

@@ -2,7 +2,8 @@
  * that writes what came of them. What is declared goes the way of every source; this joins its ends: from units to the objects
  * that declare them, from orders to units, from Omnis to connections.
  *
- * Without such a source agent->cluster_api is NULL, and everything here does nothing. */
+ * Without such a source, and without others beside this agent (--leader-elect), agent->cluster_api is NULL, and everything here
+ * does nothing. */
 #ifndef AGENT_CLUSTER_API_H
 #define AGENT_CLUSTER_API_H
 
@@ -12,13 +13,15 @@ struct controller;
 struct kube_cache;
 struct kube_client;
 struct kube_secrets;
+struct replicas;
 
 struct cluster_api {
 	struct agent *agent;
 	struct kube_client *client;
 	struct kube_cache *cache;
 	struct kube_secrets *secrets;
-	struct controller *controller;
+	struct controller *controller; /* NULL, as cache and secrets are: there is no such source, and the API server has only Leases */
+	struct replicas *replicas;     /* NULL: this one is alone */
 	unsigned feed; /* the number of its source */
 	char instance[254];
 	/* loop only */
@@ -49,6 +52,12 @@ void cluster_api_tell_looked(struct unit *unit);
 /* What is known of the way to an Omni may be something else. Any thread; with or without the lock. */
 void cluster_api_tell_ways(struct agent *agent);
 
+/* --- several replicas (cluster_election.c); any thread --- */
+bool cluster_election_is_wanted(const struct settings *settings);
+/* Until when this replica may act on it (CLOCK_MONOTONIC); 0: it may not; INT64_MAX: it is alone. */
+int64_t cluster_election_until_ms(const struct unit *unit);
+void cluster_election_stand_by(struct unit *unit); /* and says so */
+
 /* Whether everything was listed and is watched; *why is the first thing that is not. */
 bool cluster_api_is_synced(const struct agent *agent, struct fail *why);
 void cluster_api_report(const struct agent *agent, struct agent_report *report);
@@ -57,5 +66,8 @@ void cluster_api_report(const struct agent *agent, struct agent_report *report);
 void cluster_fleet_tell(struct cluster_api *api);  /* cluster_fleet.c */
 void cluster_ways_tell(struct cluster_api *api);   /* cluster_ways.c */
 void cluster_orders_take(struct cluster_api *api); /* cluster_orders.c */
+bool cluster_election_start(struct cluster_api *api, struct fail *fail);
+bool cluster_election_may_write(void *api, struct span key);
+void cluster_election_finish(struct cluster_api *api, int64_t deadline_ms);
 
 #endif

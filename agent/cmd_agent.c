@@ -39,7 +39,8 @@ static int run_agent(struct call *call)
 
 static const char *const settings[] = {
 	"source",	   "kubeconfig",  "kube-context",	 "allow-exec-credentials",
-	"settle",	   OMNI_SETTINGS, "interval",		 "gate",
+	"leader-elect",	   "lease-namespace", "lease-name",	 "lease-duration",
+	"shard",	   "settle",	   OMNI_SETTINGS, "interval",		 "gate",
 	"drift",	   "approve-all", "once",		 "timeout",
 	"owner",	   "no-annotations", "annotate-after",	 "http",
 	"http-token-file", "webhook-secret-file", "status-dir",	 "cache-dir",

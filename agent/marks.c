@@ -44,7 +44,7 @@ static void write_marks(struct run *run, const struct omni_type *type, struct sp
 	struct omni_store *store = run->unit->link->store;
 	struct resource *resource;
 	struct fail fail;
-	if (!store->ops->get(store, &run->arena, type, id, run_deadline(), &resource, &fail) ||
+	if (!store->ops->get(store, &run->arena, type, id, run_deadline(run), &resource, &fail) ||
 	    !may(run, resource) || !differs(resource, marks, count))
 		return;
 	for (size_t i = 0; i < count; i++)
@@ -52,7 +52,7 @@ static void write_marks(struct run *run, const struct omni_type *type, struct sp
 			labels_set(&run->arena, &resource->annotations, span_of(marks[i].key), marks[i].value);
 		else
 			labels_remove(&resource->annotations, span_of(marks[i].key));
-	if (!store->ops->update(store, &run->arena, resource, run_deadline(), NULL, &fail))
+	if (!store->ops->update(store, &run->arena, resource, run_deadline(run), NULL, &fail))
 		log_debug(run->agent->log, "report", "annotations are written next time", log_string("cluster", run->unit->name),
 			  log_fail(&fail));
 }
@@ -85,7 +85,7 @@ static void clear_raw_approvals(struct run *run)
 	struct omni_store *store = run->unit->link->store;
 	struct resource_list list = {0};
 	if (run->carrier_type == NULL ||
-	    !store->ops->list(store, &run->arena, run->carrier_type, NULL, run_deadline(), &list, NULL))
+	    !store->ops->list(store, &run->arena, run->carrier_type, NULL, run_deadline(run), &list, NULL))
 		return;
 	for (size_t i = 0; i < list.count; i++)
 		if (mark_value(list.items[i], ANNOTATION_APPROVE).len > 0)
@@ -125,5 +125,5 @@ bool marks_release(struct run *run, struct fail *fail)
 	for (size_t i = released->annotations.count; i > 0; i--)
 		if (span_starts(released->annotations.items[i - 1].key, ANNOTATION_OURS))
 			labels_remove(&released->annotations, released->annotations.items[i - 1].key);
-	return store->ops->update(store, &run->arena, released, run_deadline(), NULL, fail);
+	return store->ops->update(store, &run->arena, released, run_deadline(run), NULL, fail);
 }

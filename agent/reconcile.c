@@ -12,11 +12,6 @@
 
 enum { CONFIRM_MS = 500 };
 
-int64_t run_deadline(void)
-{
-	return clock_monotonic_ms() + CALL_TIMEOUT_MS;
-}
-
 struct span run_owner(const struct agent *agent)
 {
 	return agent->settings->no_annotations ? SPAN("") : span_of(agent->settings->owner);
@@ -152,9 +147,14 @@ static void on_event(void *ctx, const struct apply_event *event)
 			 log_span("id", event->op->id));
 }
 
+static int64_t acts_until_ms(void *ctx)
+{
+	return cluster_election_until_ms(((const struct run *)ctx)->unit);
+}
+
 static struct apply_options apply_options(struct run *run)
 {
-	struct apply_options options = {.call_timeout_ms = CALL_TIMEOUT_MS, .on_event = on_event, .ctx = run};
+	struct apply_options options = {.call_timeout_ms = CALL_TIMEOUT_MS, .on_event = on_event, .until_ms = acts_until_ms, .ctx = run};
 	options.owner = run_owner(run->agent);
 	if (run->desired.cluster != NULL) {
 		options.template_hash = span_of(run->desired.cluster->template_hash);
@@ -297,7 +297,7 @@ void run_clear_record(struct run *run)
 	struct span name = span_of(run->unit->name);
 	const struct resource *left = mirror_left(link->mirror, &run->arena, name);
 	if (run->actual.resources.count == 0 && left != NULL && run_is_ours(run, left))
-		records_clear(link->store, name, run_deadline());
+		records_clear(link->store, name, run_deadline(run));
 }
 
 /* deletePolicy.orphan: the cluster stays, only our marks go. */
@@ -334,7 +334,7 @@ static enum queue_result reconcile_cluster(struct run *run)
 	if (cluster != NULL && !snapshot_cluster(&run->desired, &run->arena, &run->desired.cluster, &fail))
 		return told_failure(unit, &fail);
 	cluster = run->desired.cluster;
-	if (!plan_read_actual(unit->link->store, &run->arena, cluster, span_of(unit->name), run_deadline(), &run->actual,
+	if (!plan_read_actual(unit->link->store, &run->arena, cluster, span_of(unit->name), run_deadline(run), &run->actual,
 			      &fail))
 		return told_failure(unit, &fail);
 	run->cluster = run_find_cluster(run);
@@ -469,12 +469,21 @@ enum queue_result reconcile(void *ctx, struct queue_item *item)
 	if (run == NULL)
 		run = run_new(agent, unit);
 	run->is_kept = false;
-	enum queue_result result = work(run);
+	enum queue_result result = QUEUE_DONE;
+	if (cluster_election_until_ms(unit) > 0)
+		result = work(run);
+	bool acts = cluster_election_until_ms(unit) > 0; /* it may have ended meanwhile, and whatever failed then is no failure */
+	if (!acts) {
+		cluster_election_stand_by(unit);
+		unit->settled.is_valid = run->is_kept = false;
+		result = QUEUE_DONE;
+	}
 	if (result == QUEUE_AGAIN && may_rest(unit, has_mark, mark))
 		result = run->awaits_machines ? QUEUE_LATER : QUEUE_DONE;
 	if (is_raws(run) && !raws_done(run) && result == QUEUE_DONE)
 		result = QUEUE_RETRY;
-	annotate(run);
+	if (acts)
+		annotate(run);
 	if (run->is_requested)
 		cluster_api_tell_looked(unit);
 	agent->counters.reconcile_results[result > QUEUE_AGAIN ? QUEUE_AGAIN : result]++;

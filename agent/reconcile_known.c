@@ -64,5 +64,5 @@ bool known_clusters(struct run *run, struct resource_list *out, struct fail *fai
 {
 	const struct link *link = run->unit->link;
 	return mirror_clusters(link->mirror, &run->arena, out) ||
-	       link->store->ops->list(link->store, &run->arena, OMNI_CLUSTER, NULL, run_deadline(), out, fail);
+	       link->store->ops->list(link->store, &run->arena, OMNI_CLUSTER, NULL, run_deadline(run), out, fail);
 }

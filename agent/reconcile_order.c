@@ -37,7 +37,7 @@ enum queue_result reconcile_order(struct run *run)
 {
 	struct unit *unit = run->unit;
 	struct fail fail;
-	if (!plan_read_actual(unit->link->store, &run->arena, NULL, span_of(unit->name), run_deadline(), &run->actual, &fail))
+	if (!plan_read_actual(unit->link->store, &run->arena, NULL, span_of(unit->name), run_deadline(run), &run->actual, &fail))
 		return give_up(run, &fail);
 	run->cluster = run_find_cluster(run);
 	if (is_anothers(run)) {

@@ -60,13 +60,13 @@ static bool read_raws(struct run *run, const struct resource_list *expected, con
 		struct resource_list list = {0};
 		if (!has_type(expected, type) && !(all && type == OMNI_MACHINE_CLASS))
 			continue;
-		if (!store->ops->list(store, &run->arena, type, NULL, run_deadline(), &list, fail))
+		if (!store->ops->list(store, &run->arena, type, NULL, run_deadline(run), &list, fail))
 			return false;
 		for (size_t j = 0; j < list.count; j++)
 			if (is_expected(expected, list.items[j]) || (all && !is_expected(beside, list.items[j])))
 				resource_push(&run->arena, actual, list.items[j]);
 	}
-	return !all || store->ops->list(store, &run->arena, OMNI_MACHINE_SET, NULL, run_deadline(), in_use, fail);
+	return !all || store->ops->list(store, &run->arena, OMNI_MACHINE_SET, NULL, run_deadline(run), in_use, fail);
 }
 
 /* Approval of a prune stands on the resources that would go. */

@@ -7,7 +7,7 @@
 /* The raw resources were applied before, so what is declared is in Omni. */
 void run_foresee(struct run *run)
 {
-	struct foresee foresee = {run->unit->link->store, run_deadline(), NULL};
+	struct foresee foresee = {run->unit->link->store, run_deadline(run), NULL};
 	diag_list_init(&run->faults, &run->arena);
 	plan_foresee(&run->arena, &run->plan, &foresee, &run->faults);
 }

@@ -46,7 +46,8 @@ struct run {
 	bool is_kept; /* the plan goes on in the next run */
 };
 
-int64_t run_deadline(void);
+/* When a call that is made now has to end (CLOCK_MONOTONIC): soon, and not behind the time until which this replica acts. */
+int64_t run_deadline(const struct run *run); /* cluster_election.c */
 /* Empty: nothing is recorded in Omni. */
 struct span run_owner(const struct agent *agent);
 bool run_is_ours(const struct run *run, const struct resource *resource);

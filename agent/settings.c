@@ -117,6 +117,17 @@ static const struct setting settings_table[] = {
 	{"settle", 0, SETTING_DURATION, AT(settle_ms), "DURATION", VALUE_ANY, NULL, "2s", NULL,
 	 "How long nothing of a new cluster may come or go in Kubernetes before it counts as declared, and an object may be away "
 	 "before it counts as deleted."},
+	{"leader-elect", 0, SETTING_FLAG, AT(leader_elect), NULL, VALUE_ANY, NULL, NULL, NULL,
+	 "Of several agents that run with this flag one acts, and another one takes over when it is gone; all of them watch."},
+	{"lease-namespace", 0, SETTING_STRING, AT(lease_namespace), "NAME", VALUE_ANY, NULL, NULL, NULL,
+	 "Where the Lease stands by which they agree. Default: the namespace of the pod, or of the kubeconfig's context."},
+	{"lease-name", 0, SETTING_STRING, AT(lease_name), "NAME", VALUE_ANY, NULL, "5dc6398d.texashpc.com", NULL,
+	 "Its name. The default is the Go operator's, so that the two do not act at the same time."},
+	{"lease-duration", 0, SETTING_DURATION, AT(lease_duration_ms), "DURATION", VALUE_ANY, NULL, "10s", NULL,
+	 "How long the others wait for one that does not renew its Lease."},
+	{"shard", 0, SETTING_STRING, AT(shard), "NUMBER/COUNT", VALUE_ANY, NULL, NULL, NULL,
+	 "Divide the clusters between so many agents, counted from 0 (0/3, 1/3, 2/3); each does the work of those that are gone. "
+	 "Implies --leader-elect. Change COUNT only while none of them runs."},
 	{"interval", 0, SETTING_DURATION, AT(interval_ms), "DURATION", VALUE_ANY, NULL, "30s", NULL,
 	 "How often a source is polled; a little jitter is added."},
 	{"resync", 0, SETTING_DURATION, AT(resync_ms), "DURATION", VALUE_ANY, NULL, "10m", NULL,

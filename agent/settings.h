@@ -54,8 +54,9 @@ struct settings {
 	bool once, no_annotations;
 	/* beside an API server */
 	const char *kubeconfig, *kube_context;
-	int64_t settle_ms;
-	bool allow_exec_credentials;
+	int64_t settle_ms, lease_duration_ms;
+	const char *lease_namespace, *lease_name, *shard;
+	bool allow_exec_credentials, leader_elect;
 	bool help;
 	bool is_given[SETTINGS_MAX]; /* by a flag or the environment; of the same numbers as setting_at */
 };

@@ -136,6 +136,13 @@ void told(struct unit *unit, enum unit_phase phase, const struct plan *plan, con
 	cluster_api_tell(unit);
 }
 
+void told_standby(struct unit *unit, const char *message)
+{
+	pthread_mutex_lock(&unit->agent->lock);
+	change(unit, UNIT_PENDING, NULL, message);
+	pthread_mutex_unlock(&unit->agent->lock);
+}
+
 bool told_is_ending(const struct unit *unit, const struct fail *fail)
 {
 	return unit->agent->is_stopping && fail->code == FAIL_CANCELLED;

@@ -7,6 +7,8 @@
 /* plan may be NULL: the last plan's figures stay. */
 void told(struct unit *unit, enum unit_phase phase, const struct plan *plan, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+/* Another replica acts: nothing that anybody has to hear of. */
+void told_standby(struct unit *unit, const char *message);
 enum queue_result told_failure(struct unit *unit, const struct fail *fail);
 /* The agent ends, and that is why: nothing to tell, the next start finds out how it is. */
 bool told_is_ending(const struct unit *unit, const struct fail *fail);

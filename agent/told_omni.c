@@ -58,7 +58,7 @@ static void print_way_out(struct text *out, struct run *run, const struct wait *
 	CLEANUP(arena_done) struct arena arena;
 	arena_init(&arena, ARENA_NO_LIMIT);
 	if (plan_waits_for_machines(wait->type))
-		left = plan_left_machines(run->unit->link->store, &arena, cluster, run_deadline());
+		left = plan_left_machines(run->unit->link->store, &arena, cluster, run_deadline(run));
 	run->has_lost_more = plan_has_lost_more(&run->plan, &left);
 	run->awaits_machines = left.all > 0 && !left.is_lost;
 	if (left.machines.count > 0)

@@ -8,10 +8,11 @@ enum { LAG_FIRST_MS = 10, LAG_LONGEST_MS = 500, LAG_MAX_MS = 10000 };
 
 int64_t apply_deadline(const struct applier *a)
 {
-	int64_t until_ms = a->options->until_ms;
+	int64_t until_ms = a->options->until_ms == NULL ? INT64_MAX : a->options->until_ms(a->options->ctx);
 	int64_t deadline_ms = a->options->call_timeout_ms > 0 ? clock_monotonic_ms() + a->options->call_timeout_ms : 0;
-	bool is_sooner = until_ms != 0 && (deadline_ms == 0 || until_ms < deadline_ms);
-	return is_sooner ? until_ms : deadline_ms;
+	if (until_ms == INT64_MAX || (deadline_ms != 0 && deadline_ms < until_ms))
+		return deadline_ms;
+	return until_ms > 0 ? until_ms : 1; /* 0 is the store's default */
 }
 
 static size_t index_of(const struct applier *a, const struct plan_op *op)

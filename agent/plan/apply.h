@@ -24,11 +24,11 @@ struct apply_event {
 
 struct apply_options {
 	int64_t call_timeout_ms; /* per call; 0: the store's default */
-	int64_t until_ms;	 /* CLOCK_MONOTONIC; no call begins later, or goes on; 0: no such limit */
 	bool dry_run;
 	/* Written as annotations of the Cluster; empty owner: none is written; empty content: it is not known. */
 	struct span owner, revision, template_hash, content;
 	void (*on_event)(void *ctx, const struct apply_event *event);
+	int64_t (*until_ms)(void *ctx); /* CLOCK_MONOTONIC, asked before every call: none begins later, or goes on; NULL: no such limit */
 	void *ctx;
 	/* plan->count zeroed bytes that the caller keeps between the steps of one plan: operations known to be done are not
 	 * asked for again, and reported once. NULL: every step looks at everything. Never needed for correctness. */
