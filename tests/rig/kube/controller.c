@@ -184,10 +184,10 @@ static void *play(void *argument)
 		bool is_due = p->is_due || round % 25 == 0, is_ending = p->is_ending;
 		p->is_due = false;
 		pthread_mutex_unlock(&p->lock);
-		if (is_ending)
-			return NULL;
 		if (is_due && kube_cache_is_synced(p->cache, NULL))
 			play_round(p);
+		if (is_ending)
+			return NULL;
 		clock_sleep_ms(ROUND_MS);
 	}
 }
