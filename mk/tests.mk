@@ -56,8 +56,9 @@ check-clang: # its warnings need no optimisation
 	@$(MAKE) B=$(B)/clang CC=clang OPT=-O0 all unit-programs
 check-asan:
 	@$(MAKE) B=$(B)/asan SANITIZE=address,undefined unit-programs replay-programs
-check-tsan: # threads live in agent/ only
-	@$(MAKE) B=$(B)/tsan SANITIZE=thread $(B)/tsan/tests/rig/grpc/cases $(patsubst $(B)/%,$(B)/tsan/%,$(foreach t,$(UNIT_TESTS),$(if $(filter agent% base,$(call room_of,$(t))),$(t))))
+THREADED := $(patsubst %/,%,$(sort $(dir $(shell grep -ls pthread_ $(addsuffix /*.[ch],$(ROOMS))))))
+check-tsan:
+	@$(MAKE) B=$(B)/tsan SANITIZE=thread $(B)/tsan/tests/rig/grpc/cases $(patsubst $(B)/%,$(B)/tsan/%,$(foreach t,$(UNIT_TESTS),$(if $(filter $(THREADED),$(call room_of,$(t))),$(t))))
 
 # Every header compiles alone.
 HEADERS := $(sort $(foreach r,$(ROOMS),$(wildcard $(r)/*.h)))

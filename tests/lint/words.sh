@@ -37,23 +37,24 @@ no_white_space_at_ends() { # shellcheck disable=SC2086
 	! grep -nIE '[[:blank:]]+$' $(grep -E '\.(c|h|sh|mk|go|proto)$|Makefile$' <<<"$files") /dev/null
 }
 
+scripts=$(for file in $files; do [ ! -s "$file" ] || echo "$file"; done | xargs awk 'FNR == 1 && /^#!/ { print FILENAME, $1 } { nextfile }')
+
 scripts_parse() {
-	local bad=0 file
-	for file in $files; do
-		[ -f "$file" ] || continue
-		case $(head -c 20 "$file" | head -n 1 | tr -d '\0') in
-		'#!/bin/sh'*) sh -n "$file" || bad=1 ;;
-		'#!/bin/bash'* | '#!/usr/bin/env ba'*) bash -n "$file" || bad=1 ;;
+	local bad=0 file shell
+	while read -r file shell; do
+		case $shell in
+		'#!/bin/sh') sh -n "$file" || bad=1 ;;
+		'#!/bin/bash') bash -n "$file" || bad=1 ;;
 		esac
-	done
+	done <<<"$scripts"
 	return $bad
 }
 
 programs_are_executable() {
 	local bad=0 file
-	for file in $files; do
-		[ -f "$file" ] && [ "$(head -c 2 "$file" | tr -d '\0')" = '#!' ] && [ ! -x "$file" ] && echo "$file" && bad=1
-	done
+	while read -r file _; do
+		[ -x "$file" ] || { echo "$file"; bad=1; }
+	done <<<"$scripts"
 	return $bad
 }
 
