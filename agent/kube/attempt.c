@@ -13,6 +13,7 @@ enum { KEEPALIVE_IDLE_S = 15, KEEPALIVE_EACH_S = 5, UNACKNOWLEDGED_MS = 30000 };
 static void heard(struct transfer *transfer)
 {
 	transfer->heard_ms = transfer->client->heard_ms = clock_monotonic_ms();
+	transfer->client->is_unanswered = false;
 }
 
 static bool is_named(struct span line, const char *name, struct span *value)
@@ -67,7 +68,11 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
 static int on_request(void *ctx, char *peer, char *local, int peer_port, int local_port)
 {
 	struct transfer *transfer = ctx;
+	struct kube_client *client = transfer->client;
 	(void)peer, (void)local, (void)peer_port, (void)local_port;
+	if (!client->is_unanswered)
+		client->asked_ms = clock_monotonic_ms();
+	client->is_unanswered = true;
 	return ++transfer->connects > 1 ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 

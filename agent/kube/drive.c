@@ -255,13 +255,13 @@ static int64_t end_late(struct kube_client *client, struct transfers *list, int6
 			next_ms = earlier(next_ms, own_ms);
 			continue;
 		}
-		*is_dead |= transfer->connects > 0 && now_ms - transfer->attempt_ms >= DEAD_MS && now_ms - client->heard_ms >= DEAD_MS;
+		*is_dead |= transfer->connects > 0 && client->is_unanswered && now_ms - client->asked_ms >= DEAD_MS;
 		finish(transfer, &fail);
 	}
 	return next_ms;
 }
 
-/* A call was not answered, and nothing else was heard either: the connection is given up, with everything on it. A multi handle
+/* Nothing was heard since the first call that was not answered: the connection is given up, with everything on it. A multi handle
  * is where connections live: a new one is the sure way to be rid of them. */
 static void end_dead(struct kube_client *client, int64_t now_ms)
 {
@@ -269,9 +269,10 @@ static void end_dead(struct kube_client *client, int64_t now_ms)
 		struct fail fail;
 		next = transfer->next;
 		fail_set(&fail, FAIL_UNAVAILABLE, "%s %.*s: %s has been silent for %.1f s and is taken for dead", answer_verb(transfer->verb),
-			 SPAN_ARG(answer_path(transfer)), client->config.server, (double)(now_ms - client->heard_ms) / 1000);
+			 SPAN_ARG(answer_path(transfer)), client->config.server, (double)(now_ms - client->asked_ms) / 1000);
 		finish(transfer, &fail);
 	}
+	client->is_unanswered = false;
 	curl_multi_cleanup(client->multi);
 	client->multi = client_new_multi();
 }

@@ -117,7 +117,8 @@ struct kube_client {
 	unsigned active_calls;
 	bool is_http1;
 	struct bucket bucket;
-	int64_t heard_ms;
+	int64_t heard_ms, asked_ms; /* the last byte; the first request since */
+	bool is_unanswered;	    /* there was one */
 	uint64_t random;
 	struct credential credential;
 	struct warnings *warnings;

@@ -119,7 +119,7 @@ static void copy_strings(struct transfer *transfer, const struct kube_request *r
 
 struct transfer *transfer_new(struct kube_client *client, const struct kube_request *request, bool is_stream, struct fail *fail)
 {
-	enum verb verb;
+	enum verb verb = VERB_GET;
 	if (!find_verb(request, is_stream, &verb, fail) || !check_path(request->path, fail))
 		return NULL;
 	struct transfer *transfer = calloc(1, sizeof *transfer);
@@ -136,15 +136,23 @@ struct transfer *transfer_new(struct kube_client *client, const struct kube_requ
 	return transfer;
 }
 
-/* A body may hold what a Secret is made of. */
+/* What is asked and answered may be a Secret; lists of other things are too large for that. */
+static void wipe(struct text *text)
+{
+	enum { SECRET_MAX = 4 << 20 };
+	if (text->len > 0 && text->len <= SECRET_MAX)
+		explicit_bzero(text->ptr, text->len);
+	text_done(text);
+}
+
 void transfer_free(struct transfer *transfer)
 {
 	curl_easy_cleanup(transfer->easy);
 	curl_slist_free_all(transfer->headers);
 	identity_release(transfer->identity);
 	free(transfer->path);
-	text_done(&transfer->body);
-	text_done(&transfer->answer);
+	wipe(&transfer->body);
+	wipe(&transfer->answer);
 	free(transfer);
 }
 
