@@ -1,5 +1,6 @@
 #include "agent/kube/cache.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -9,7 +10,10 @@
 #include "agent/kube/url.h"
 #include "base/clock.h"
 
-enum { LISTENERS_MAX = 8 };
+enum {
+	LISTENERS_MAX = 8,
+	MANY = 1000, /* objects; reading them takes memory that is worth giving back */
+};
 
 /* One kind. Its table is changed by the client's thread under the lock: that thread alone reads it without. */
 struct cached {
@@ -174,6 +178,12 @@ static void gone(void *ctx, const json_t *object)
 	drop(cached, old, last);
 }
 
+static void give_back(void *ctx)
+{
+	(void)ctx;
+	malloc_trim(0);
+}
+
 static void completes(void *ctx)
 {
 	struct cached *cached = ctx;
@@ -187,6 +197,8 @@ static void completes(void *ctx)
 	for (size_t i = 0; i < count; i++)
 		drop(cached, left[i], NULL);
 	free(left);
+	if (cached->table.count > MANY) /* when the answer is not needed any more */
+		kube_post(cached->cache->client, 0, give_back, NULL);
 }
 
 static void state(void *ctx, const struct reflector *reflector)

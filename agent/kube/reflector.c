@@ -46,8 +46,8 @@ static struct reflector_step list(struct reflector *reflector, int64_t now_ms)
 {
 	text_reset(&reflector->version);
 	text_reset(&reflector->token);
-	reflector->must_list = false;
-	reflector->is_told = false;
+	reflector->must_list = reflector->is_told = false;
+	reflector->listed = 0;
 	reflector->opened_ms = reflector->last_line_ms = now_ms;
 	reflector->state = reflector->may_stream ? REFLECTOR_STREAMING : REFLECTOR_LISTING;
 	return (struct reflector_step){.closes = true, .begins = true, .opens = true, .is_page = !reflector->may_stream,
@@ -121,8 +121,10 @@ static struct reflector_step take_change(struct reflector *reflector, const stru
 {
 	reflector->last_line_ms = now_ms;
 	reflector->is_told = true;
-	if (reflector->state != REFLECTOR_WATCHING)
+	if (reflector->state != REFLECTOR_WATCHING) {
+		reflector->listed++;
 		return go_on;
+	}
 	if (event->version.len > 0)
 		set(&reflector->version, event->version);
 	reflector->is_live = true;
@@ -141,7 +143,13 @@ static struct reflector_step take_bookmark(struct reflector *reflector, const st
 	reflector->is_told = false; /* of the watch that begins here */
 	reflector->lost_ms = reflector->opened_ms = now_ms;
 	reflector->breaks = 0;
-	return (struct reflector_step){.completes = true, .timer_ms = -1};
+	struct reflector_step step = {.timer_ms = -1};
+	if (reflector->listed > REFLECTOR_MANY) {
+		reflector->is_live = false;
+		step = watch(reflector, now_ms);
+	}
+	step.completes = true;
+	return step;
 }
 
 static struct reflector_step fall_back(struct reflector *reflector, int64_t now_ms)

@@ -16,11 +16,12 @@
 
 enum {
 	REFLECTOR_TOLERANCE_MS = 60 * 1000,
-	REFLECTOR_PATIENCE_MS = 15 * 1000, /* in a streaming list without a line */
+	REFLECTOR_PATIENCE_MS = 30 * 1000, /* in a streaming list without a line */
 	REFLECTOR_SILENCE_MS = 150 * 1000, /* bookmarks come once a minute; without any for so long nobody is there */
 	REFLECTOR_BACKOFF_MS = 800,
 	REFLECTOR_BACKOFF_MAX_MS = 30 * 1000,
 	REFLECTOR_PAGE = 500,
+	REFLECTOR_MANY = 1000, /* objects of a streaming list: then its stream is not kept, which holds memory for them */
 };
 
 enum reflector_state { REFLECTOR_NEW, REFLECTOR_STREAMING, REFLECTOR_LISTING, REFLECTOR_WATCHING, REFLECTOR_WAITING };
@@ -35,6 +36,7 @@ struct reflector {
 	bool must_list;	    /* when the waiting is over: the place in the history is lost */
 	unsigned failures, breaks;
 	unsigned page;	    /* objects of a page */
+	unsigned listed;    /* objects of a streaming list */
 	uint64_t random;
 	int64_t opened_ms, last_line_ms, lost_ms;
 	struct text version, token; /* where to watch from; the next page */

@@ -110,6 +110,20 @@ static void a_streaming_list_is_complete_with_its_bookmark(void **state)
 	end(&s);
 }
 
+static void a_long_list_is_followed_by_a_watch_of_its_own(void **state)
+{
+	(void)state;
+	struct story s;
+	begin(&s);
+	happens(&s, opened);
+	for (int i = 0; i <= REFLECTOR_MANY; i++)
+		happens(&s, CHANGE("5"));
+	happens(&s, LISTED("9"));
+	assert_true(is_synced(&s) && s.step.completes && s.step.closes && s.step.opens && !s.step.begins && !s.step.is_page);
+	assert_asks(&s, "&resourceVersion=9");
+	end(&s);
+}
+
 static void a_server_without_streaming_lists_gives_pages(void **state)
 {
 	(void)state;
@@ -459,6 +473,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_streaming_list_is_complete_with_its_bookmark),
+		cmocka_unit_test(a_long_list_is_followed_by_a_watch_of_its_own),
 		cmocka_unit_test(a_server_without_streaming_lists_gives_pages),
 		cmocka_unit_test(a_server_that_ignores_the_wish_is_seen_through),
 		cmocka_unit_test(a_list_that_breaks_off_twice_comes_in_pages),
