@@ -58,7 +58,7 @@ check-asan:
 	@$(MAKE) B=$(B)/asan SANITIZE=address,undefined unit-programs replay-programs
 THREADED := $(patsubst %/,%,$(sort $(dir $(shell grep -ls pthread_ $(addsuffix /*.[ch],$(ROOMS))))))
 check-tsan:
-	@$(MAKE) B=$(B)/tsan SANITIZE=thread $(B)/tsan/tests/rig/grpc/cases $(patsubst $(B)/%,$(B)/tsan/%,$(foreach t,$(UNIT_TESTS),$(if $(filter $(THREADED),$(call room_of,$(t))),$(t))))
+	@$(MAKE) B=$(B)/tsan SANITIZE=thread $(addprefix $(B)/tsan/tests/rig/,grpc/cases kube/client) $(patsubst $(B)/%,$(B)/tsan/%,$(foreach t,$(UNIT_TESTS),$(if $(filter $(THREADED),$(call room_of,$(t))),$(t))))
 
 # Every header compiles alone.
 HEADERS := $(sort $(foreach r,$(ROOMS),$(wildcard $(r)/*.h)))

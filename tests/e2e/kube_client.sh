@@ -84,7 +84,7 @@ with() { # function, arguments of the client: both have to be content
 	shift
 	begin "$@" && $body
 	local status=$?
-	end || { echo "the client ended with $?"; status=1; }
+	end || { echo "the client ended with $?"; tail -n 30 "$work/err"; status=1; }
 	return $status
 }
 be() { # the identity, arguments of the client
@@ -371,7 +371,7 @@ took() { # milliseconds at least, at most; then as asked
 	[ $took -ge "$least" ] && [ $took -le "$most" ] || { echo "it took $took ms: $answer"; return 1; }
 }
 struck() { [ "$(kube_struck)" = "$1" ] || { echo "struck $(kube_struck) times, not $1"; return 1; }; }
-echo "get /version" >&8
+ask get /version
 kube_fault status code=429 retry_after=1 verb=list times=2
 check "429 with Retry-After is waited for" took 2000 6000 '^ok' get $maps
 check "and counted" count_is throttled 2
@@ -459,15 +459,46 @@ restart() {
 }
 kube_compact
 check "the API server restarts, and has forgotten what is old" with restart --kubeconfig "$kube_config"
-frozen() {
-	asked '^ok' get /version || return 1
+frozen() { # nobody waits long, and the watch would wait for ever
+	echo "open w $watching 90000" >&8
+	await '^w opened' && asked '^ok' get /version || return 1
 	kube_order freeze
+	mark
 	took 900 3000 '^fail Timeout' get /version 1000
-	local status=$?
+	local status=$? from=$SECONDS
+	until tail -n "+$((marked + 1))" "$work/out" | grep -q '^w end' || [ $((SECONDS - from)) -gt 20 ]; do
+		echo "get /version 3000" >&8
+		sleep 1
+	done
+	marked=0
+	await '^w end Unavailable .*has been silent for 1[0-9]\.. s and is taken for dead' || status=1
 	kube_order continue
+	sleep 3 # what was asked meanwhile
 	asked '^ok' get /version && return $status
 }
-check "it does not answer for a while" with frozen --kubeconfig "$kube_config"
+check "it does not answer for a while: the connection is taken for dead" with frozen --kubeconfig "$kube_config"
+
+# The same where threads meet, with the thread sanitizer, which tells what it finds in the end; built by `make check`.
+crowd() {
+	for i in 1 2 3 4 5 6 7 8 9; do
+		echo "open w$i $watching 90000" >&8
+	done
+	asked '^many 100 0 $' many 100 /version && asked '^closed$' close w3 || return 1
+	mark
+	kube_ctl create configmap crowd >/dev/null
+	printf 'post 300 later\npost 100 never\nunpost never\nopen w3 %s 90000\n' "$watching" >&8
+	await '^w9 line .*"name":"crowd"' && await '^posted later' && await '^w3 opened'
+	kube_ctl delete configmap crowd >/dev/null
+}
+if [ -x "$B/tsan/tests/rig/kube/client" ] && [ "$CLIENT" = "$B/tests/rig/kube/client" ]; then
+	CLIENT=$B/tsan/tests/rig/kube/client
+	kube_ctl delete configmap four five >/dev/null
+	check "tsan: many calls, and watches that come and go" with crowd --kubeconfig "$kube_config"
+	check "tsan: winding down" with ends_early --kubeconfig "$work/faulty"
+	program
+	echo stale >"$work/given"
+	check "tsan: a program" with new_token --kubeconfig "$work/config" --allow-exec
+fi
 
 secret_free() { ! grep -F -e "$token" -e "$(sed -n 2p "$work/admin.key")" -e "$(sed -n 2p "$kube_dir/pki/admin.key")" "$work/all" "$work/err"; }
 check "neither tokens nor keys were ever told" secret_free

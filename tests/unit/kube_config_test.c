@@ -176,7 +176,8 @@ static void what_is_wrong_is_told(void **state)
 		{USER("{exec: {apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never}}"), FAIL_INVALID, "exec.command is missing"},
 		{USER("{exec: {apiVersion: client.authentication.k8s.io/v1, command: a}}"), FAIL_INVALID, "exec.interactiveMode: write Never"},
 		{USER("{exec: {apiVersion: client.authentication.k8s.io/v1, command: a, interactiveMode: Always}}"), FAIL_UNSUPPORTED, "wants a terminal"},
-		{USER("{exec: {apiVersion: client.authentication.k8s.io/v1, command: a, interactiveMode: Never, env: [{value: x}]}}"), FAIL_INVALID, "exec.env[0]"},
+		{USER("{exec: {apiVersion: client.authentication.k8s.io/v1, command: a, interactiveMode: Never, env: [{value: x}]}}"), FAIL_INVALID,
+		 "exec.env[0]"},
 		{USER("{exec: {apiVersion: client.authentication.k8s.io/v1, command: a, interactiveMode: Never, args: {}}}"), FAIL_INVALID, "exec.args"},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

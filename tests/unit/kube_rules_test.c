@@ -168,7 +168,8 @@ static void what_a_program_said(void **state)
 	} rows[] = {
 		{"S3CR3T", "wrote something that is no JSON"},
 		{"{}", "wrote no ExecCredential of " V1},
-		{"{\"kind\":\"ExecCredential\",\"apiVersion\":\"client.authentication.k8s.io/v1beta1\",\"status\":{\"token\":\"S3CR3T\"}}", "wrote no ExecCredential"},
+		{"{\"kind\":\"ExecCredential\",\"apiVersion\":\"client.authentication.k8s.io/v1beta1\",\"status\":{\"token\":\"S3CR3T\"}}",
+		 "wrote no ExecCredential"},
 		{SAID(""), "wrote neither a token nor a certificate"},
 		{SAID("\"token\":\"\""), "wrote neither"},
 		{SAID("\"clientCertificateData\":\"S3CR3T\""), "wrote a certificate without its key"},
