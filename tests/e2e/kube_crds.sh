@@ -10,10 +10,7 @@ trap kube_stop EXIT
 trap 'exit 1' INT TERM
 
 kube_need "a real API server agrees"
-if ! go_need crds/server; then
-	skip "a real API server agrees" "the test program cannot be built: $(go_reason)"
-	finish
-fi
+go_need crds/server || kube_unbuilt "a real API server agrees"
 if ! kube_start admission || ! kube_ctl apply -f crds/yaml >"$kube_dir/applied" ||
 	! kube_ctl wait --for=condition=Established --timeout=60s -f crds/yaml >"$kube_dir/applied"; then
 	fail "the definitions are served"

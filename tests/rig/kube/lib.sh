@@ -49,7 +49,18 @@ kube_build() {
 	kube_bin=$go_dir kubectl=$go_dir/kubectl
 }
 
-kube_need() { kube_build || { skip "$1" "it cannot be built: $(go_reason)"; finish; }; }
+kube_need() { kube_build || kube_unbuilt "$1"; }
+
+# What a machine cannot build is skipped; what does not compile is a fault.
+kube_unbuilt() {
+	if [ -n "${go_problem:-}" ] || grep -qE 'dial tcp|no such host|not available|connection refused|timeout' "$go_log"; then
+		skip "$1" "it cannot be built: $(go_reason)"
+	else
+		fail "$1"
+		sed 's/^/# /' "$go_log"
+	fi
+	finish
+}
 
 # --- start and stop ---------------------------------------------------------------------------------------------------
 
