@@ -38,11 +38,6 @@ static struct identity *new_identity(void)
 	return identity;
 }
 
-static void release(struct identity **identity)
-{
-	identity_release(*identity);
-}
-
 static bool is_same(const struct identity *a, const struct identity *b)
 {
 	return secret_is(&a->header, secret_span(&b->header)) && secret_is(&a->cert, secret_span(&b->cert)) &&
@@ -131,7 +126,7 @@ static void take(struct credential *credential, struct identity *fresh)
 /* What cannot be read, or does not fit together because it is just being replaced, does not take the place of what works. */
 static void read_again(struct credential *credential, int64_t now_ms)
 {
-	CLEANUP(release) struct identity *fresh = new_identity();
+	struct identity *fresh = new_identity();
 	struct fail fail = {0};
 	bool is_fine = read_identity(fresh, credential->config, &fail);
 	credential->read_ms = now_ms;
@@ -139,6 +134,7 @@ static void read_again(struct credential *credential, int64_t now_ms)
 	credential->problem = fail;
 	if (is_fine)
 		take(credential, fresh);
+	identity_release(fresh);
 }
 
 static bool has_files(const struct kube_config *config)
@@ -158,20 +154,26 @@ static bool is_due(const struct credential *credential, int64_t now_ms)
 
 /* --- a program ------------------------------------------------------------------------------------------------------------ */
 
+static bool read_result(struct identity *identity, const struct kube_config *config, const struct exec_result *result, struct fail *fail)
+{
+	bool has_cert = result->cert.len > 0;
+	if (result->token.len > 0 && !set_bearer(&identity->header, secret_span(&result->token), config->exec->command, fail))
+		return false;
+	return set_pem(&identity->ca, config->ca_data, config->ca_file, fail) &&
+	       set_pem(&identity->cert, has_cert ? secret_span(&result->cert) : config->cert_data, config->cert_file, fail) &&
+	       set_pem(&identity->key, has_cert ? secret_span(&result->key) : config->key_data, config->key_file, fail) && pem_check(identity, fail);
+}
+
 static bool take_result(struct credential *credential, const struct exec_result *result, struct fail *fail)
 {
-	CLEANUP(release) struct identity *fresh = new_identity();
-	if (result->token.len > 0 && !set_bearer(&fresh->header, secret_span(&result->token), credential->config->exec->command, fail))
-		return false;
-	const struct kube_config *config = credential->config;
-	bool has_cert = result->cert.len > 0;
-	if (!set_pem(&fresh->ca, config->ca_data, config->ca_file, fail) ||
-	    !set_pem(&fresh->cert, has_cert ? secret_span(&result->cert) : config->cert_data, config->cert_file, fail) ||
-	    !set_pem(&fresh->key, has_cert ? secret_span(&result->key) : config->key_data, config->key_file, fail) || !pem_check(fresh, fail))
-		return false;
-	take(credential, fresh);
-	credential->expires_wall_ms = result->expires_wall_ms;
-	return true;
+	struct identity *fresh = new_identity();
+	bool is_fine = read_result(fresh, credential->config, result, fail);
+	if (is_fine) {
+		take(credential, fresh);
+		credential->expires_wall_ms = result->expires_wall_ms;
+	}
+	identity_release(fresh);
+	return is_fine;
 }
 
 static void end_run(struct credential *credential, int64_t now_ms)

@@ -113,7 +113,6 @@ static bool start(struct exec_run *run)
 
 /* --- what it says ----------------------------------------------------------------------------------------------------------- */
 
-/* Room for one byte more than may come. */
 static void close_end(int *fd)
 {
 	close(*fd);
@@ -197,7 +196,7 @@ static bool wait_for(struct exec_run *run, bool is_fine)
 		clock_sleep_ms(i < 10 ? 1 : 10);
 	kill(-run->pid, SIGKILL);
 	if (found == 0)
-		while ((found = waitpid(run->pid, &status, 0)) < 0 && errno == EINTR)
+		while (waitpid(run->pid, &status, 0) < 0 && errno == EINTR)
 			;
 	return is_fine && read_status(run, status);
 }
