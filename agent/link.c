@@ -154,10 +154,11 @@ static void tell_units(struct link *link)
 	free(units);
 }
 
+/* While nothing is wrong yet, nothing is: the key is being read. */
 void links_tell(struct agent *agent)
 {
 	for (size_t i = 0; i < agent->link_count; i++)
-		if (agent->links[i]->store == NULL)
+		if (agent->links[i]->store == NULL && agent->links[i]->error[0] != '\0')
 			tell_units(agent->links[i]);
 }
 
@@ -208,7 +209,9 @@ static void try_open(struct link *link)
 
 void link_open_now(struct link *link)
 {
-	if (link->store == NULL)
+	const struct link_key *key = link->state->key;
+	bool has_key = key == NULL || link_key_value(key) != NULL; /* what is being read opens it by itself */
+	if (link->store == NULL && has_key)
 		try_open(link);
 }
 
