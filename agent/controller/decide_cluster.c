@@ -156,7 +156,7 @@ static void decide_deleted(const struct cluster_view *view, struct step *out)
 {
 	const struct view *object = &view->object;
 	bool asks_secret = view->connection_leaves && view->names_secret && has_failed(view), is_missing = cluster_misses_something(view);
-	int64_t ask_ms = view->grace_ms / SECRET_ASKS, now_ms = object->now_ms;
+	int64_t ask_ms = view->grace_ms / SECRET_ASKS + 1, now_ms = object->now_ms;
 	int64_t missing_ms = is_missing && view->missing_since_ms > 0 ? now_ms - view->missing_since_ms : 0;
 	if (view->is_done || (object->facts->orphan && !view->has_connection)) {
 		release(view, false, out);

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 
-enum { POSTS_MAX = 1000, POSTING_MAX = 4, POST_TIMEOUT_MS = 30000 };
+enum { POSTS_MAX = 5000, POSTING_MAX = 4, POST_TIMEOUT_MS = 30000 };
 
 struct post {
 	struct post *next;

@@ -3,6 +3,8 @@
 #include "agent/controller/finalizers.h"
 #include "agent/report/conditions.h"
 
+enum { EXPIRY_LOOK_MS = 3600 * 1000 };
+
 void step_done(struct step *step)
 {
 	json_decref(step->patch.body);
@@ -106,4 +108,6 @@ void decide_connection(const struct connection_view *view, struct step *out)
 		step_finalize(&view->object, out);
 	else
 		step_towards(&view->object, status_for(view), out);
+	if (view->way != NULL && view->way->key_expires_s != 0)
+		out->again_ms = EXPIRY_LOOK_MS; /* what is said of that changes by itself */
 }

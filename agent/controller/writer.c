@@ -55,6 +55,12 @@ static void release_subject(struct controller *controller, struct subject *subje
 		wake_subject(controller, subject->parent, usual_class(subject->parent), 0);
 }
 
+/* The server is not there now: that stands in the log once, and not for every object. */
+static bool is_passing(const struct fail *fail)
+{
+	return fail->code == FAIL_UNAVAILABLE || fail->code == FAIL_TIMEOUT || fail->code == FAIL_CANCELLED;
+}
+
 static void take_answer(struct op *op, const json_t *answer)
 {
 	struct controller *controller = op->controller;
@@ -102,7 +108,8 @@ static void finish(struct op *op, enum turn_result result)
 {
 	struct controller *controller = op->controller;
 	struct subject *subject = op->subject;
-	turns_give(&controller->turns, &subject->turn, result, clock_monotonic_ms());
+	bool gives_up = controller->is_ending && result == TURN_FAILED;
+	turns_give(&controller->turns, &subject->turn, gives_up ? TURN_DONE : result, clock_monotonic_ms());
 	drop_absent(controller, subject);
 	pthread_cond_broadcast(&controller->wake);
 	free_op(op);
@@ -151,7 +158,7 @@ static void on_answer(void *ctx, json_t *answer, const struct fail *fail)
 	}
 	controller->counts.failures++;
 	if (is_new_complaint(op->subject, fail))
-		log_warn(controller->options.log, "kubernetes", "an object cannot be written; tried again",
+		log_at(controller->options.log, is_passing(fail) ? LEVEL_DEBUG : LEVEL_WARN, "kubernetes", "an object cannot be written; tried again",
 			 log_string("kind", op->subject->kind->name), log_span("namespace", op->subject->ns),
 			 log_span("name", op->subject->name), log_fail(fail));
 	finish(op, TURN_FAILED);
@@ -214,7 +221,7 @@ static void start(struct controller *controller, struct look *look, const struct
 static void leave(struct controller *controller, struct subject *subject, int64_t again_ms)
 {
 	turns_give(&controller->turns, &subject->turn, TURN_DONE, clock_monotonic_ms());
-	if (again_ms > 0)
+	if (again_ms > 0 && !controller->is_ending)
 		wake_subject(controller, subject, usual_class(subject), again_ms);
 	drop_absent(controller, subject);
 }

@@ -35,7 +35,7 @@ count() { # NAME: of the controller's own counts
 rests() { gives rest rest 60; }
 ends() { # TEXT: it does, and without a word; not for `check`
 	local to_be=$to from_be=$from
-	if gives ended end 10 && wait "$controller"; then pass "$1"; else fail "$1"; fi
+	if gives ended end 60 && wait "$controller"; then pass "$1"; else fail "$1"; fi
 	exec {to_be}>&- {from_be}<&-
 }
 within() { # SECONDS COMMAND…
