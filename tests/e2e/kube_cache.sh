@@ -2,6 +2,7 @@
 # The cache of custom resources on a real API server: it comes to hold what the server holds, whatever happens to either of them
 # and between them, says why it does not yet, and what listeners hear adds up.
 #   SEED=N STORM_S=SECONDS ROUNDS=N   of the storm
+#   CLUSTERS=N                        of the fleet, 25 objects each
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
@@ -83,7 +84,12 @@ equal() { # NAME [QUERY [NAMESPACE]]: also in the same order
 	diff <(LC_ALL=C sort -k 1,1 -k 2,2 -k 3,3 "$work/held") "$work/truth" | head -n 10
 	cmp -s <(LC_ALL=C sort -k 1,1 -k 2,2 -k 3,3 "$work/held") "$work/truth" && in_order
 }
-in_order() { LC_ALL=C sort -c -s -k 1,1 -k 2,2 -k 3,3 "$work/held"; }
+in_order() { # kind after kind, in each of them
+	local kind
+	for kind in $kinds; do
+		grep "^$kind " "$work/held" | LC_ALL=C sort -c -s -k 2,2 -k 3,3 || return 1
+	done
+}
 holds() { [ "$(number "$1" objects counts)" = "$2" ]; } # NAME COUNT
 adds_up() { # NAME: what listeners heard
 	ask "$1" told
@@ -295,4 +301,29 @@ done
 check "the one that was there all the time has the same" within 60 equal all
 check "and adds up" adds_up all
 ends "all end" all storm
+
+# --- a fleet --------------------------------------------------------------------------------------------------------------
+
+clusters=${CLUSTERS:-200} count=$((25 * ${CLUSTERS:-200}))
+kube_stop a
+kube_start b || { fail "another server starts"; finish; }
+define
+export PROBE_DEAF=1
+probe empty "$kube_config"
+gives empty synced sync 60 >/dev/null
+rss_empty=$(number empty rss counts)
+kube_order kill # which would not expect that many objects have one resource version
+check "a fleet of $clusters clusters is written" tests/rig/kube/fill.py "$kube_etcd" "$clusters"
+kube_order start
+probe fleet "$kube_config"
+ask fleet sync 200
+echo "# $answer"
+check "it is read" holds fleet $count
+ask fleet counts
+echo "# $answer (empty: $rss_empty)"
+bytes=$(number fleet bytes counts) rss=$(number fleet rss counts)
+check "25,000 objects fit into 16 MiB" [ $((bytes / count * 25000)) -lt $((16 << 20)) ]
+check "so they do as the kernel sees it, but for what reading them took" [ $((rss - rss_empty)) -lt $((count * 671 / 1024 + 4096)) ]
+check "it is all there is" equal fleet
+ends "they end" empty fleet
 finish

@@ -7,14 +7,16 @@
  *   list                     "PLURAL NS NAME UID VERSION" for every object in order, then "end COUNT"
  *   document KIND NS NAME    the document; also status, annotations, finalizers; "absent"
  *   facts KIND NS NAME       "generation=N created=S deleted=S finalizers=ours,legacy,foreign reference=NAME content=HEX status=HEX"
- *   counts                   "objects=N bytes=N lists=N watches=N events=N relists=N rss=KILOBYTES"
+ *   counts                   "objects=N bytes=N lists=N watches=N events=N relists=N rss=KILOBYTES peak=KILOBYTES"
  *   told                     "came=N changed=N went=N wrong=N": what listeners heard; wrong: what cannot follow on what was before
  *   secret NS NAME KEY       "value TEXT" | "failed REASON text"
  *   await NS NAME            a Secret: "ok"
  *   secrets                  "changed=N" | "changed=N polled: why"
  *   fill NS PREFIX N         creates N OmniMachines at once through the API: "filled N failed N MILLISECONDS"
  *   storm SECONDS SEED       random creations, changes and deletions through the API: "stormed OPERATIONS failed N"
- *   bye                      the end, as is that of the input */
+ *   bye                      the end, as is that of the input
+ *
+ * PROBE_DEAF in the environment: nobody listens, and nothing is kept but by the cache. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,24 +176,26 @@ static void do_part(struct probe *probe, const char *part, char *const words[])
 	arena_done(&arena);
 }
 
-static long resident_kb(void)
+static long status_kb(const char *key)
 {
-	long pages = 0;
-	FILE *file = fopen("/proc/self/statm", "r");
-	if (file == NULL || fscanf(file, "%*d %ld", &pages) != 1)
-		pages = 0;
+	char line[256];
+	long kb = 0;
+	FILE *file = fopen("/proc/self/status", "r");
+	while (file != NULL && fgets(line, sizeof line, file) != NULL)
+		if (strncmp(line, key, strlen(key)) == 0)
+			kb = strtol(line + strlen(key), NULL, 10);
 	if (file != NULL)
 		fclose(file);
-	return pages * (sysconf(_SC_PAGESIZE) / 1024);
+	return kb;
 }
 
 static void do_counts(struct probe *probe)
 {
 	struct kube_cache_counts counts;
 	kube_cache_counts(probe->cache, &counts);
-	printf("objects=%zu bytes=%zu lists=%llu watches=%llu events=%llu relists=%llu rss=%ld\n", counts.objects, counts.bytes,
+	printf("objects=%zu bytes=%zu lists=%llu watches=%llu events=%llu relists=%llu rss=%ld peak=%ld\n", counts.objects, counts.bytes,
 	       (unsigned long long)counts.lists, (unsigned long long)counts.watches, (unsigned long long)counts.events,
-	       (unsigned long long)counts.relists, resident_kb());
+	       (unsigned long long)counts.relists, status_kb("VmRSS:"), status_kb("VmHWM:"));
 }
 
 static void do_told(struct probe *probe)
@@ -385,7 +389,8 @@ int main(int argc, char **argv)
 	map_init(&probe.known, &probe.arena);
 	probe.cache = kube_cache_new(probe.client, kinds,
 				     &(struct kube_cache_options){argc > 2 ? argv[2] : "", argc > 3 ? argv[3] : NULL});
-	kube_cache_listen(probe.cache, &(struct kube_listener){.changed = on_changed, .ctx = &probe});
+	if (getenv("PROBE_DEAF") == NULL)
+		kube_cache_listen(probe.cache, &(struct kube_listener){.changed = on_changed, .ctx = &probe});
 	probe.secrets = kube_secrets_new(probe.client);
 	obey_all(&probe);
 	kube_secrets_free(probe.secrets);
