@@ -235,7 +235,7 @@ static void clear_attempt(struct transfer *transfer)
 	transfer->http_status = 0;
 	transfer->http_version = 0;
 	transfer->retry_after_ms = -1;
-	transfer->is_too_big = false;
+	transfer->is_too_big = transfer->is_tls_refused = false;
 	transfer->connects = 0;
 	text_reset(&transfer->answer);
 }

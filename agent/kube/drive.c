@@ -75,11 +75,12 @@ static void go_later(struct transfer *transfer, int64_t at_ms)
 	count_retry(transfer->client, transfer->http_status);
 }
 
-/* The credentials may have changed since: once more with those of now, as soon as they are there. */
+/* Credentials or authorities may have changed since: once more with those of now, as soon as they are there. */
 static bool goes_as_another(struct transfer *transfer)
 {
-	if (transfer->http_status != 401 || transfer->refreshes > 0 ||
-	    !credential_refused(&transfer->client->credential, transfer->identity))
+	struct kube_client *client = transfer->client;
+	bool may_help = transfer->http_status == 401 || (transfer->is_tls_refused && client->config.exec == NULL);
+	if (!may_help || transfer->refreshes > 0 || !credential_refused(&client->credential, transfer->identity))
 		return false;
 	transfer->refreshes++;
 	return true;
@@ -93,7 +94,7 @@ static bool goes_once_more(struct transfer *transfer, enum outcome outcome, cons
 		return false;
 	if (transfer->is_stream && transfer->http_status == 200)
 		return false;
-	if (outcome == OUTCOME_ANSWER && goes_as_another(transfer)) {
+	if (goes_as_another(transfer)) {
 		go_later(transfer, now_ms);
 		return true;
 	}

@@ -53,7 +53,7 @@ struct transfer {
 	long http_status;
 	int http_version;
 	int64_t retry_after_ms; /* -1: not said */
-	bool is_too_big;
+	bool is_too_big, is_tls_refused;
 	struct text answer;
 
 	/* Takes the answer, or the failure; frees the transfer's own block by transfer_free. */

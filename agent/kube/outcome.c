@@ -177,6 +177,7 @@ enum outcome outcome_of(struct transfer *transfer, CURLcode result, struct fail 
 		return OUTCOME_UNSENT;
 	}
 	bool is_said = transfer->http_status >= 300; /* a refusal counts, also when its text was cut: servers drop who has no credentials */
+	transfer->is_tls_refused = result == CURLE_PEER_FAILED_VERIFICATION || result == CURLE_SSL_CONNECT_ERROR;
 	if (result != CURLE_OK && !is_said) {
 		read_result(transfer, result, fail);
 		return transfer->connects > 0 ? OUTCOME_BROKEN : OUTCOME_UNSENT;

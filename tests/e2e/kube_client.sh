@@ -248,6 +248,14 @@ fails() { # regular expression, arguments of the client
 openssl req -x509 -newkey rsa:2048 -nodes -keyout "$work/other.key" -out "$work/other.crt" -days 1 -subj /CN=other 2>/dev/null
 config "$admin" ", certificate-authority: other.crt"
 check "a wrong authority" fails "Unavailable .*authority that is not known here .*certificate-authority-data" --kubeconfig "$work/config"
+renewed() {
+	asked "^fail Unavailable" get /version || return 1
+	cp "$kube_ca" "$work/renewed.crt"
+	asked "^ok" get /version
+}
+cp "$work/other.crt" "$work/renewed.crt"
+config "$admin" ", certificate-authority: renewed.crt"
+check "an authority is read again when it does not do" with renewed --kubeconfig "$work/config"
 config "$admin" ""
 check "no authority: the system's do not know it" fails "Unavailable .*authority that is not known here" --kubeconfig "$work/config"
 config "$admin" ", insecure-skip-tls-verify: true"
