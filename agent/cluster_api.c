@@ -323,3 +323,27 @@ bool cluster_api_is_synced(const struct agent *agent, struct fail *why)
 	const struct cluster_api *api = agent->cluster_api;
 	return api == NULL || api->cache == NULL || kube_cache_is_synced(api->cache, why);
 }
+
+void cluster_api_report(const struct agent *agent, struct agent_report *report)
+{
+	const struct cluster_api *api = agent->cluster_api;
+	struct kubernetes_report *out = &report->kubernetes;
+	struct kube_counts asked;
+	struct kube_cache_counts held;
+	struct controller_counts written;
+	struct fail why;
+	if (api == NULL || api->controller == NULL)
+		return;
+	kube_client_counts(api->client, &asked);
+	kube_cache_counts(api->cache, &held);
+	controller_counts(api->controller, &written);
+	*out = (struct kubernetes_report){
+		.is_used = true, .is_synced = kube_cache_is_synced(api->cache, &why),
+		.objects = held.objects, .bytes = held.bytes, .queued = written.queued,
+		.lists = held.lists, .watches = held.watches, .events = held.events, .relists = held.relists,
+		.failures = asked.failures, .retries = asked.retries, .throttled = asked.throttled, .connections = asked.connections,
+		.writes = {written.status_writes, written.annotation_writes, written.finalizer_writes, written.events},
+		.conflicts = written.conflicts, .write_failures = written.failures,
+	};
+	memcpy(out->requests, asked.requests, sizeof out->requests);
+}

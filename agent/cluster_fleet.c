@@ -83,14 +83,15 @@ static void add_parts(struct telling *telling, const struct piece *piece, struct
 	out->diag_count = all.count;
 }
 
-/* Of what was rendered, which stands in the first file; 0: it has changed since, and another tree is on its way. */
+/* Of what was rendered, which stands in the first file. When it has changed since, it was one of before: another tree is on its
+ * way. */
 static int64_t generation_of(struct telling *telling, const struct cluster *cluster, const struct piece *piece)
 {
 	struct span key = arena_spanf(&telling->arena, "%.*s/%.*s", SPAN_ARG(cluster->ns), SPAN_ARG(cluster->head->name));
 	const struct seen *seen = map_get(&telling->generations, key);
 	bool is_same = seen != NULL && piece->file_count > 0 &&
 		       span_eq(telling->snapshot->files[piece->files[0]].id, (struct span){(const char *)seen->id, sizeof seen->id});
-	return is_same ? seen->generation : 0;
+	return seen == NULL ? 0 : is_same || seen->generation == 0 ? seen->generation : seen->generation - 1;
 }
 
 static struct controller_cluster describe(struct telling *telling, size_t index)

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "agent/cluster_api.h"
 #include "agent/link.h"
 #include "agent/told.h"
 #include "agent/webhook.h"
@@ -53,6 +54,20 @@ static int by_name(const void *a, const void *b)
 	return order != 0 ? order : strcmp(left->name, right->name);
 }
 
+/* Two ways to one Omni, with the keys of two namespaces. */
+static void tell_apart(struct agent_report *report)
+{
+	for (size_t i = report->omni_count; i-- > 1;) {
+		struct omni_report *omni = &report->omnis[i];
+		size_t same = 0;
+		while (same < i && strcmp(report->omnis[same].url, omni->url) != 0)
+			same++;
+		size_t len = strlen(omni->url);
+		if (same < i)
+			snprintf(omni->url + len, sizeof omni->url - len, " (%s)", omni->connection);
+	}
+}
+
 static void report_take(struct agent *agent, struct agent_report *report)
 {
 	*report = (struct agent_report){.counters = &agent->counters, .is_ready = true};
@@ -83,6 +98,8 @@ static void report_take(struct agent *agent, struct agent_report *report)
 		link_state_report(link, &report->omnis[i]);
 	}
 	report->omni_count = agent->link_count;
+	tell_apart(report);
+	cluster_api_report(agent, report);
 	unmanaged_report(agent, report);
 	pthread_mutex_unlock(&agent->lock);
 	qsort(report->units, report->unit_count, sizeof *report->units, by_name);
@@ -132,13 +149,17 @@ static enum MHD_Result get_health(struct http *http, struct MHD_Connection *conn
 					   : answer_words(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "the main loop stands still");
 }
 
-/* Ready: every source was tried once. Not: Omni or Git answer, since restarting the agent helps neither. */
+/* Ready: every source was tried once, and what is watched of an API server is known. Not: Omni or Git answer, since restarting
+ * the agent helps neither. */
 static enum MHD_Result get_ready(struct http *http, struct MHD_Connection *connection)
 {
 	struct agent_report report;
+	struct fail why = {0};
 	report_take(http->agent, &report);
 	bool is_ready = report.is_ready && !http->agent->is_stopping;
 	report_free(&report);
+	if (!cluster_api_is_synced(http->agent, &why))
+		return answer_words(connection, MHD_HTTP_SERVICE_UNAVAILABLE, why.text);
 	return is_ready ? answer_words(connection, MHD_HTTP_OK, "ok")
 			: answer_words(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "sources were not read yet");
 }

@@ -269,6 +269,51 @@ static void print_omnis(struct text *out, const struct agent_report *report)
 	print_methods(out, report);
 }
 
+/* --- an API server -------------------------------------------------------------------------------------------------- */
+
+static void print_labelled(struct text *out, const char *name, const char *help, const char *label, const char *const *values,
+			   const uint64_t *counts, size_t count)
+{
+	family(out, name, "counter", help);
+	for (size_t i = 0; i < count; i++)
+		text_addf(out, "%s{%s=\"%s\"} %lu\n", name, label, values[i], (unsigned long)counts[i]);
+}
+
+static void print_kubernetes(struct text *out, const struct kubernetes_report *k)
+{
+	static const char *const verbs[] = {"get", "create", "update", "patch", "delete", "watch"};
+	static const char *const things[] = {"status", "annotations", "finalizers", "event"};
+	const struct {
+		const char *name, *type, *help;
+		double value;
+	} families[] = {
+		{"omni_agent_kubernetes_synced", "gauge", "1 when all custom resources were listed and are watched.", k->is_synced},
+		{"omni_agent_kubernetes_objects", "gauge", "Custom resources that the agent knows.", (double)k->objects},
+		{"omni_agent_kubernetes_object_bytes", "gauge", "Memory that they take.", (double)k->bytes},
+		{"omni_agent_kubernetes_lists_total", "counter", "Lists that were begun.", (double)k->lists},
+		{"omni_agent_kubernetes_relists_total", "counter", "Lists that became necessary after a watch was lost.", (double)k->relists},
+		{"omni_agent_kubernetes_watches_total", "counter", "Watches that were begun.", (double)k->watches},
+		{"omni_agent_kubernetes_watch_events_total", "counter", "Changes that watches told.", (double)k->events},
+		{"omni_agent_kubernetes_request_failures_total", "counter", "Requests to the API server that failed.", (double)k->failures},
+		{"omni_agent_kubernetes_request_retries_total", "counter", "Requests that were sent once more.", (double)k->retries},
+		{"omni_agent_kubernetes_requests_throttled_total", "counter", "Requests that waited for their turn, or were told to.",
+		 (double)k->throttled},
+		{"omni_agent_kubernetes_connections_total", "counter", "Connections made to the API server.", (double)k->connections},
+		{"omni_agent_kubernetes_write_conflicts_total", "counter", "Writes to objects that somebody else was faster with.",
+		 (double)k->conflicts},
+		{"omni_agent_kubernetes_write_failures_total", "counter", "Writes to objects that failed otherwise.", (double)k->write_failures},
+		{"omni_agent_kubernetes_write_queue_depth", "gauge", "Objects that wait for a look or a write.", (double)k->queued},
+	};
+	if (!k->is_used)
+		return;
+	for (size_t i = 0; i < COUNT_OF(families); i++)
+		plain(out, families[i].name, families[i].type, families[i].help, families[i].value);
+	print_labelled(out, "omni_agent_kubernetes_requests_total", "Requests to the API server.", "verb", verbs, k->requests,
+		       COUNT_OF(verbs));
+	print_labelled(out, "omni_agent_kubernetes_writes_total", "What was written into objects, or beside them.", "what", things, k->writes,
+		       COUNT_OF(things));
+}
+
 /* --- work and process ----------------------------------------------------------------------------------------------- */
 
 static void print_work(struct text *out, const struct agent_report *report)
@@ -330,6 +375,7 @@ void report_metrics(struct text *out, const struct agent_report *report)
 	print_sources(out, report);
 	print_units(out, report);
 	print_omnis(out, report);
+	print_kubernetes(out, &report->kubernetes);
 	print_work(out, report);
 	print_process(out, report);
 }

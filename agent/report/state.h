@@ -88,6 +88,17 @@ struct unit_report {
 	char *errors; /* what Omni refused, and where: a JSON array of diagnostics; NULL: nothing. Of the heap */
 };
 
+/* What the way to an API server cost so far, and what is held of it. */
+struct kubernetes_report {
+	bool is_used, is_synced; /* synced: everything was listed and is watched */
+	size_t objects, bytes, queued;
+	uint64_t lists, watches, events, relists;
+	uint64_t requests[6]; /* GET, POST, PUT, PATCH, DELETE, watches */
+	uint64_t failures, retries, throttled, connections;
+	uint64_t writes[4]; /* of statuses, annotations, finalizers, Events */
+	uint64_t conflicts, write_failures;
+};
+
 /* A copy of everything, for the status page, the API and the metrics. Free with report_done. */
 struct agent_report {
 	struct unit_report *units;
@@ -115,6 +126,7 @@ struct agent_report {
 		char type[64], id[256], kept_by[128]; /* kept_by: the owner that it names; empty: none */
 	} *unmanaged;
 	size_t unmanaged_count;
+	struct kubernetes_report kubernetes;
 	size_t queue_depth, queue_running;
 	uint64_t queue_adds, queue_retries;
 	int64_t started_wall_ms, now_wall_ms;

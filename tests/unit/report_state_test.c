@@ -54,7 +54,8 @@ static struct bench *sample(void)
 	bench->counters.operations[2] = 5;
 	bench->report = (struct agent_report){.units = bench->units, .unit_count = 3, .sources = bench->sources, .source_count = 2,
 					      .omnis = bench->omnis, .omni_count = 2, .counters = &bench->counters,
-					      .unmanaged = bench->unmanaged, .unmanaged_count = 1};
+					      .unmanaged = bench->unmanaged, .unmanaged_count = 1,
+					      .kubernetes = {.is_used = true, .objects = 7, .requests = {[3] = 9}, .writes = {4}}};
 	snprintf(bench->unmanaged[0].id, sizeof bench->unmanaged[0].id, NASTY);
 	snprintf(bench->unmanaged[0].type, sizeof bench->unmanaged[0].type, "MachineClasses.omni.sidero.dev");
 	remote->unmanaged_resources = 1;
@@ -127,6 +128,9 @@ static void metrics_are_well_formed_and_documented(void **state)
 	assert_true(span_contains(text_span(&out), "omni_agent_operations_total{op=\"destroy\"} 5\n"));
 	assert_true(span_contains(text_span(&out), "omni_agent_omni_requests_total{omni=\"dir:/x\",method=\"Get\",code=\"NOT_FOUND\"} 3\n"));
 	assert_true(span_contains(text_span(&out), "omni_agent_omni_request_seconds_total{omni=\"dir:/x\",method=\"Get\"} 1.5\n"));
+	assert_true(span_contains(text_span(&out), "omni_agent_kubernetes_objects 7\n"));
+	assert_true(span_contains(text_span(&out), "omni_agent_kubernetes_requests_total{verb=\"patch\"} 9\n"));
+	assert_true(span_contains(text_span(&out), "omni_agent_kubernetes_writes_total{what=\"status\"} 4\n"));
 	assert_true(span_contains(text_span(&out), "omni_agent_clusters{state=\"Held\"} 1\n"));
 	assert_true(span_contains(text_span(&out), "omni_agent_omni_unmanaged_resources{omni=\"dir:/x\"} 1\n"));
 	assert_true(span_contains(text_span(&out), "omni_agent_cluster_healthy{connection=\"main\",name=\"prod\"} 1\n"));
