@@ -1,6 +1,9 @@
-/* What the API server holds of our kinds, kept whole and compact by one list and watch per kind. A
- * kind is synchronised when a complete list was taken and its watch lives, or broke off so recently that it is being resumed;
- * after a relist what is gone is gone by difference. Resource versions are opaque.
+/* What the API server holds of our kinds, kept whole and compact by one list and watch per kind (reflector.h). A kind is
+ * synchronised when a complete list was taken and its watch lives, or broke off less than a minute ago: a watch that ends and
+ * comes again, a list that has to come again because the server forgot the place, and a server that restarts are no loss.
+ * Meanwhile the old content stays; when the list is complete, what it did not name goes. Resource versions are opaque.
+ *
+ * A kind that cannot be read (no definition, no right) says so, is tried again after up to 30 s, and holds up no other kind.
  *
  * The cache keeps its state on the client's thread; everybody else reads under its lock through the functions here. Texts in a
  * struct kube_object live until the next change: visitors and listeners copy what they need. */
@@ -48,7 +51,8 @@ bool kube_cache_is_synced(struct kube_cache *cache, struct fail *why);
 bool kube_cache_kind_is_synced(struct kube_cache *cache, const struct kind *kind, struct fail *why);
 
 /* Changes, told on the client's thread without the lock held: old NULL: new; now NULL: gone (old is the last state). Both
- * borrowed. `synced` runs whenever all kinds became synchronised, or ceased to be. Listeners do not block. */
+ * borrowed. An object that was deleted and made again went, and came. `synced` runs whenever all kinds became synchronised, or
+ * ceased to be. Listeners do not block; there are at most eight. */
 struct kube_listener {
 	void (*changed)(void *ctx, const struct kube_object *old, const struct kube_object *now);
 	void (*synced)(void *ctx, bool is_synced);
@@ -61,7 +65,7 @@ void kube_cache_unlisten(struct kube_cache *cache, void *ctx);
 /* Under the lock, in order of namespace and name; kind NULL: all. Until visit returns false. */
 void kube_cache_each(struct kube_cache *cache, const struct kind *kind,
 		     bool (*visit)(void *ctx, const struct kube_object *object), void *ctx);
-/* A copy with its texts and packed content in the arena; false: there is none. */
+/* A copy with its texts and packed content in the arena, to be read as long as the cache is there; false: there is none. */
 bool kube_cache_find(struct kube_cache *cache, const struct kind *kind, struct span ns, struct span name, struct arena *arena,
 		     struct kube_object *out);
 
