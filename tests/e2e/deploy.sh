@@ -120,7 +120,7 @@ check "it renders for all namespaces" charted chart-wide --set watch.allNamespac
 check "it renders with everything" charted chart-full --set watch.allNamespaces=true,shards=3,networkPolicy.enabled=true \
 	--set serviceMonitor.enabled=true,secrets.any=true,secrets.write=true,rbac.userRoles=true,gate=safe,logLevel=debug \
 	--set image.digest=sha256:$(printf %064d 0),imagePullSecrets[0].name=registry,sources[0]=git+https://git.example.com/fleet.git \
-	--set files.git-token-file.secret=git,files.git-token-file.key=token,files.omni-ca-file.configMap=ca,files.omni-ca-file.key=ca.crt
+	--set files.git-token-file.secret=git,files.git-token-file.key=token,leaderElection.leaseName=ours,files.omni-ca-file.configMap=ca,files.omni-ca-file.key=ca.crt
 check "it renders with a stand-by" charted chart-replicas --set replicas=2
 check "it renders for another namespace" charted chart-other --set watch.namespace=fleet,crds.install=false,watch.selector='team in (a\,b)'
 other_role() { [ "$(of chart-other '[.[] | select(.kind == "Role").metadata.namespace] | sort | join(" ")')" = "\"fleet $NS\"" ]; }

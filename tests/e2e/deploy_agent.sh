@@ -125,7 +125,8 @@ second_port=$(free_port)
 pod second "$second_port"
 second=${pods[1]}
 check "a second pod is ready" within 30 probe "$second_port" /readyz
-holder() { kube_ctl -n $NS get lease omniops -o jsonpath='{.spec.holderIdentity}'; }
+lease=$("$OMNIOPS" agent --help | sed -n '/--lease-name /,/(default/ s/.*(default \(.*\))/\1/p')
+holder() { kube_ctl -n $NS get lease "$lease" -o jsonpath='{.spec.holderIdentity}'; }
 is_held() { holder | grep .; }
 if elects; then check "the first one holds the Lease" is_held; fi
 before=$(elects && holder)

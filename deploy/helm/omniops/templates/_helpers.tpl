@@ -119,7 +119,7 @@ OMNIOPS_{{ . | upper | replace "-" "_" }}
 {{- with .Values.gate }}{{ $_ := set $config "OMNIOPS_GATE" . }}{{ end }}
 {{- if .Values.leaderElection.enabled }}
 {{- $_ := set $config "OMNIOPS_LEADER_ELECT" "true" }}
-{{- $_ := set $config "OMNIOPS_LEASE_NAME" (include "omniops.fullname" .) }}
+{{- with .Values.leaderElection.leaseName }}{{ $_ := set $config "OMNIOPS_LEASE_NAME" . }}{{ end }}
 {{- end }}
 {{- range $flag, $file := .Values.files }}
 {{- $_ := set $config (include "omniops.variable" $flag) (printf "/etc/omniops/%s/%s" $flag $file.key) }}
