@@ -1,5 +1,6 @@
 /* What the server said when it did not do what it was asked to, in our words and then in its own. */
 #include "agent/kube/internal.h"
+#include "agent/kube/json_read.h"
 #include "base/cleanup.h"
 #include "base/utf8.h"
 
@@ -51,24 +52,19 @@ void answer_add_foreign(struct text *out, struct span foreign, size_t max_bytes)
 	text_adds(out, is_cut ? "..." : "");
 }
 
-static struct span string_of(const json_t *value)
-{
-	return json_is_string(value) ? (struct span){json_string_value(value), json_string_length(value)} : (struct span){0};
-}
-
 static bool has_cause(const json_t *status, const char *reason)
 {
 	size_t i;
 	json_t *cause;
 	json_array_foreach (json_object_get(json_object_get(status, "details"), "causes"), i, cause)
-		if (span_is(string_of(json_object_get(cause, "reason")), reason))
+		if (span_is(kube_json_text(cause, "reason"), reason))
 			return true;
 	return false;
 }
 
 static void find_row(long http_status, const json_t *status, enum fail_code *code, const char **what)
 {
-	struct span reason = string_of(json_object_get(status, "reason"));
+	struct span reason = kube_json_text(status, "reason");
 	*code = http_status >= 500 ? FAIL_UNAVAILABLE : FAIL_PROTOCOL;
 	*what = http_status >= 500 ? "the server failed" : "this is no answer of a Kubernetes API";
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -84,9 +80,9 @@ static void find_row(long http_status, const json_t *status, enum fail_code *cod
 
 static void add_said(struct text *out, const json_t *status, struct span body)
 {
-	struct span message = span_trim(string_of(json_object_get(status, "message")));
+	struct span message = span_trim(kube_json_text(status, "message"));
 	if (message.len == 0)
-		message = string_of(json_object_get(status, "reason"));
+		message = kube_json_text(status, "reason");
 	bool is_ours = message.len > 0;
 	if (!is_ours)
 		message = span_trim(body);
@@ -117,7 +113,8 @@ bool answer_fail(const char *method, const char *path, long http_status, struct 
 {
 	struct span shown = span_before(span_of(path), '?');
 	shown.len = shown.len < PATH_MAX_SHOWN ? shown.len : PATH_MAX_SHOWN;
-	json_t *status = json_loadb(body.ptr, body.len, 0, NULL);
+	struct fail unwanted;
+	json_t *status = kube_json_read(body, &unwanted);
 	fail_of(method, shown, http_status, status, body, fail);
 	json_decref(status);
 	return false;

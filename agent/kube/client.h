@@ -74,8 +74,9 @@ void kube_start(struct kube_client *client, const struct kube_request *request,
 /* --- watches -------------------------------------------------------------------------------------------------------- */
 
 /* Lines of a response that does not end: `line` for each (JSON, borrowed), then `end` once, with fail->code NONE when the
- * server ended it in an orderly way. Both run on the client's thread. silence_ms: without a byte for so long it is broken off
- * (TIMEOUT). A response that is not 200 ends with the failure that kube_call would give. */
+ * server ended it in an orderly way. Both run on the client's thread; of a client that is closed already, `end` runs
+ * before kube_stream_open returns. silence_ms: without a byte for so long it is broken off (TIMEOUT). A response that is not
+ * 200 ends with the failure that kube_call would give. */
 struct kube_stream;
 struct kube_stream_callbacks {
 	void (*line)(void *ctx, struct span line);

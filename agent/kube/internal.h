@@ -22,7 +22,6 @@ enum {
 	KUBE_ODD_MAX = 256 << 10, /* of what a stream says instead of lines */
 	KUBE_CALLS_MAX = 64,	  /* under way at once, more wait; servers let a connection have 100 with its watches */
 	KUBE_CALLS_HTTP1 = 8,
-	KUBE_LINES_MAX = 8,	  /* of a header of our own */
 };
 
 enum place { PLACE_NONE, PLACE_WAITING, PLACE_ACTIVE, PLACE_LATER };
