@@ -148,6 +148,24 @@ check "SIGTERM ends the pod with 0" [ $? = 0 ]
 is_free() { holder >"$room/holder" && [ ! -s "$room/holder" ] || { cat "$room/holder"; return 1; }; }
 if elects; then check "… and gives the Lease back" is_free; fi
 
+# --- all namespaces -------------------------------------------------------------------------------------------------------
+
+kube_ctl create namespace fleet >/dev/null
+check "kubectl apply -k, for all namespaces" quietly kube_ctl apply -k deploy/kustomize/cluster-wide
+kube_ctl -n $NS delete rolebinding omniops >/dev/null
+settings >"$room/settings" && echo "OMNIOPS_OMNI_CA_FILE=/etc/omniops/omni-ca-file/${cosi_ca##*/}" >>"$room/settings"
+third_port=$(free_port)
+pod third "$third_port"
+check "a pod is ready" within 30 probe "$third_port" /readyz
+NS=fleet
+check "a connection in another namespace" connection
+check "… with a Secret there" key_from ci
+check "… is ready" within 30 is omniconnection main Ready True
+check "a cluster there" fleet 1
+check "… is in Omni" within 60 holds Clusters demo
+check "… and its status says so" within 30 is omnicluster demo Synced True
+NS=omniops-system
+
 # What it asked for, the shipped rules allow.
 refusals() {
 	! jq -r 'select(.user.username == "system:serviceaccount:'$NS':omniops" and .responseStatus.code == 403) |
