@@ -11,11 +11,11 @@ static const int64_t NOW_MS = 100000;
 /* One cluster and what is known of it; tests change it. */
 static struct world {
 	struct seen seen;
-	struct facts facts;
 	struct cluster_view view;
 	struct controller_cluster declared;
 	struct unit_report told;
 	struct step step;
+	struct facts facts; /* last: its texts are of any size */
 } w;
 
 static void set_hash(char out[DIGEST_HEX_SIZE], char c)
