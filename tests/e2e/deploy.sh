@@ -4,6 +4,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
+. tests/gotool.sh
 . tests/rig/kube/lib.sh
 room=$(mktemp -d)
 trap 'kube_stop; rm -rf "$room"' EXIT
@@ -13,17 +14,10 @@ export HELM_CACHE_HOME=$room/helm HELM_CONFIG_HOME=$room/helm HELM_DATA_HOME=$ro
 NS=omniops-system
 WHO=system:serviceaccount:$NS:omniops
 
-tools=${XDG_CACHE_HOME:-${HOME:-$room}/.cache}/omniops/bin
-kustomize=$tools/kustomize-v5.8.2
-helm=$tools/helm-v3.19.0
-tool() { # PACKAGE VERSION NAME: $tools/NAME-VERSION; false when it cannot be built
-	[ -x "$tools/$3-$2" ] && return
-	[ -n "${GO:-}" ] && mkdir -p "$tools" || return
-	GOBIN=$room/bin timeout 600 "$GO" install "$1@$2" >"$room/go.log" 2>&1 || return
-	mv "$room/bin/$3" "$tools/$3-$2.$$" && mv "$tools/$3-$2.$$" "$tools/$3-$2"
-}
-tool sigs.k8s.io/kustomize/kustomize/v5 v5.8.2 kustomize || { skip "kustomize" "it cannot be built here"; finish; }
-tool helm.sh/helm/v3/cmd/helm v3.19.0 helm || { skip "Helm" "it cannot be built here"; finish; }
+go_tool sigs.k8s.io/kustomize/kustomize/v5 v5.8.2 || { skip "kustomize" "it cannot be built: $(go_tool_reason)"; finish; }
+kustomize=$tool
+go_tool helm.sh/helm/v3/cmd/helm v3.19.0 || { skip "Helm" "it cannot be built: $(go_tool_reason)"; finish; }
+helm=$tool
 
 # --- what the manifests say ---------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 # is there to build them (kept in the user's cache).
 cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
+. tests/gotool.sh
 . tests/e2e/lib.sh
 flux=$B/omniops-flux
 
@@ -141,16 +142,7 @@ as_generator '{paths: [/etc]}'
 check "files outside of the working directory" exits_with_input 1 "$flux"
 
 # --- the real programs
-tools=${XDG_CACHE_HOME:-${HOME:-$room}/.cache}/omniops/bin
-tool() { # PACKAGE VERSION NAME: $tools/NAME-VERSION; false when it cannot be built
-	[ -x "$tools/$3-$2" ] && return
-	[ -n "${GO:-}" ] && mkdir -p "$tools" || return
-	GOBIN=$room/bin timeout 600 "$GO" install "$1@$2" >"$room/go.log" 2>&1 || return
-	mv "$room/bin/$3" "$tools/$3-$2.$$" && mv "$tools/$3-$2.$$" "$tools/$3-$2"
-}
-
 under_kustomize() {
-	local kustomize=$tools/kustomize-v5.8.2
 	mkdir "$room/kustomize"
 	cp examples/flux/kustomize/* "$room/kustomize"
 	build() { PATH=$B:$PATH "$kustomize" build --enable-alpha-plugins --enable-exec "$room/kustomize"; }
@@ -177,7 +169,6 @@ chart() {
 }
 
 under_helm() {
-	local helm=$tools/helm-v3.19.0
 	chart
 	render() { HOME=$room/home "$helm" template fleet "$room/chart" --post-renderer "$flux" "$@"; }
 	check "Helm 3 runs it as a post-renderer" exits 0 render
@@ -190,6 +181,16 @@ under_helm() {
 	check "… and shows what it said" complains 'OmniWorkers/prod-workers'
 }
 
-if tool sigs.k8s.io/kustomize/kustomize/v5 v5.8.2 kustomize; then under_kustomize; else skip "kustomize" "it cannot be built here"; fi
-if tool helm.sh/helm/v3/cmd/helm v3.19.0 helm; then under_helm; else skip "Helm" "it cannot be built here"; fi
+if go_tool sigs.k8s.io/kustomize/kustomize/v5 v5.8.2; then
+	kustomize=$tool
+	under_kustomize
+else
+	skip "kustomize" "it cannot be built: $(go_tool_reason)"
+fi
+if go_tool helm.sh/helm/v3/cmd/helm v3.19.0; then
+	helm=$tool
+	under_helm
+else
+	skip "Helm" "it cannot be built: $(go_tool_reason)"
+fi
 finish
