@@ -205,8 +205,6 @@ static void add_impersonation(struct transfer *transfer, const struct kube_confi
 static void add_lines(struct transfer *transfer)
 {
 	const struct kube_client *client = transfer->client;
-	curl_slist_free_all(transfer->headers);
-	transfer->headers = NULL;
 	add_linef(transfer, "Accept", transfer->accept);
 	add_line(transfer, "Expect:");
 	if (transfer->body.len > 0)
@@ -240,16 +238,25 @@ static void clear_attempt(struct transfer *transfer)
 	text_reset(&transfer->answer);
 }
 
+void kube_attempt_done(struct transfer *transfer)
+{
+	curl_easy_cleanup(transfer->easy);
+	curl_slist_free_all(transfer->headers);
+	identity_release(transfer->identity);
+	transfer->easy = NULL;
+	transfer->headers = NULL;
+	transfer->identity = NULL;
+}
+
 /* A handle has one transfer: what it held of the last one is gone, and connections belong to the multi handle. */
 void kube_attempt_prepare(struct transfer *transfer)
 {
 	struct kube_client *client = transfer->client;
-	curl_easy_cleanup(transfer->easy);
+	kube_attempt_done(transfer);
 	transfer->easy = curl_easy_init();
 	if (transfer->easy == NULL)
 		abort();
 	clear_attempt(transfer);
-	identity_release(transfer->identity);
 	transfer->identity = identity_hold(client->credential.now);
 	transfer->attempts++;
 	transfer->attempt_ms = transfer->heard_ms = clock_monotonic_ms();

@@ -48,6 +48,7 @@ static void finish(struct transfer *transfer, const struct fail *fail)
 		log_debug(client->options.log, "kubernetes", transfer->is_stream ? "watch" : "call", log_string("method", answer_verb(transfer->verb)),
 			  log_span("path", answer_path(transfer)), log_string("code", fail_name(fail->code)), log_int("http", transfer->http_status),
 			  log_int("attempts", transfer->attempts), log_int("ms", clock_monotonic_ms() - transfer->started_ms));
+	kube_attempt_done(transfer);
 	transfer->finish(transfer, fail);
 }
 

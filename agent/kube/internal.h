@@ -135,6 +135,7 @@ void client_wake(struct kube_client *client);
 
 /* attempt.c: one transfer of libcurl. */
 void kube_attempt_prepare(struct transfer *transfer);
+void kube_attempt_done(struct transfer *transfer); /* on the client's thread, which owns identities */
 
 /* outcome.c */
 enum outcome {

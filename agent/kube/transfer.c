@@ -147,9 +147,6 @@ static void wipe(struct text *text)
 
 void transfer_free(struct transfer *transfer)
 {
-	curl_easy_cleanup(transfer->easy);
-	curl_slist_free_all(transfer->headers);
-	identity_release(transfer->identity);
 	free(transfer->path);
 	wipe(&transfer->body);
 	wipe(&transfer->answer);
