@@ -79,13 +79,20 @@ static struct reflector_step back_off(struct reflector *reflector, bool must_lis
 	return wait(reflector, must_list, delay_ms * 3 / 4 + draw(reflector, delay_ms / 2)); /* a quarter more or less */
 }
 
-/* The first time at once: the server has forgotten the place, and nothing is wrong. */
+/* The first time at once: the server has forgotten the place, but it is there and well. */
 static struct reflector_step list_again(struct reflector *reflector, int64_t now_ms)
 {
-	if (reflector->failures > 0)
+	if (reflector->has_relisted)
 		return back_off(reflector, true);
-	reflector->failures++;
+	reflector->has_relisted = true;
+	reflector->failures = 0;
 	return list(reflector, now_ms);
+}
+
+static void prove(struct reflector *reflector)
+{
+	reflector->failures = 0;
+	reflector->has_relisted = false;
 }
 
 /* The watch does not live any more. One that did not show that it lived changes nothing of what is known. */
@@ -95,7 +102,7 @@ static void lose(struct reflector *reflector, int64_t now_ms)
 	if (reflector->is_live && (reflector->is_told || lived_ms >= SOON_MS))
 		reflector->lost_ms = now_ms;
 	if (reflector->is_live && lived_ms >= PROVEN_MS)
-		reflector->failures = 0;
+		prove(reflector);
 	reflector->is_live = false;
 }
 
@@ -221,8 +228,10 @@ static struct reflector_step take_end(struct reflector *reflector, int64_t now_m
 		return take_failure(reflector, &(struct reflector_event){.type = REFLECT_FAILED, .fail = &fail}, now_ms);
 	}
 	lose(reflector, now_ms);
-	reflector->failures = 0;
-	return lived_ms >= SOON_MS ? watch(reflector, now_ms) : wait(reflector, false, SOON_MS - lived_ms);
+	if (lived_ms < SOON_MS)
+		return wait(reflector, false, SOON_MS - lived_ms);
+	prove(reflector);
+	return watch(reflector, now_ms);
 }
 
 static struct reflector_step take_timer(struct reflector *reflector, int64_t now_ms)

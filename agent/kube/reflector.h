@@ -34,6 +34,7 @@ struct reflector {
 	bool is_told;	    /* it said something since it was opened */
 	bool has_bookmarks; /* this server sends them */
 	bool must_list;	    /* when the waiting is over: the place in the history is lost */
+	bool has_relisted;  /* since a watch proved itself */
 	unsigned failures, breaks;
 	unsigned page;	    /* objects of a page */
 	unsigned listed;    /* objects of a streaming list */

@@ -323,7 +323,8 @@ ask fleet counts
 echo "# $answer (empty: $rss_empty)"
 bytes=$(number fleet bytes counts) rss=$(number fleet rss counts)
 check "25,000 objects fit into 16 MiB" [ $((bytes / count * 25000)) -lt $((16 << 20)) ]
-check "so they do as the kernel sees it, but for what reading them took" [ $((rss - rss_empty)) -lt $((count * 671 / 1024 + 4096)) ]
+[ -n "${PROBE:-}" ] || # sanitizers have memory of their own
+	check "so they do as the kernel sees it, but for what reading them took" [ $((rss - rss_empty)) -lt $((count * 671 / 1024 + 4096)) ]
 check "it is all there is" equal fleet
 ends "they end" empty fleet
 finish

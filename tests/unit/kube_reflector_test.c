@@ -240,6 +240,25 @@ static void what_the_server_has_forgotten_is_listed_again_at_once(void **state)
 	end(&s);
 }
 
+/* After a long absence whoever answers is asked for everything, and not half a minute later. */
+static void a_server_that_is_back_is_listed_at_once(void **state)
+{
+	(void)state;
+	struct story s;
+	begin_streamed(&s);
+	passes(&s, 20000);
+	for (int i = 0; i < 8; i++) {
+		fails(&s, REFLECT_FAILED, FAIL_UNAVAILABLE);
+		timer(&s);
+	}
+	happens(&s, opened);
+	fails(&s, REFLECT_ERROR, FAIL_PRECONDITION);
+	assert_true(s.step.begins && s.step.opens);
+	fails(&s, REFLECT_FAILED, FAIL_UNAVAILABLE);
+	assert_in_range(s.step.timer_ms, 600, 1000);
+	end(&s);
+}
+
 static void a_refused_place_is_listed_again(void **state)
 {
 	(void)state;
@@ -481,6 +500,7 @@ int main(void)
 		cmocka_unit_test(an_end_at_once_is_a_failure),
 		cmocka_unit_test(an_end_with_news_is_followed_no_more_than_once_a_second),
 		cmocka_unit_test(what_the_server_has_forgotten_is_listed_again_at_once),
+		cmocka_unit_test(a_server_that_is_back_is_listed_at_once),
 		cmocka_unit_test(a_refused_place_is_listed_again),
 		cmocka_unit_test(a_broken_watch_goes_on_where_it_was),
 		cmocka_unit_test(whoever_says_nothing_is_not_believed),
