@@ -98,6 +98,14 @@ does_as_documented() {
 	[ "$(of documented "$pod.spec.containers[0].image")" = '"registry.example.com/omniops:v1"' ] && [ "$(of documented "$workload.spec.replicas")" = 2 ] &&
 		[ "$(of documented '.[] | select(.kind == "ConfigMap").data.OMNIOPS_GATE')" = '"disruptive"' ]
 }
+all_documented() { # that which others consist of is not
+	local component
+	for component in deploy/kustomize/components/*/; do
+		component=$(basename "$component")
+		[ "$component" = disruption-budget ] || grep -qF "| \`$component\` |" docs/kubernetes.md || { echo "$component"; return 1; }
+	done
+}
+check "every component is documented" all_documented
 check "the documented overlay builds" documented
 check "… and does what it says" does_as_documented
 
@@ -341,4 +349,18 @@ WHO=system:serviceaccount:apart:omniops
 NS=apart
 check "its service account may do the same and no more" in_one
 check "it is removed" answers "uninstalled" release uninstall it
+# --- where nothing is yet ---------------------------------------------------------------------------------------------------
+
+kube_stop main
+kube_start bare || { fail "another API server starts"; finish; }
+admin=$kube_config
+kube_ctl create namespace apart >/dev/null
+definitions() { kube_ctl get crd -o name | grep -c omni.texashpc.com; }
+check "the chart installs with its definitions" answers "STATUS: deployed" release install omniops deploy/helm/omniops
+check "… all of them" [ "$(definitions)" = 9 ]
+check "… renews them" answers "STATUS: deployed" release upgrade omniops deploy/helm/omniops
+check "it is removed, and they are kept" answers "kept due to the resource policy" release uninstall omniops
+check "… all of them" [ "$(definitions)" = 9 ]
+nothing_else() { ! kube_ctl -n apart get deployments,services,roles,rolebindings,configmaps -l app.kubernetes.io/name=omniops -o name | grep .; }
+check "… and nothing else" nothing_else
 finish
