@@ -290,6 +290,19 @@ check "with a new one it is not given up" is "[$ours]" omnicluster dock .metadat
 ask omni up
 check "but deleted" within 5 gone omnicluster dock
 
+# Its Omni never answers: whoever deletes it can still decide to leave it.
+ask omni down
+make cluster mute lab
+check "one whose Omni does not answer comes" within 10 condition "True Synced" omnicluster mute Ready
+unmake omnicluster mute
+check "its deletion fails" within 5 condition "False DeleteFailed" omnicluster mute Ready
+sleep $((grace_ms / 1000 + 1))
+check "and is not given up" is "[$ours]" omnicluster mute .metadata.finalizers
+kube_ctl -n edge patch omnicluster mute --type merge -p '{"spec": {"deletePolicy": {"orphan": true}}}' >/dev/null
+check "until it is to be left" within 15 gone omnicluster mute
+check "which is told" within 5 told "mute Normal Orphaned"
+ask omni up
+
 # --- many -------------------------------------------------------------------------------------------------------------------------
 
 many() { for i in $(seq 200); do echo "---" && cluster "c-$i" lab; done; }
