@@ -172,8 +172,8 @@ static void changes_show_where_they_belong(void **state)
 
 static const struct node *spec_of(struct held *held)
 {
-	struct load_document *documents;
-	size_t count;
+	struct load_document *documents = NULL;
+	size_t count = 0;
 	struct diag_list diags = {0};
 	struct diag_at at = {.list = &diags, .file = SPAN("x.json")};
 	assert_true(load_yaml(&held->arena, document(held), LOAD_AUTO, &LOAD_LIMITS_DEFAULT, &at, &documents, &count));
