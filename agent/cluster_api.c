@@ -332,6 +332,8 @@ void cluster_api_report(const struct agent *agent, struct agent_report *report)
 	struct kube_cache_counts held;
 	struct controller_counts written;
 	struct fail why;
+	if (api != NULL)
+		cluster_election_report(api, report);
 	if (api == NULL || api->controller == NULL)
 		return;
 	kube_client_counts(api->client, &asked);

@@ -68,6 +68,7 @@ void cluster_ways_tell(struct cluster_api *api);   /* cluster_ways.c */
 void cluster_orders_take(struct cluster_api *api); /* cluster_orders.c */
 bool cluster_election_start(struct cluster_api *api, struct fail *fail);
 bool cluster_election_may_write(void *api, struct span key);
+void cluster_election_report(const struct cluster_api *api, struct agent_report *report);
 void cluster_election_finish(struct cluster_api *api, int64_t deadline_ms);
 
 #endif

@@ -94,3 +94,14 @@ void cluster_election_finish(struct cluster_api *api, int64_t deadline_ms)
 	replicas_stop(api->replicas);
 	replicas_release(api->replicas, deadline_ms);
 }
+
+void cluster_election_report(const struct cluster_api *api, struct agent_report *report)
+{
+	const char *name;
+	bool is_held = false;
+	while (report->lease_count < LEASES_REPORTED && (name = replicas_lease_at(api->replicas, report->lease_count, &is_held)) != NULL) {
+		struct lease_report *lease = &report->leases[report->lease_count++];
+		snprintf(lease->name, sizeof lease->name, "%s", name);
+		lease->is_held = is_held;
+	}
+}

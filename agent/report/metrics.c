@@ -314,6 +314,17 @@ static void print_kubernetes(struct text *out, const struct kubernetes_report *k
 		       COUNT_OF(things));
 }
 
+static void print_leases(struct text *out, const struct agent_report *report)
+{
+	if (report->lease_count > 0)
+		family(out, "omni_agent_leader", "gauge", "1 while this agent acts on what the Lease stands for.");
+	for (size_t i = 0; i < report->lease_count; i++) {
+		text_adds(out, "omni_agent_leader");
+		add_label(out, "lease", report->leases[i].name, true);
+		text_addf(out, "} %d\n", report->leases[i].is_held);
+	}
+}
+
 /* --- work and process ----------------------------------------------------------------------------------------------- */
 
 static void print_work(struct text *out, const struct agent_report *report)
@@ -376,6 +387,7 @@ void report_metrics(struct text *out, const struct agent_report *report)
 	print_units(out, report);
 	print_omnis(out, report);
 	print_kubernetes(out, &report->kubernetes);
+	print_leases(out, report);
 	print_work(out, report);
 	print_process(out, report);
 }

@@ -99,6 +99,12 @@ struct kubernetes_report {
 	uint64_t conflicts, write_failures;
 };
 
+enum { LEASES_REPORTED = 64 };
+struct lease_report {
+	char name[254];
+	bool is_held; /* by this agent */
+};
+
 /* A copy of everything, for the status page, the API and the metrics. Free with report_done. */
 struct agent_report {
 	struct unit_report *units;
@@ -127,6 +133,8 @@ struct agent_report {
 	} *unmanaged;
 	size_t unmanaged_count;
 	struct kubernetes_report kubernetes;
+	struct lease_report leases[LEASES_REPORTED];
+	size_t lease_count; /* 0: this agent is alone */
 	size_t queue_depth, queue_running;
 	uint64_t queue_adds, queue_retries;
 	int64_t started_wall_ms, now_wall_ms;
