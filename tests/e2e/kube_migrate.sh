@@ -45,6 +45,17 @@ content() {
 		cosi_ask "resources?type=$type.omni.sidero.dev" | grep -vE '^ *(updated|finalizers|- .*Controller)'
 	done
 }
+# documented TEXT: the command of docs/migrating.md that begins with the line of this text, as people would run it
+documented() {
+	kubectl() { kube_ctl "$@"; }
+	xargs() { # kubectl is a function here
+		local words
+		words=$(cat) && { [ -z "$words" ] || kube_ctl "${@:3}" $words; }
+	}
+	awk -v text="$1" '/^```/ { if (found) exit; block = ""; next } { block = block $0 "\n" } index($0, text) == 1 { found = 1 }
+		END { printf "%s", block }' docs/migrating.md >"$room/command"
+	[ -s "$room/command" ] && . "$room/command"
+}
 declared() { kc get omniconnections,omniclusters,omnicontrolplanes,omniworkers,omnimachines,omnimachineclasses -o yaml; }
 in_omni() { # COMMAND…
 	"$OMNIOPS" "$@" --omni "$cosi_endpoint" --omni-ca-file "$cosi_ca" --omni-key-file "$cosi_key"
@@ -244,7 +255,7 @@ of_operator() {
 	for what; do "$what" | left || return; done
 }
 
-kube_ctl apply --server-side -f crds/yaml >/dev/null &&
+kube_ctl create --field-manager=helm -f crds/yaml >/dev/null && documented "kubectl apply --server-side" >/dev/null &&
 	kube_ctl wait --for=condition=Established --timeout=60s -f crds/yaml >/dev/null && kube_ctl create namespace omni >/dev/null
 kc create secret generic lab-key --from-file=serviceAccountKey="$cosi_dir/omniops.key" >/dev/null
 check "our definitions take what the operator writes" of_operator connection harbor harbor_parts pier pier_parts export_of_harbor
@@ -286,7 +297,7 @@ unannotate() { kc annotate omnicluster pier note-; }
 refused() { ! annotate >"$room/out" 2>&1 && grep -q 'failed calling webhook' "$room/out"; }
 check "a webhook whose service is gone" broken_webhook
 check "… refuses every write" within 10 refused
-no_webhook() { kube_ctl delete validatingwebhookconfiguration omni-cluster-operator-validating-webhook-configuration; }
+no_webhook() { documented "kubectl get validatingwebhookconfigurations"; }
 check "… until its configuration is removed" eval 'no_webhook && within 10 annotate && unannotate'
 
 # --- taking over ------------------------------------------------------------------------------------------------------
@@ -369,12 +380,12 @@ check "what is ready has no others than the operator's" eval '[ "$(types harbor)
 check "generations and finalizers are those of people and of the operator" \
 	eval 'diff <(specs "$room/before" | jq ".[] | [.kind, .name, .finalizers]") <(specs "$room/left" | jq ".[] | [.kind, .name, .finalizers]")'
 check "a specification is as people wrote it" is '{"connectionRef":{"name":"lab"},"deletePolicy":{},"features":{},"kubernetes":{"version":"v1.36.1"},"labels":{"site":"north"},"patches":[{"inline":{"machine":{"sysctls":{"net.core.somaxconn":"4096"}}},"name":"sysctls"}],"syncInterval":"5m0s","talos":{"version":"v1.13.6"}}' omnicluster harbor .spec
-no_stale() { # the command of docs/conditions.md
-	kc get omnicluster pier -o json | jq '.status.conditions |= map(select(.type | IN("Stalled", "Reconciling", "Suspended") | not))' |
-		kc replace --subresource=status -f -
-}
+no_stale() { documented "kubectl -n omni get omniconnections,omniclusters,omnicontrolplanes,omniworkers,omnimachines -o json | jq"; }
 check "what the operator would leave for ever can be removed" no_stale
 check "… and is" condition "" omnicluster pier Stalled
+check "… but that of a connection, which the operator has, too" condition "False ConnectionReady" omniconnection lab Stalled
+check "… so can the annotations" documented "kubectl -n omni annotate omniclusters --all"
+check "… and are" is '[]' omnicluster harbor '[.metadata.annotations // {} | keys[] | select(startswith("omni.texashpc.com/"))]'
 mended() { kc patch omnicluster pier --type json -p '[{"op": "remove", "path": "/spec/patches"}]'; }
 check "the fault is mended while nobody looks" mended
 content >"$room/content.left"
