@@ -101,7 +101,7 @@ check "… and Omni has said who it is" within 10 eval '[ "$(kc get omniconnecti
 # --- a cluster --------------------------------------------------------------------------------------------------------
 
 demo() {
-	class | homeless
+	class | homeless | sed 's/\[.*\]/["site = nowhere"]/' # no machine: they are for the other cluster
 	echo ---
 	cluster demo 2 | homeless
 	cat <<-END
