@@ -70,7 +70,7 @@ static void take_about(struct link_state *state, const struct omni_about *about)
 	struct agent *agent = state->link->agent;
 	pthread_mutex_lock(&agent->lock);
 	bool is_other = !span_is(about->version, state->version) || !span_is(about->instance, state->instance);
-	bool is_news = is_other || state->key_expires_s != about->key_expires_s;
+	bool is_news = is_other || state->key_expires_s != about->key_expires_s || !span_is(about->identity, state->identity);
 	state->is_another = state->is_another || (is_other && state->version[0] != '\0');
 	snprintf(state->version, sizeof state->version, "%.*s", SPAN_ARG(about->version));
 	snprintf(state->instance, sizeof state->instance, "%.*s", SPAN_ARG(about->instance));
