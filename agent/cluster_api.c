@@ -43,7 +43,8 @@ static bool open_client(struct agent *agent, struct kube_client **out, struct fa
 	const struct settings *settings = agent->settings;
 	const struct kube_config_from from = {.file = settings->kubeconfig, .context = settings->kube_context,
 					      .allow_exec = settings->allow_exec_credentials, .environment = environ};
-	const struct kube_client_options options = {.log = agent->log};
+	/* A fleet's first statuses are thousands of writes; the API server itself says (429) when they are too many for it. */
+	const struct kube_client_options options = {.log = agent->log, .rate = 500, .burst = 1000};
 	struct kube_config config = {0};
 	struct arena arena;
 	arena_init(&arena, ARENA_NO_LIMIT);
