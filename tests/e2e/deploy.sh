@@ -250,7 +250,7 @@ review() { # all of them over a few connections
 		printf "url = \"%s/apis/authorization.k8s.io/v1/subjectaccessreviews\"\nheader = \"Content-Type: application/json\"\ndata = \"%s\"\n", url, body
 		printf "cacert = \"%s\"\ncert = \"%s/admin.crt\"\nkey = \"%s/admin.key\"\noutput = \"%s/%06d\"\nfail\nsilent\nshow-error\n", ca, pki, pki, to, NR
 	}' "$1" >"$room/reviews.curl"
-	curl --parallel --parallel-max 20 --config "$room/reviews.curl" || return
+	curl --no-progress-meter --parallel --parallel-max 20 --config "$room/reviews.curl" || return
 	cat "$room"/reviews/* | jq -r 'if .status.allowed then "yes" else "no" end'
 }
 table() { # VERBS RESOURCES NAMESPACES EXPECTED
@@ -322,7 +322,7 @@ check "it reads no other" forbidden as_agent -n $NS get secret other
 check "… and does not list all" forbidden as_agent -n $NS get secrets
 check "it marks it" as_agent -n $NS patch omniconnection omni --type merge -p '{"metadata": {"finalizers": ["omni.texashpc.com/finalizer"]}}'
 check "… writes its status" as_agent -n $NS patch omniconnection omni --subresource status --type merge -p '{"status": {"connectionName": "omni"}}'
-check "… and does not delete it" forbidden as_agent -n $NS delete omniconnection omni
+check "… and does not delete it" forbidden as_agent -n $NS delete omniconnection omni --wait=false
 
 # --- the other ways -------------------------------------------------------------------------------------------------------
 
