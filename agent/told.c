@@ -268,7 +268,7 @@ static void note_applied(struct unit *unit, const struct run *run)
 		state->applied_output[0] = '\0';
 		note_output(state, &run->plan);
 		set(state->applied_revision, sizeof state->applied_revision, span_of(run->desired.snapshot->revision));
-	} else if (state->applied_hash[0] == '\0') {
+	} else if (!span_is(recorded, state->applied_hash)) { /* by somebody else, or before we started */
 		set(state->applied_hash, sizeof state->applied_hash, recorded);
 		set(state->applied_revision, sizeof state->applied_revision, mark_value(run->cluster, ANNOTATION_APPLIED_REVISION));
 	}
