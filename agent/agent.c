@@ -17,7 +17,7 @@
 #include "agent/told.h"
 #include "base/clock.h"
 
-enum { STOP_S = 9, WRITE_END_MS = 2000, WORK_END_MS = 8000, STATUS_END_MS = 1000, SETTLE_CHECK_MS = 50 };
+enum { STOP_S = 9, WRITE_END_MS = 2000, WORK_END_MS = 8000, STATUS_END_MS = 1000, TURN_MS = 5000, SETTLE_CHECK_MS = 50 };
 
 static void stop(struct agent *agent)
 {
@@ -250,6 +250,13 @@ static void on_resync(void *ctx)
 	loop_timer_set(agent->resync_timer, clock_monotonic_ms() + agent->settings->resync_ms);
 }
 
+static void on_turn(void *ctx)
+{
+	struct agent *agent = ctx;
+	desired_look_in_turn(agent);
+	loop_timer_set(agent->turn_timer, clock_monotonic_ms() + TURN_MS);
+}
+
 /* A pass over a fleet needs a hundred times what is kept of it: large blocks are mapped, so that they go back at once, and
  * threads share one heap, so that what one freed the next uses; without that each keeps its own peak. */
 static void spare_memory(void)
@@ -272,6 +279,8 @@ static void set_timers(struct agent *agent)
 		loop_timer_set(agent->timer, now + SETTLE_CHECK_MS);
 	if (agent->settings->resync_ms > 0)
 		loop_timer_set(agent->resync_timer, now + agent->settings->resync_ms);
+	if (agent->cluster_api != NULL)
+		loop_timer_set(agent->turn_timer, now + TURN_MS);
 }
 
 int agent_run(struct agent *agent)
@@ -285,6 +294,7 @@ int agent_run(struct agent *agent)
 		return command_error(&fail);
 	agent->timer = loop_timer_new(agent->loop, on_settle_timer, agent);
 	agent->resync_timer = loop_timer_new(agent->loop, on_resync, agent);
+	agent->turn_timer = loop_timer_new(agent->loop, on_turn, agent);
 	agent->tidy_timer = loop_timer_new(agent->loop, on_tidy, agent);
 	agent->annotate_timer = loop_timer_new(agent->loop, annotate_on_timer, agent);
 	if (!start(agent, &signals, &fail)) {

@@ -78,7 +78,7 @@ struct agent {
 	size_t link_count, link_cap, unit_count, unit_cap;
 	struct http *http;
 	struct cluster_api *cluster_api; /* agent/cluster_api.h; NULL: no source is one of an API server */
-	struct loop_timer *timer, *resync_timer, *tidy_timer, *annotate_timer;
+	struct loop_timer *timer, *resync_timer, *turn_timer, *tidy_timer, *annotate_timer;
 	uint64_t update; /* number of the current desired_update */
 	_Atomic(const char *) rules; /* --rules auto: of which release; NULL: not known yet */
 	enum plan_risk gate;
@@ -122,6 +122,8 @@ void desired_update(struct agent *agent);
 void desired_update_in_loop(void *agent); /* for loop_post */
 /* Every unit (of a link, NULL: of all) is looked at: really, or only where something changed. */
 void desired_look(struct agent *agent, const struct link *link, bool really);
+/* Those whose spec.syncInterval is over; where Omni is watched and nothing changed, that costs no call. */
+void desired_look_in_turn(struct agent *agent);
 
 /* --- declared.c: one unit; agent->lock is held; true: it has to be looked at --- */
 bool unit_freeze(struct unit *unit, const char *why);

@@ -265,6 +265,20 @@ void desired_update_in_loop(void *agent)
 	desired_update(agent);
 }
 
+void desired_look_in_turn(struct agent *agent)
+{
+	int64_t now_ms = clock_monotonic_ms();
+	pthread_mutex_lock(&agent->lock);
+	for (size_t i = 0; i < agent->unit_count; i++) {
+		struct unit *unit = agent->units[i];
+		const struct declared *desired = &unit->desired;
+		int64_t interval_s = desired->cluster != NULL && desired->snapshot->is_certain ? desired->cluster->sync_interval_s : 0;
+		if (unit->link->is_ready && !unit->is_retired && interval_s > 0 && now_ms - unit->looked_ms >= interval_s * 1000)
+			unit_wake(unit);
+	}
+	pthread_mutex_unlock(&agent->lock);
+}
+
 void desired_look(struct agent *agent, const struct link *link, bool really)
 {
 	pthread_mutex_lock(&agent->lock);

@@ -180,6 +180,22 @@ static void poll_source(struct feed *feed, bool may_keep, struct source_result *
 	arena_done(&arena);
 }
 
+/* What a tree names in memory may be another by the time that it is read: then it is looked at again, and read at once. */
+static bool poll_and_render(struct feed *feed, bool is_whole, struct source_result *result, struct fail *fail)
+{
+	enum { TRIES = 5 };
+	for (unsigned i = 0;; i++) {
+		poll_source(feed, !is_whole && i == 0, result);
+		if (result->verdict != SOURCE_CHANGED || render(feed, result, !is_whole, fail))
+			return true;
+		source_forget(feed->source);
+		if (fail->code != FAIL_CONFLICT || i >= TRIES)
+			return false;
+		source_tree_unref(result->tree);
+		result->tree = NULL;
+	}
+}
+
 static void poll_once(struct feed *feed, struct schedule *schedule)
 {
 	struct agent *agent = feed->agent;
@@ -195,11 +211,10 @@ static void poll_once(struct feed *feed, struct schedule *schedule)
 		source_forget(feed->source);
 	else if (is_whole)
 		source_again(feed->source);
-	poll_source(feed, !is_whole, &result);
+	bool is_rendered = poll_and_render(feed, is_whole, &result, &fail);
 	if (result.verdict == SOURCE_FAILED) {
 		note_poll(feed, &result, begin_ms, &result.fail);
-	} else if (result.verdict == SOURCE_CHANGED && !render(feed, &result, !is_whole, &fail)) {
-		source_forget(feed->source);
+	} else if (!is_rendered) {
 		note_poll(feed, &result, begin_ms, &fail);
 		result.verdict = SOURCE_FAILED;
 	} else {

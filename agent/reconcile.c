@@ -371,6 +371,7 @@ static void take_unit(struct run *run)
 	snapshot_ref(run->good.snapshot);
 	run->order = unit->order;
 	run->looks_again = unit->looks_again;
+	unit->looked_ms = clock_monotonic_ms();
 	run->is_requested = unit->is_requested;
 	unit->is_requested = false;
 	unit->looks_again = false;

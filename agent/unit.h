@@ -44,6 +44,7 @@ struct unit {
 	bool waits_for_raws, is_told_ready;
 	bool looks_again;	 /* also when nothing seems to have changed */
 	bool is_retired;	 /* neither declared nor in Omni */
+	int64_t looked_ms;	 /* when it was worked on last */
 	bool is_untold;		 /* its objects, or its order, are others than its state was told to */
 	bool is_requested;	 /* somebody asks for a real look, and wants to know when it is over */
 	int64_t absent_since_ms; /* 0: it is declared */

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/duration.h"
 #include "crds/kinds.h"
 
 #include "render/template_schema.h"
@@ -153,6 +154,13 @@ static bool is_true(const struct node *node)
 	return node_is(node, NODE_BOOL) && span_is(node_text(node), "true");
 }
 
+static uint32_t whole_seconds(const struct node *duration)
+{
+	int64_t ns = 0;
+	bool is_good = duration_parse(node_text(duration), &ns, NULL) && ns >= DURATION_SECOND;
+	return !is_good ? 0 : ns / DURATION_SECOND > UINT32_MAX ? UINT32_MAX : (uint32_t)(ns / DURATION_SECOND);
+}
+
 struct unit *unit_of_cluster(struct arena *units, struct arena *clusters, struct document *document)
 {
 	const struct node *root = &document->root, *spec = node_get(root, "spec");
@@ -166,6 +174,7 @@ struct unit *unit_of_cluster(struct arena *units, struct arena *clusters, struct
 	cluster->suspend = is_true(node_get(spec, "suspend"));
 	cluster->orphan = is_true(node_path(spec, "deletePolicy.orphan"));
 	cluster->destroy_machines = is_true(node_path(spec, "deletePolicy.destroyMachines"));
+	cluster->sync_interval_s = whole_seconds(node_get(spec, "syncInterval"));
 	read_annotations(cluster, node_path(root, "metadata.annotations"));
 	unit_add(unit, document);
 	return unit;

@@ -88,6 +88,7 @@ struct cluster {
 
 	/* from OmniCluster.spec and annotations */
 	bool suspend, orphan, destroy_machines;
+	uint32_t sync_interval_s; /* 0: not said, or nonsense */
 	struct span approve, allow_destroy; /* annotation values; empty: absent */
 
 	struct span template_text; /* of a plain template: its own bytes */

@@ -210,6 +210,7 @@ static void get_cluster(struct wire *wire, const struct fleet *fleet, struct clu
 	cluster->suspend = wire_bool(wire);
 	cluster->orphan = wire_bool(wire);
 	cluster->destroy_machines = wire_bool(wire);
+	cluster->sync_interval_s = (uint32_t)wire_int(wire, UINT32_MAX);
 	cluster->approve = wire_span(wire);
 	cluster->allow_destroy = wire_span(wire);
 	cluster->template_text = get_borrowed(wire);

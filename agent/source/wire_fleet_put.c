@@ -127,6 +127,7 @@ static void put_cluster(struct putter *put, const struct cluster *cluster)
 	wire_put_bool(out, cluster->suspend);
 	wire_put_bool(out, cluster->orphan);
 	wire_put_bool(out, cluster->destroy_machines);
+	wire_put_int(out, cluster->sync_interval_s);
 	wire_put_span(out, cluster->approve);
 	wire_put_span(out, cluster->allow_destroy);
 	wire_put_span(out, cluster->template_text);

@@ -195,6 +195,16 @@ check "and that is deleted" kc delete omnicluster foreign --wait=false
 start
 check "is let go, and not destroyed" eval 'within 20 no_object omnicluster foreign && exists clusters foreign'
 
+# --- approvals, where they are asked for -----------------------------------------------------------------------------
+
+stop_agent
+start --gate disruptive
+check "with --gate what is destructive waits" eval 'within 20 ready && kc delete omniworkers demo-workers && within 10 is_reason omnicluster demo Ready PlanHeld'
+check "in Omni, too" exists machinesets demo-workers
+approve() { kc annotate --overwrite omnicluster demo "omni.texashpc.com/approve=$(field omnicluster demo '{.status.plan.hash}')"; }
+check "until the object carries the approval" eval 'approve && within 10 is_gone machinesets demo-workers'
+check "and a deletion is an order all the same" eval 'kc delete omnicluster demo --timeout=20s && is_gone clusters demo'
+
 # --- several namespaces -----------------------------------------------------------------------------------------------
 
 stop_agent

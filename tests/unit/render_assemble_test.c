@@ -11,7 +11,7 @@ static const char cluster_yaml[] = HEAD("OmniCluster") "metadata:\n  name: prod\
 						       "    omni.texashpc.com/approve: abc\n"
 						       "    omni.texashpc.com/allow-destroy: prod\n"
 						       "    omni.texashpc.com/suspend: \"true\"\n" SPEC
-						       "  deletePolicy: {destroyMachines: true}\n"
+						       "  deletePolicy: {destroyMachines: true}\n  syncInterval: 1m30s\n"
 						       "  patches:\n    - name: a\n      inline: {machine: {sysctls: {a: b}}}\n";
 static const char control_plane_yaml[] = HEAD("OmniControlPlane") "metadata: {name: prod, namespace: omni}\nspec:\n"
 								  "  clusterRef: {name: prod}\n"
@@ -56,6 +56,7 @@ static void reads_what_steers_the_agent(void **state)
 	assert_false(cluster->has_errors);
 	assert_true(cluster->suspend);
 	assert_true(cluster->destroy_machines);
+	assert_int_equal(cluster->sync_interval_s, 90);
 	assert_false(cluster->orphan);
 	assert_span(cluster->approve, "abc");
 	assert_span(cluster->allow_destroy, "prod");
