@@ -82,11 +82,6 @@ OMNIOPS_{{ . | upper | replace "-" "_" }}
   resources: [secrets]
   verbs: [get, list, watch]
 {{- end }}
-{{- if .Values.secrets.write }}
-- apiGroups: [""]
-  resources: [secrets]
-  verbs: [get, list, watch, create, update, patch, delete]
-{{- end }}
 {{- end }}
 
 {{- /* What values can say that makes no sense together. */}}
