@@ -126,6 +126,12 @@ static void judge_untried(struct draft *draft)
 	draft_set(draft, "Reconciling", "True", "Progressing", message);
 }
 
+/* An Omni that answers has not said yet who it is, for a moment: what the same one said last holds until then. */
+static bool is_known(const struct status_connection *facts)
+{
+	return facts->is_up && facts->version.len > 0;
+}
+
 /* In a year nobody thinks of the key any more. */
 static void judge_key(struct draft *draft, const struct status_connection *facts)
 {
@@ -133,7 +139,7 @@ static void judge_key(struct draft *draft, const struct status_connection *facts
 	struct text message;
 	int64_t left_s = facts->key_expires_s - facts->object.now_s;
 	if (facts->key_expires_s == 0 || left_s > (int64_t)EXPIRY_DAYS * DAY_S) {
-		if (facts->key_expires_s != 0 || facts->is_up)
+		if (facts->key_expires_s != 0 || is_known(facts))
 			draft_drop(draft, "KeyExpiring");
 		return;
 	}
@@ -149,11 +155,11 @@ static void judge_key(struct draft *draft, const struct status_connection *facts
 static void take_server(struct draft *draft, const struct status_connection *facts)
 {
 	bool is_other = !span_eq(status_text(draft->object->observed, "endpoint"), facts->endpoint);
-	if (facts->is_up || is_other) {
+	if (is_known(facts) || is_other) {
 		draft_text(draft, "serverVersion", facts->version);
 		draft_text(draft, "identity", facts->identity);
 	}
-	if (facts->is_up || is_other || facts->key_expires_s != 0)
+	if (is_known(facts) || is_other || facts->key_expires_s != 0)
 		draft_time(draft, "keyExpiresAt", facts->key_expires_s);
 }
 

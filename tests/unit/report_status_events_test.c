@@ -256,10 +256,18 @@ static void the_life_of_a_connection(void **state)
 	facts.version = SPAN("");
 	connect(&life, &facts);
 	assert_string_equal(member_of(life.status, "serverVersion"), "v1.9.3"); /* it will be the same when it is back */
+	facts.is_up = true;
+	facts.key_expires_s = 0;
+	connect(&life, &facts); /* it answers, and has not said yet who it is: as after every restart */
+	assert_string_equal(member_of(life.status, "serverVersion"), "v1.9.3");
+	assert_string_equal(member_of(life.status, "keyExpiresAt"), "2026-12-31T15:21:09Z");
+	facts.is_up = false;
+	facts.key_expires_s = NOW + 40 * 86400;
 	facts.endpoint = SPAN("https://other.example.com");
 	connect(&life, &facts);
 	assert_null(json_object_get(life.status, "serverVersion"));
 	facts.is_up = true;
+	facts.version = SPAN("v1.10.0");
 	facts.object.now_s += 15 * 86400LL;
 	connect(&life, &facts);
 	assert_string_equal(life.told, "Normal ConnectionReady, Warning KeyExpiresSoon");
