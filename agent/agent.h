@@ -129,6 +129,7 @@ void desired_look_in_turn(struct agent *agent);
 bool unit_freeze(struct unit *unit, const char *why);
 bool unit_take_declaration(struct unit *unit, struct snapshot *snapshot, size_t cluster);
 bool unit_take_absence(struct unit *unit, bool is_certain, const char *why);
+void unit_take_order(struct unit *unit, const struct unit_order *order);
 void unit_take_object(struct unit *unit, size_t place, const struct cluster *cluster); /* NULL: none */
 /* The first error, located; of `object` where it is not empty and has one. */
 void fleet_first_fault(const struct fleet *fleet, struct span object, char *out, size_t size);

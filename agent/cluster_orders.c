@@ -67,10 +67,7 @@ static void give(struct cluster_api *api, struct unit *unit, const struct order 
 	unit->ordered = api->looks;
 	if (!is_news)
 		return;
-	unit->order = order->order;
-	unit->is_retired = unit->is_frozen = false;
-	unit->state.is_declared = false;
-	unit->is_untold = true;
+	unit_take_order(unit, &order->order);
 	unit_wake(unit);
 }
 

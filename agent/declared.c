@@ -219,6 +219,18 @@ static bool is_doubtful(struct unit *unit, char *out, size_t size)
 	return is_doubtful;
 }
 
+/* Whatever is known or not known of it otherwise. */
+void unit_take_order(struct unit *unit, const struct unit_order *order)
+{
+	unit->order = *order;
+	unit->is_retired = unit->is_frozen = false;
+	unit->state.is_declared = false;
+	unit->absent_since_ms = 0;
+	unit->content[0] = '\0';
+	declare(&unit->desired, NULL, 0);
+	unit->is_untold = true;
+}
+
 bool unit_take_absence(struct unit *unit, bool is_certain, const char *why)
 {
 	bool was_declared = unit->state.is_declared, was_frozen = unit->is_frozen;

@@ -205,6 +205,14 @@ approve() { kc annotate --overwrite omnicluster demo "omni.texashpc.com/approve=
 check "until the object carries the approval" eval 'approve && within 10 is_gone machinesets demo-workers'
 check "and a deletion is an order all the same" eval 'kc delete omnicluster demo --timeout=20s && is_gone clusters demo'
 
+# --- beside another source --------------------------------------------------------------------------------------------
+
+stop_agent
+mkdir "$room/files" && printf 'kind: Cluster\nname: filed\nkubernetes: {version: v1.35.1}\ntalos: {version: v1.13.3}\nnonsense: 1\n' >"$room/files/c.yaml"
+start --source "dir:$room/files" --drift report
+check "beside files that are at fault, a cluster is applied" eval 'within 20 ready && apply < <(all_of mixed) && within 10 is_synced mixed'
+check "and goes when its object is deleted" eval 'kc delete omnicluster mixed --timeout=20s && is_gone clusters mixed'
+
 # --- several namespaces -----------------------------------------------------------------------------------------------
 
 stop_agent
