@@ -338,6 +338,7 @@ check "… and changes nothing" cmp "$room/before" "$room/held"
 is_taken() { condition "True Synced" omnicluster "$1" Ready && is '"InSync"' omnicluster "$1" '.metadata.annotations["omni.texashpc.com/sync-state"]'; }
 check "when the Lease has run out it takes over" within 30 is_taken harbor
 check "… also what has the finalizer of the first releases" within 30 is_taken pier
+check "nothing failed on the way" eval '! grep "\"level\":\"error\"" "$room/log"'
 sleep 1
 content >"$room/content.after"
 whole >"$room/after"

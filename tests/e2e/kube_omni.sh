@@ -182,6 +182,26 @@ else
 	skip "a cluster with machines" "there is no machine emulator"
 fi
 
+# --- a restart --------------------------------------------------------------------------------------------------------
+
+writes() { kube_count '^(create|update|patch|delete) '; }
+is_synced_log() { grep -q '"msg":"InSync","cluster":"demo"\|"msg":"Progressing","cluster":"demo"' "$room/log"; }
+# Of many writes the last ones come seconds apart.
+is_told() { # CLUSTER: in its status, and behind that in its annotations
+	kc get omnicluster "$1" -o json | jq -e '.metadata.annotations as $said | .status.templateHash == $said["omni.texashpc.com/applied-hash"] and
+		$said["omni.texashpc.com/sync-state"] == "InSync" and $said["omni.texashpc.com/sync-message"] == null'
+}
+check "what is so in the end is told, after many changes, too" within 30 is_told demo
+stop_agent
+: >"$room/log"
+kube_mark
+kc get omnicluster demo -o json >"$room/before"
+start
+check "the agent starts again" within 20 is_synced_log
+sleep 3 # the key has been read, and Omni has said who it is
+check "… and writes nothing" eval '[ "$(writes)" = 0 ] || { kube_counts; kc get omnicluster demo -o json | diff "$room/before" -; false; }'
+check "… nor did anything fail" eval '! grep "\"level\":\"error\"" "$room/log"'
+
 # --- the end ----------------------------------------------------------------------------------------------------------
 
 check "a connection that is deleted" kc delete omniconnection main --wait=false
