@@ -151,6 +151,7 @@ static const struct diag **copy_diags(struct arena *arena, const struct diag *co
 		diag->path = arena_copy(arena, diag->path);
 		diag->message = arena_copy(arena, diag->message);
 		diag->hint = arena_copy(arena, diag->hint);
+		diag->code = arena_string(arena, span_of(diag->code)); /* of what was rendered elsewhere, it lives no longer either */
 		copy[i] = diag;
 	}
 	return copy;
