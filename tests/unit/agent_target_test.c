@@ -193,11 +193,42 @@ static void an_address_of_a_flag_needs_no_file_but_one_that_is_there_counts(void
 	assert_false(secret_dir_allows(&way, &fail));
 }
 
+/* Of an API server a connection and its key are those of one namespace. */
+static void objects_have_the_keys_of_their_namespace(void **state)
+{
+	struct place *place = *state;
+	struct settings settings = {.secret_dir = place->dir};
+	struct declared declared;
+	struct target_way blue, green;
+	declare(&declared, "https://omni.example.org", "omni-key", "key");
+	declared.connection.ns = SPAN("blue");
+	struct connection_name name = {&declared.fleet, SPAN("blue"), SPAN("main"), true};
+	assert_true(target_way(&settings, &name, &place->arena, &blue));
+	assert_int_equal(blue.key_from, KEY_OBJECT);
+	assert_span(blue.secret_name, "omni-key");
+	assert_true(blue.skip_verify); /* its own word counts for its own key */
+	name.ns = SPAN("green");
+	assert_false(target_way(&settings, &name, &place->arena, &green));
+	name.is_object = false; /* in files another namespace's serves, too */
+	assert_true(target_way(&settings, &name, &place->arena, &green));
+	declared.connection.ns = name.ns;
+	name.is_object = true;
+	assert_true(target_way(&settings, &name, &place->arena, &green));
+	assert_false(target_same_key(&blue, &green));
+	assert_true(target_same_key(&green, &green));
+	settings.connection = (struct string_list){{"blue/main=https://other.example.org", "main=https://third.example.org"}, 2};
+	settings.omni_key_file = "/key";
+	assert_true(target_way(&settings, &name, &place->arena, &green));
+	assert_span(green.url, "https://third.example.org");
+	assert_int_equal(green.key_from, KEY_FILE); /* a flag leads there, with a key for that */
+}
+
 #define IN_A_PLACE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		IN_A_PLACE(objects_have_the_keys_of_their_namespace),
 		IN_A_PLACE(one_omni_has_one_spelling),
 		IN_A_PLACE(flags_and_declarations_are_compared_in_one_spelling),
 		IN_A_PLACE(the_nearest_key_counts),
