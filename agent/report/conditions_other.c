@@ -137,13 +137,12 @@ static void judge_key(struct draft *draft, const struct status_connection *facts
 {
 	char time[TIMESTAMP_SIZE];
 	struct text message;
-	int64_t left_s = facts->key_expires_s - facts->object.now_s;
-	if (facts->key_expires_s == 0 || left_s > (int64_t)EXPIRY_DAYS * DAY_S) {
-		if (facts->key_expires_s != 0 || is_known(facts))
-			draft_drop(draft, "KeyExpiring");
+	int64_t expires_s = status_time_s(draft->status, "keyExpiresAt"), left_s = expires_s - facts->object.now_s;
+	if (expires_s == 0 || left_s > (int64_t)EXPIRY_DAYS * DAY_S) {
+		draft_drop(draft, "KeyExpiring");
 		return;
 	}
-	timestamp_format(facts->key_expires_s * 1000, TIMESTAMP_SECONDS, time);
+	timestamp_format(expires_s * 1000, TIMESTAMP_SECONDS, time);
 	text_init(&message, TEXT_NO_LIMIT);
 	text_addf(&message, "the service account key %s %s: renew it with omnictl serviceaccount renew",
 		  left_s <= 0 ? "expired at" : "expires at", time);
