@@ -10,6 +10,8 @@
 #include "agent/controller/step.h"
 #include "agent/controller/subject.h"
 
+enum { RESTRAINT_MS = 5000 }; /* between two writes of an object that is written all the time; the last one is before the end */
+
 struct controller {
 	struct controller_options options;
 	char *instance;

@@ -150,7 +150,7 @@ static void judge_connection(struct look *look, const struct view *object, struc
 /* --- restraint --------------------------------------------------------------------------------------------------------------------- */
 
 /* Statuses and annotations of one object: a few as quickly as they come, and then one in so long. */
-enum { WRITE_BURST = 10, WRITE_REFILL_MS = 5000 };
+enum { WRITE_BURST = 10, WRITE_REFILL_MS = RESTRAINT_MS };
 
 static bool take_token(struct subject *subject, int64_t now_ms, int64_t *out_wait_ms)
 {
@@ -170,10 +170,11 @@ static bool take_token(struct subject *subject, int64_t now_ms, int64_t *out_wai
 	return true;
 }
 
-static void restrain(struct subject *subject, int64_t now_ms, struct step *step)
+/* At the end nothing waits: what is written then is the last of it. */
+static void restrain(const struct controller *controller, struct subject *subject, int64_t now_ms, struct step *step)
 {
 	int64_t wait_ms = 0;
-	bool may_wait = step->kind == STEP_STATUS || step->kind == STEP_ANNOTATE;
+	bool may_wait = (step->kind == STEP_STATUS || step->kind == STEP_ANNOTATE) && !controller->is_ending;
 	if (!may_wait || take_token(subject, now_ms, &wait_ms))
 		return;
 	step_done(step);
@@ -205,6 +206,6 @@ void look_decide(struct controller *controller, struct look *look, struct step *
 		judge_connection(look, &view, out);
 	else
 		judge_part(controller, subject, &view, out);
-	restrain(subject, now_ms, out);
+	restrain(controller, subject, now_ms, out);
 	seen_done(&seen);
 }

@@ -8,7 +8,7 @@
 #include "base/digest.h"
 #include "crds/kinds.h"
 
-enum { AT_ONCE = 32, CALL_TIMEOUT_MS = 30000, LINGER_MS = 1000, UNSYNCED_MS = 1000 };
+enum { AT_ONCE = 32, CALL_TIMEOUT_MS = 30000, LINGER_MS = RESTRAINT_MS, UNSYNCED_MS = 1000 };
 
 #define METADATA_ONLY "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
