@@ -55,6 +55,7 @@ static struct bench *sample(void)
 	bench->report = (struct agent_report){.units = bench->units, .unit_count = 3, .sources = bench->sources, .source_count = 2,
 					      .omnis = bench->omnis, .omni_count = 2, .counters = &bench->counters,
 					      .unmanaged = bench->unmanaged, .unmanaged_count = 1,
+					      .leases = {{"leader", true}}, .lease_count = 1,
 					      .kubernetes = {.is_used = true, .objects = 7, .requests = {[3] = 9}, .writes = {4}}};
 	snprintf(bench->unmanaged[0].id, sizeof bench->unmanaged[0].id, NASTY);
 	snprintf(bench->unmanaged[0].type, sizeof bench->unmanaged[0].type, "MachineClasses.omni.sidero.dev");
