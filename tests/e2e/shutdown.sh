@@ -51,9 +51,11 @@ rounds() { # count, what the log says then
 		ends 0 10 || return 1
 	done
 }
-frozen() { # the server stops in this moment
+frozen() { # the server stops in this moment; nothing is being written, which would have its two seconds
+	rm -rf "$room/status"
 	agent
 	until_logs "$1"
+	within 20 is_state demo InSync || return 1
 	kill -STOP "$cosi_pid"
 	change
 	until_logs "$(git -C "$room/repo" rev-parse HEAD)"
