@@ -309,8 +309,10 @@ many() { for i in $(seq 200); do echo "---" && cluster "c-$i" lab; done; }
 many | kube_ctl create -f - >/dev/null &
 making=$!
 wait $making
-check "two hundred clusters are told of" rests
-check "each of them" is_number "$(get omniclusters -o json | jq '[.items[] | select(.status.conditions[]? | .type == "Ready" and .status == "True")] | length')" 200 200
+ready() { get omniclusters -o json | jq '[.items[] | select(.status.conditions[]? | .type == "Ready" and .status == "True")] | length'; }
+all_ready() { is_number "$(ready)" 200 200; }
+check "two hundred clusters are told of, each of them" within 60 all_ready
+check "then it rests" rests
 kube_mark
 ask say Failed "on its way out"
 ends "it ends in an orderly way"
