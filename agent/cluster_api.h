@@ -27,6 +27,7 @@ struct cluster_api {
 	/* loop only */
 	struct snapshot *told; /* what the controller was told last */
 	uint64_t looks;	       /* at all orders */
+	struct snapshot *ways_of; /* the tree that declares the connections below */
 	struct arena ways_arena;
 	struct cluster_api_way *ways; /* of every OmniConnection */
 	size_t way_count;

@@ -72,10 +72,12 @@ static uint64_t told_before(const struct cluster_api_way *ways, size_t count, co
 }
 
 /* The connections of the newest tree. */
-static void take_connections(struct cluster_api *api, const struct snapshot *snapshot)
+static void take_connections(struct cluster_api *api, struct snapshot *snapshot)
 {
 	const struct fleet *fleet = snapshot->fleet;
 	struct arena arena, old = api->ways_arena;
+	snapshot_unref(api->ways_of);
+	api->ways_of = snapshot_ref(snapshot);
 	arena_init(&arena, ARENA_NO_LIMIT);
 	struct cluster_api_way *ways = ARENA_ARRAY(&arena, struct cluster_api_way, fleet->connection_count + 1);
 	for (size_t i = 0; i < fleet->connection_count; i++) {
@@ -93,14 +95,15 @@ static void take_connections(struct cluster_api *api, const struct snapshot *sna
 
 void cluster_ways_tell(struct cluster_api *api)
 {
-	const struct snapshot *snapshot = api->agent->feeds[api->feed].taken;
+	struct snapshot *snapshot = api->agent->feeds[api->feed].taken;
 	struct arena arena;
 	struct text scratch;
 	if (snapshot == NULL || api->controller == NULL)
 		return;
 	arena_init(&arena, ARENA_NO_LIMIT);
 	text_init(&scratch, TEXT_NO_LIMIT);
-	take_connections(api, snapshot);
+	if (snapshot != api->ways_of)
+		take_connections(api, snapshot);
 	for (size_t i = 0; i < api->way_count; i++)
 		tell(api, &api->ways[i], &arena, &scratch);
 	text_done(&scratch);

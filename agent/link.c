@@ -69,21 +69,23 @@ struct connection_name link_name(const struct snapshot *snapshot, struct span ns
 	return (struct connection_name){snapshot->fleet, ns, connection, snapshot->is_certain};
 }
 
-bool link_leads_to(const struct link *link, const struct connection_name *name)
-{
-	struct target_way way;
-	CLEANUP(arena_done) struct arena arena;
-	arena_init(&arena, ARENA_NO_LIMIT);
-	return target_way(link->agent->settings, name, &arena, &way) && span_is(way.url, link->url);
-}
-
-bool link_serves(const struct link *link, const struct connection_name *name)
+static bool leads_to(const struct link *link, const struct connection_name *name, bool with_its_key)
 {
 	struct target_way way;
 	CLEANUP(arena_done) struct arena arena;
 	arena_init(&arena, ARENA_NO_LIMIT);
 	return target_way(link->agent->settings, name, &arena, &way) && span_is(way.url, link->url) &&
-	       target_same_key(&way, &link->state->way);
+	       (!with_its_key || target_same_key(&way, &link->state->way));
+}
+
+bool link_leads_to(const struct link *link, const struct connection_name *name)
+{
+	return leads_to(link, name, false);
+}
+
+bool link_serves(const struct link *link, const struct connection_name *name)
+{
+	return leads_to(link, name, true);
 }
 
 bool link_is_beside(const struct link *link, const struct link *other)

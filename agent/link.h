@@ -38,6 +38,8 @@ void link_state_free(struct link_state *state); /* NULL is fine; waits for what 
 
 /* Opens the store; false: as target_open. Loop thread. */
 bool link_state_open(struct link_state *state, struct omni_store **out, struct fail *fail);
+/* Why the newest key cannot be used; "": it can. Any thread, without the lock. */
+void link_state_note_key(struct link_state *state, const char *trouble);
 /* There is another key. Loop thread. */
 void link_state_renew(struct link_state *state, const char *what);
 /* It cannot be opened: told to all that wait, and tried again later. Loop thread. */

@@ -23,15 +23,6 @@ struct link_key {
 	struct fail fail;
 };
 
-static void tell_trouble(struct link *link, const char *trouble)
-{
-	struct agent *agent = link->agent;
-	pthread_mutex_lock(&agent->lock);
-	snprintf(link->state->key_trouble, sizeof link->state->key_trouble, "%s", trouble);
-	pthread_mutex_unlock(&agent->lock);
-	cluster_api_tell_ways(agent);
-}
-
 /* With the old key it goes on: who wants to end that takes the key away in Omni. */
 static void on_failure(struct link_key *key)
 {
@@ -42,14 +33,14 @@ static void on_failure(struct link_key *key)
 	}
 	log_error(link->agent->log, "omni", "the Secret of the key cannot be read; the old key stays in use", log_string("omni", link->url),
 		  log_string("connection", link->connection), log_fail(&key->fail));
-	tell_trouble(link, key->fail.text);
+	link_state_note_key(link->state, key->fail.text);
 }
 
 static void on_value(struct link_key *key)
 {
 	struct link *link = key->link;
 	bool is_same = key->has_value && secret_is(&key->value, secret_span(&key->fresh));
-	tell_trouble(link, "");
+	link_state_note_key(link->state, "");
 	if (!is_same)
 		secret_set(&key->value, secret_span(&key->fresh));
 	key->has_value = true;
@@ -110,10 +101,19 @@ struct change {
 	char *ns, *name;
 };
 
+static void read_keys(struct agent *agent, struct span ns, struct span name)
+{
+	for (size_t i = 0; i < agent->link_count; i++) {
+		const struct link_state *state = agent->links[i]->state;
+		if (state->key != NULL && span_eq(state->way.ns, ns) && span_eq(state->way.secret_name, name))
+			link_key_read(state->key);
+	}
+}
+
 static void take_change(void *ctx)
 {
 	struct change *change = ctx;
-	link_keys_read(change->agent, span_of(change->ns), span_of(change->name));
+	read_keys(change->agent, span_of(change->ns), span_of(change->name));
 	free(change->ns);
 	free(change->name);
 	free(change);
@@ -130,15 +130,6 @@ static void on_changed(void *ctx, struct span ns, struct span name)
 	if (change->ns == NULL || change->name == NULL)
 		abort();
 	loop_post(agent->loop, take_change, change);
-}
-
-void link_keys_read(struct agent *agent, struct span ns, struct span name)
-{
-	for (size_t i = 0; i < agent->link_count; i++) {
-		const struct link_state *state = agent->links[i]->state;
-		if (state->key != NULL && span_eq(state->way.ns, ns) && span_eq(state->way.secret_name, name))
-			link_key_read(state->key);
-	}
 }
 
 struct link_key *link_key_new(struct link *link)

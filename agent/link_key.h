@@ -13,7 +13,5 @@ void link_key_free(struct link_key *key); /* wipes; waits for what is being read
 const struct secret *link_key_value(const struct link_key *key);
 /* Reads it now; when it is there or is another one, the link is opened or goes on with it. */
 void link_key_read(struct link_key *key);
-/* A Secret changed. */
-void link_keys_read(struct agent *agent, struct span ns, struct span name);
 
 #endif

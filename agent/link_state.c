@@ -151,7 +151,7 @@ bool link_state_open(struct link_state *state, struct omni_store **out, struct f
 	return true;
 }
 
-static void note_key_trouble(struct link_state *state, const char *trouble)
+void link_state_note_key(struct link_state *state, const char *trouble)
 {
 	struct agent *agent = state->link->agent;
 	pthread_mutex_lock(&agent->lock);
@@ -169,7 +169,7 @@ void link_state_renew(struct link_state *state, const char *what)
 	target_warn(&state->way, agent->log);
 	state->way.key = state->key == NULL ? NULL : link_key_value(state->key);
 	bool ok = target_renew(agent->settings, &state->way, agent->log, link->store, &fail);
-	note_key_trouble(state, ok ? "" : fail.text);
+	link_state_note_key(state, ok ? "" : fail.text);
 	if (!ok) {
 		log_error(agent->log, "omni", "key or certificates changed, but cannot be used; the old key stays in use",
 			  log_string("omni", link->url), log_string("changed", what), log_fail(&fail));

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/backoff.h"
 #include "base/clock.h"
 
 enum { WORKERS_MAX = 1024 };
@@ -60,24 +61,6 @@ static struct queue_item *pick(struct queue *queue, int64_t now, int64_t *out_ne
 	return best;
 }
 
-static uint64_t next_random(struct queue *queue) /* xorshift: jitter needs no more */
-{
-	queue->random ^= queue->random << 13;
-	queue->random ^= queue->random >> 7;
-	queue->random ^= queue->random << 17;
-	return queue->random;
-}
-
-static int64_t delay(struct queue *queue, unsigned failures, int64_t first_ms, int64_t last_ms)
-{
-	int64_t wait = first_ms;
-	for (unsigned i = 1; i < failures && wait < last_ms; i++)
-		wait *= 2;
-	if (wait > last_ms)
-		wait = last_ms;
-	return wait * (int64_t)(80 + next_random(queue) % 41) / 100;
-}
-
 static void put(struct queue *queue, struct queue_item *item, int64_t delay_ms)
 {
 	int64_t now = clock_monotonic_ms();
@@ -98,7 +81,7 @@ static void finish(struct queue *queue, struct queue_item *item, enum queue_resu
 		/* Something new came: worth another try soon, but a failure that makes news itself must not spin. */
 		unsigned failures = was_dirty ? 1 : item->failures;
 		queue->metrics.retries++;
-		put(queue, item, delay(queue, failures, FIRST_RETRY_MS, LAST_RETRY_MS));
+		put(queue, item, backoff_ms(&queue->random, failures, FIRST_RETRY_MS, LAST_RETRY_MS));
 	} else if (was_dirty) {
 		put(queue, item, 0);
 	} else if (result == QUEUE_SOON) {
@@ -106,7 +89,7 @@ static void finish(struct queue *queue, struct queue_item *item, enum queue_resu
 	} else if (result == QUEUE_LATER) {
 		put(queue, item, LATER_MS);
 	} else if (result == QUEUE_AGAIN) {
-		put(queue, item, delay(queue, item->failures, FIRST_AGAIN_MS, LAST_AGAIN_MS));
+		put(queue, item, backoff_ms(&queue->random, item->failures, FIRST_AGAIN_MS, LAST_AGAIN_MS));
 	}
 	pthread_cond_broadcast(&queue->changed);
 }

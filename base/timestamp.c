@@ -123,8 +123,9 @@ void timestamp_format(int64_t ms, enum timestamp_precision precision, char out[T
 	int used = snprintf(out, TIMESTAMP_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u", (unsigned)year & 0x3fff,
 			    (unsigned)month & 15, (unsigned)day & 31, (unsigned)(second / 3600) & 31,
 			    (unsigned)(second / 60 % 60) & 63, (unsigned)(second % 60) & 63);
-	if (precision == TIMESTAMP_MILLISECONDS)
-		snprintf(out + used, TIMESTAMP_SIZE - (size_t)used, ".%03uZ", (unsigned)(of_day % 1000) & 1023);
-	else
+	if (precision == TIMESTAMP_SECONDS)
 		snprintf(out + used, TIMESTAMP_SIZE - (size_t)used, "Z");
+	else
+		snprintf(out + used, TIMESTAMP_SIZE - (size_t)used, ".%03u%sZ", (unsigned)(of_day % 1000) & 1023,
+			 precision == TIMESTAMP_MICROSECONDS ? "000" : "");
 }

@@ -8,9 +8,10 @@
 
 #include "base/span.h"
 
-#define TIMESTAMP_SIZE 32 /* "2006-01-02T15:04:05.000Z" and the NUL, with room */
+#define TIMESTAMP_SIZE 32 /* "2006-01-02T15:04:05.000000Z" and the NUL, with room */
 
-enum timestamp_precision { TIMESTAMP_SECONDS, TIMESTAMP_MILLISECONDS };
+/* MICROSECONDS: six decimals, as some of Kubernetes's fields want them; the last three are zeros. */
+enum timestamp_precision { TIMESTAMP_SECONDS, TIMESTAMP_MILLISECONDS, TIMESTAMP_MICROSECONDS };
 
 /* "2006-01-02T15:04:05Z", with any number of decimals (cut to milliseconds, downwards) and "Z" or an offset "+02:00".
  * Capital T and Z, no leap second, no date that does not exist. */

@@ -140,8 +140,8 @@ static bool has_too_many_similar(struct event_book *book, const struct event_abo
 static json_t *micro_time(int64_t wall_ms)
 {
 	char text[TIMESTAMP_SIZE];
-	timestamp_format(wall_ms, TIMESTAMP_MILLISECONDS, text);
-	return json_sprintf("%.*s000Z", (int)strlen(text) - 1, text);
+	timestamp_format(wall_ms, TIMESTAMP_MICROSECONDS, text);
+	return json_string(text);
 }
 
 /* "OBJECT.16 digits": of a time, and never the same twice. */

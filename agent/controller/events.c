@@ -75,8 +75,7 @@ void events_send(struct controller *controller)
 		pthread_mutex_unlock(&controller->lock);
 		const struct kube_request request = {.method = post->request.method, .path = post->request.path,
 						     .body = post->request.body,
-						     .content_type = *post->request.method == 'P' && post->request.method[1] == 'A'
-									     ? KUBE_MERGE : KUBE_JSON,
+						     .content_type = strcmp(post->request.method, "PATCH") == 0 ? KUBE_MERGE : KUBE_JSON,
 						     .deadline_ms = clock_monotonic_ms() + POST_TIMEOUT_MS};
 		kube_start(controller->options.client, &request, on_answer, post);
 		pthread_mutex_lock(&controller->lock);

@@ -111,7 +111,7 @@ size_t subject_count_children(const struct subject *subject, const struct kind *
 
 /* --- life ---------------------------------------------------------------------------------------------------------------- */
 
-void cluster_life_forget_order(struct cluster_life *life)
+static void forget_order(struct cluster_life *life)
 {
 	free(life->why);
 	life->why = NULL;
@@ -122,7 +122,7 @@ void cluster_life_forget_order(struct cluster_life *life)
 /* What is declared is said of the name, not of the object. */
 static void forget_life(struct cluster_life *life)
 {
-	cluster_life_forget_order(life);
+	forget_order(life);
 	free(life->told);
 	free(life->told_errors);
 	free(life->requested);

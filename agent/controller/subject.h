@@ -74,6 +74,4 @@ bool subject_drop_unused(struct subjects *subjects, struct subject *subject);
 /* How many of its children that are there are of this kind. */
 size_t subject_count_children(const struct subject *subject, const struct kind *kind);
 
-void cluster_life_forget_order(struct cluster_life *life);
-
 #endif

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/backoff.h"
+
 enum { FIRST_RETRY_MS = 500, LAST_RETRY_MS = 300000, FIRST_CONFLICT_MS = 20, LAST_CONFLICT_MS = 2000, NEWS_MS = 1000 };
 
 void turns_init(struct turns *turns, uint64_t seed)
@@ -151,24 +153,6 @@ struct turn *turns_take(struct turns *turns, int64_t now_ms, int64_t *out_next_m
 	return NULL;
 }
 
-static uint64_t next_random(struct turns *turns) /* xorshift: jitter needs no more */
-{
-	turns->random ^= turns->random << 13;
-	turns->random ^= turns->random >> 7;
-	turns->random ^= turns->random << 17;
-	return turns->random;
-}
-
-static int64_t back_off(struct turns *turns, unsigned failures, int64_t first_ms, int64_t last_ms)
-{
-	int64_t wait = first_ms;
-	for (unsigned i = 1; i < failures && wait < last_ms; i++)
-		wait *= 2;
-	if (wait > last_ms)
-		wait = last_ms;
-	return wait * (int64_t)(80 + next_random(turns) % 41) / 100;
-}
-
 void turns_give(struct turns *turns, struct turn *turn, enum turn_result result, int64_t now_ms)
 {
 	assert(turn->state == TURN_BUSY);
@@ -178,8 +162,8 @@ void turns_give(struct turns *turns, struct turn *turn, enum turn_result result,
 	turn->failures = has_failed ? turn->failures + 1 : 0;
 	turn->not_before_ms = 0;
 	if (has_failed) {
-		int64_t wait = result == TURN_CONFLICT ? back_off(turns, turn->failures, FIRST_CONFLICT_MS, LAST_CONFLICT_MS)
-						       : back_off(turns, turn->failures, FIRST_RETRY_MS, LAST_RETRY_MS);
+		int64_t wait = result == TURN_CONFLICT ? backoff_ms(&turns->random, turn->failures, FIRST_CONFLICT_MS, LAST_CONFLICT_MS)
+						       : backoff_ms(&turns->random, turn->failures, FIRST_RETRY_MS, LAST_RETRY_MS);
 		turn->not_before_ms = now_ms + (wait < NEWS_MS ? wait : NEWS_MS);
 		put(turns, turn, turn->is_dirty ? turn->not_before_ms : now_ms + wait, now_ms);
 	} else if (turn->is_dirty || result == TURN_AGAIN) {

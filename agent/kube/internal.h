@@ -128,7 +128,6 @@ struct transfer *transfer_new(struct kube_client *client, const struct kube_requ
 void transfer_free(struct transfer *transfer);
 bool transfer_submit(struct transfer *transfer); /* false: the client is closed; it is still the caller's */
 void transfer_move(struct transfer *transfer, enum place place);
-void transfers_add(struct transfers *list, struct transfer *transfer);
 void transfers_remove(struct transfers *list, struct transfer *transfer);
 bool client_is_thread(const struct kube_client *client);
 void client_wake(struct kube_client *client);

@@ -82,8 +82,8 @@ static void take_record(struct lease *lease, json_t *record)
 static json_t *micro_time(void)
 {
 	char text[TIMESTAMP_SIZE];
-	timestamp_format(clock_wall_ms(), TIMESTAMP_MILLISECONDS, text);
-	return json_sprintf("%.*s000Z", (int)strlen(text) - 1, text);
+	timestamp_format(clock_wall_ms(), TIMESTAMP_MICROSECONDS, text);
+	return json_string(text);
 }
 
 /* What others wrote into the record stays; the whole of it is written with the version that was seen. */

@@ -25,27 +25,14 @@ struct replicas {
 	size_t count;
 };
 
-static bool read_number(struct span text, unsigned *out)
-{
-	unsigned value = 0;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.ptr[i] < '0' || text.ptr[i] > '9' || value > REPLICAS_MAX_SHARDS)
-			return false;
-		value = value * 10 + (unsigned)(text.ptr[i] - '0');
-	}
-	*out = value;
-	return text.len > 0;
-}
-
 bool replicas_parse_shard(struct span text, unsigned *out_shard, unsigned *out_shards, struct fail *fail)
 {
-	unsigned shard = 0, shards = 0;
-	if (!read_number(span_before(text, '/'), &shard) || !read_number(span_behind(text, '/'), &shards) || shards == 0 ||
-	    shards > REPLICAS_MAX_SHARDS || shard >= shards)
+	int64_t shard = 0, shards = 0;
+	if (!span_int(span_behind(text, '/'), 1, REPLICAS_MAX_SHARDS, &shards) || !span_int(span_before(text, '/'), 0, shards - 1, &shard))
 		return fail_set(fail, FAIL_INVALID, "\"%.*s\" is no shard: write NUMBER/COUNT, counted from 0, as in 0/3, with at most %d",
 				SPAN_ARG(text), REPLICAS_MAX_SHARDS);
-	*out_shard = shard;
-	*out_shards = shards;
+	*out_shard = (unsigned)shard;
+	*out_shards = (unsigned)shards;
 	return true;
 }
 

@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
-void transfers_add(struct transfers *list, struct transfer *transfer)
+static void add(struct transfers *list, struct transfer *transfer)
 {
 	transfer->prev = list->last;
 	transfer->next = NULL;
@@ -55,7 +55,7 @@ void transfer_move(struct transfer *transfer, enum place place)
 		transfers_remove(from, transfer);
 	transfer->place = place;
 	if (to != NULL)
-		transfers_add(to, transfer);
+		add(to, transfer);
 }
 
 void client_wake(struct kube_client *client)
@@ -159,7 +159,7 @@ bool transfer_submit(struct transfer *transfer)
 	pthread_mutex_lock(&client->lock);
 	bool is_open = !client->is_closed, is_idle = client->is_idle;
 	if (is_open) {
-		transfers_add(&client->incoming, transfer);
+		add(&client->incoming, transfer);
 		client->is_idle = false;
 	}
 	pthread_mutex_unlock(&client->lock);

@@ -91,6 +91,8 @@ static void times_outside_are_the_nearest_inside(void **state)
 {
 	(void)state;
 	char text[TIMESTAMP_SIZE];
+	timestamp_format(1700000000007, TIMESTAMP_MICROSECONDS, text);
+	assert_string_equal(text, "2023-11-14T22:13:20.007000Z");
 	timestamp_format(INT64_MAX, TIMESTAMP_MILLISECONDS, text);
 	assert_string_equal(text, "9999-12-31T23:59:59.999Z");
 	timestamp_format(INT64_MIN, TIMESTAMP_SECONDS, text);
