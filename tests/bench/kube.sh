@@ -13,6 +13,7 @@ kube_agent() {
 
 kube_informer() {
 	local result
+	: >"$room/informer"
 	"$kube_bench" informer "$kube_config" fleet >"$room/informer" &
 	agent=$!
 	until result=$(sed -n 's/^synchronised //p' "$room/informer") && [ -n "$result" ]; do
@@ -81,8 +82,7 @@ bench_kube() {
 	cosi_build && kube_build && go_need bench-kube/kube || { note "no API server can be built: $(go_reason)"; return 0; }
 	kube_bench=$go_dir/kube
 	printf '\n%s\n' "In a cluster: $CLUSTERS clusters, $((CLUSTERS * 25)) custom resources"
-	kube_start bench && kube_ctl apply --server-side -f crds/yaml >/dev/null || return
-	kube_ctl wait --for=condition=Established crd --all --timeout=30s >/dev/null
+	kube_start bench && kube_define || return
 	kube_ctl create namespace fleet >/dev/null
 	"$kube_bench" fill "$kube_config" fleet "$CLUSTERS" || return
 	omni_server 0 || return

@@ -24,7 +24,7 @@ echo "# $(size "$image") bytes"
 check "a second time, elsewhere" make_it 077 Asia/Tokyo
 check "… it has the same bytes" cmp "$image" "$room/first.tar"
 
-mkdir "$room/layout" "$room/root"
+mkdir "$room/layout" "$room/image"
 tar -xf "$image" -C "$room/layout"
 blob() { echo "$room/layout/blobs/${1/://}"; }
 of() { jq -er "$2" "$1"; }
@@ -83,9 +83,9 @@ listed() { tar -tvzf "$layer" --numeric-owner; }
 all_root() { ! listed | awk '$2 != "0/0"' | grep .; }
 nothing_privileged() { ! listed | awk '$1 ~ /s/' | grep .; }
 nobody_writes() { ! listed | awk '$1 ~ /^[-d].......w/ && $1 !~ /t$/' | grep .; }
-programs() { tar -xpzf "$layer" -C "$room/root" && find "$room/root" -type f -perm /111 -printf '%P\n' | grep -v '^lib.*/ld-linux'; }
+programs() { tar -xpzf "$layer" -C "$room/image" && find "$room/image" -type f -perm /111 -printf '%P\n' | grep -v '^lib.*/ld-linux'; }
 one_program() { [ "$(programs)" = usr/bin/omniops ] || { programs; return 1; }; }
-packages_are_recorded() { grep -qx 'Package: libc6' "$room/root/var/lib/dpkg/status.d/libc6" && [ -s "$room/root/usr/share/doc/libc6/copyright" ]; }
+packages_are_recorded() { grep -qx 'Package: libc6' "$room/image/var/lib/dpkg/status.d/libc6" && [ -s "$room/image/usr/share/doc/libc6/copyright" ]; }
 check "everything belongs to root" all_root
 check "nothing runs with privileges of its own" nothing_privileged
 check "nobody may write but where everybody may" nobody_writes
@@ -96,7 +96,7 @@ if [ -e /var/lib/dpkg/status ]; then check "scanners find the packages of the li
 
 says() { grep -qF -- "$1" "$room/out" || { echo "does not say: $1"; cat "$room/out"; return 1; }; }
 works() { # SCRIPT, with the examples in /tmp/fleet
-	image_run "$room/root" "$config" 'mkdir "$root/tmp/fleet" && mount --bind -o ro examples/fleet "$root/tmp/fleet" || exit 125
+	image_run "$room/image" "$config" 'mkdir "$root/tmp/fleet" && mount --bind -o ro examples/fleet "$root/tmp/fleet" || exit 125
 		'"$1" --net >"$room/out" 2>&1 || { echo "exits $?"; cat "$room/out"; return 1; }
 }
 

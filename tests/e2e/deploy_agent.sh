@@ -17,8 +17,8 @@ elects() { "$OMNIOPS" agent --help | grep -- --leader-elect >/dev/null; }
 image_can || { skip "the agent in a cluster" "no namespaces can be made here"; finish; }
 kube_need "the agent in a cluster"
 cosi_need "the agent in a cluster"
-deploy/image/rootfs.sh "$OMNIOPS" "$room/root" || { fail "the image's root"; finish; }
-mkdir -p "$room/root/var/run/secrets/kubernetes.io/serviceaccount" "$room/root/etc/omniops/omni-ca-file"
+deploy/image/rootfs.sh "$OMNIOPS" "$room/image" || { fail "the image's root"; finish; }
+mkdir -p "$room/image/var/run/secrets/kubernetes.io/serviceaccount" "$room/image/etc/omniops/omni-ca-file"
 # What archive.sh writes; tests/build/image.sh looks at it.
 echo '{"config": {"Env": ["HOME=/var/cache/omniops", "XDG_CACHE_HOME=/var/cache", "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"]}}' >"$room/config"
 
@@ -40,7 +40,7 @@ echo "OMNIOPS_OMNI_CA_FILE=/etc/omniops/omni-ca-file/${cosi_ca##*/}" >>"$room/se
 
 pod() { # NAME PORT: another one starts; its log is $room/NAME.log
 	export POD_PORT=$2 POD_SETTINGS=$room/settings POD_ACCOUNT=$kube_mounted POD_CA=$cosi_ca POD_KUBE_PORT=$kube_port POD_KUBE_HOST=$kube_host
-	image_run "$room/root" "$room/config" '
+	image_run "$room/image" "$room/config" '
 		mounted() { # FOLDER FILE…: for the user of the pod, which is not the owner of our files
 			mount -t tmpfs -o mode=755 tmpfs "$root$1" && install -m 444 -t "$root$1" "${@:2}" || exit 125
 		}

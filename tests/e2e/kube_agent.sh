@@ -10,8 +10,7 @@ trap 'stop_agent; kube_stop; rm -rf "$room"' EXIT
 trap 'exit 1' INT TERM
 
 kube_need "the agent works beside a real API server"
-if ! kube_start agent || ! kube_ctl apply -f crds/yaml >"$kube_dir/applied" ||
-	! kube_ctl wait --for=condition=Established --timeout=60s -f crds/yaml >"$kube_dir/applied"; then
+if ! kube_start agent || ! kube_define; then
 	fail "the definitions are served"
 	finish
 fi

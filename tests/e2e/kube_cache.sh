@@ -6,6 +6,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
+. tests/within.sh
 . tests/rig/kube/lib.sh
 work=$(mktemp -d)
 trap 'kube_stop; rm -rf "$work"' EXIT
@@ -55,16 +56,6 @@ ends() { # TEXT NAME…: they do, in an orderly way and without a word; not for 
 	done
 	[ -z "$bad" ] && pass "$1" || fail "$1"
 }
-within() { # SECONDS COMMAND…
-	local tries=$(($1 * 10))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || { "$@"; echo "not in time: $*"; return 1; }
-		sleep 0.1
-	done
-}
-
 # --- what is there ----------------------------------------------------------------------------------------------------
 
 held() { # NAME

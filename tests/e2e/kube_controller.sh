@@ -4,6 +4,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
+. tests/within.sh
 . tests/rig/kube/lib.sh
 work=$(mktemp -d)
 trap 'kube_stop; rm -rf "$work"' EXIT
@@ -38,16 +39,6 @@ ends() { # TEXT: it does, and without a word; not for `check`
 	if gives ended end 60 && wait "$controller"; then pass "$1"; else fail "$1"; fi
 	exec {to_be}>&- {from_be}<&-
 }
-within() { # SECONDS COMMAND…
-	local tries=$(($1 * 20))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || { "$@"; echo "not in time: $*"; return 1; }
-		sleep 0.05
-	done
-}
-
 # --- objects ------------------------------------------------------------------------------------------------------------
 
 connection() { # NAME
@@ -97,7 +88,7 @@ old='"omni.texas-hpc.org/finalizer"'
 
 kube_need "the controller on a real API server"
 kube_start a || { fail "the server starts"; finish; }
-kube_ctl apply --server-side -f crds/yaml >/dev/null
+kube_define
 kube_ctl create namespace edge >/dev/null
 begin
 

@@ -5,6 +5,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
+. tests/within.sh
 . tests/rig/kube/lib.sh
 work=$(mktemp -d)
 trap 'kube_stop; rm -rf "$work"' EXIT
@@ -102,20 +103,11 @@ nothing_is_asked() {
 	asked=$(kube_count '^(create|update|patch|delete|get|list) ')
 	[ "$asked" = 0 ] || { kube_counts; return 1; }
 }
-within() { # SECONDS COMMAND…
-	local tries=$(($1 * 10))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || { "$@"; echo "not in time: $*"; return 1; }
-		sleep 0.1
-	done
-}
 empty() { [ -z "$(kube_ctl -n edge get omniclusters,omniconnections -o name)" ]; }
 
 kube_need "the controller in a storm"
 kube_start a && kube_fault_start || { fail "the server starts"; finish; }
-kube_ctl apply --server-side -f crds/yaml >/dev/null
+kube_define
 kube_ctl create namespace edge >/dev/null
 kube_faulty "$kube_config"
 mkfifo "$work/in" "$work/out"

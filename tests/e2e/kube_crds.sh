@@ -11,8 +11,7 @@ trap 'exit 1' INT TERM
 
 kube_need "a real API server agrees"
 go_need crds/server || kube_unbuilt "a real API server agrees"
-if ! kube_start admission || ! kube_ctl apply -f crds/yaml >"$kube_dir/applied" ||
-	! kube_ctl wait --for=condition=Established --timeout=60s -f crds/yaml >"$kube_dir/applied"; then
+if ! kube_start admission || ! kube_define; then
 	fail "the definitions are served"
 	finish
 fi

@@ -13,8 +13,7 @@ trap 'exit 1' INT TERM
 kube_need "keys in Secrets"
 cosi_need "keys in Secrets"
 cosi_start one -play -pace 0.1 -account ci:Operator -account next:Operator && cosi_start two -controllers -account ci:Operator &&
-	kube_start keys && kube_ctl apply -f crds/yaml >"$kube_dir/applied" &&
-	kube_ctl wait --for=condition=Established --timeout=60s -f crds/yaml >"$kube_dir/applied" || { fail "the servers come up"; finish; }
+	kube_start keys && kube_define || { fail "the servers come up"; finish; }
 cosi_use one
 
 ns=blue

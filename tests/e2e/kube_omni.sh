@@ -79,8 +79,7 @@ may_work() {
 		kube_bind fleet/omniops patch "$(in_group "$kinds" /status)" fleet &&
 		kube_bind fleet/omniops create,patch events.events.k8s.io fleet && kube_bind fleet/omniops get,list,watch secrets fleet
 }
-{ kube_ctl apply --server-side -f crds/yaml && kube_ctl wait --for=condition=Established --timeout=60s -f crds/yaml &&
-	kube_account fleet omniops && may_work; } >"$room/applied" 2>&1 || { cat "$room/applied"; fail "definitions and rights"; finish; }
+{ kube_define && kube_account fleet omniops && may_work; } >"$room/applied" 2>&1 || { cat "$room/applied"; fail "definitions and rights"; finish; }
 check "Omni has an account for the agent" omni_account omniops Operator
 check "… and one that it will not know any more" omni_account former Operator
 check "… from now on" omni_ctl serviceaccount destroy former

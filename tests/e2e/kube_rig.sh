@@ -4,38 +4,13 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
+. tests/e2e/rig_lib.sh
+. tests/within.sh
 . tests/rig/kube/lib.sh
 work=$(mktemp -d)
 trap 'kube_stop; rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 export TMPDIR=$work # every process of ours has it in its command line
-
-says() { # text, command…: fails, or succeeds, with this text
-	local text=$1
-	shift
-	"$@" 2>&1 | tee /dev/stderr | grep -qF -- "$text"
-}
-
-refused() { # text, command…
-	local text=$1 output
-	shift
-	if output=$("$@" 2>&1); then
-		echo "it was not refused: $output"
-		return 1
-	fi
-	echo "$output"
-	grep -qF -- "$text" <<<"$output"
-}
-
-within() { # seconds, command…
-	local tries=$(($1 * 20))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || { "$@"; return 1; }
-		sleep 0.05
-	done
-}
 
 as() { kube_config=$1 kube_ctl "${@:2}"; } # kubeconfig, arguments of kubectl
 

@@ -10,8 +10,7 @@ trap 'kube_stop; rm -rf "$room"' EXIT
 trap 'exit 1' INT TERM
 
 kube_need "what comes from an API server renders to the same bytes"
-if ! kube_start same || ! kube_ctl apply -f crds/yaml >"$room/log" ||
-	! kube_ctl wait --for=condition=Established --timeout=60s -f crds/yaml >"$room/log"; then
+if ! kube_start same || ! kube_define; then
 	fail "the definitions are served"
 	finish
 fi

@@ -9,8 +9,7 @@ trap kube_stop EXIT
 trap 'exit 1' INT TERM
 
 kube_need "a real API server takes the statuses"
-if ! kube_start status || ! kube_ctl apply -f crds/yaml >"$kube_dir/applied" ||
-	! kube_ctl wait --for=condition=Established --timeout=60s -f crds/yaml >"$kube_dir/applied"; then
+if ! kube_start status || ! kube_define; then
 	fail "the definitions are served"
 	finish
 fi

@@ -2,6 +2,7 @@
 # A work room with a store, a Git repository, and helpers that wait with a limit.
 # shellcheck shell=bash
 . tests/port.sh
+. tests/within.sh
 room=$(mktemp -d)
 omni=dir:$room/omni
 agent_pid=
@@ -20,17 +21,6 @@ exits() {
 }
 says() { grep -qF -- "$1" "$room/out" || { echo "does not say: $1"; cat "$room/out"; return 1; }; }
 complains() { grep -qF -- "$1" "$room/err" || { echo "does not complain: $1"; cat "$room/err"; return 1; }; }
-
-# within SECONDS COMMAND…
-within() {
-	local tries=$(($1 * 20))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || { "$@"; echo "not in time:" "$@"; tail -n 30 "$room/log" 2>/dev/null; return 1; }
-		sleep 0.05
-	done
-}
 
 # cluster NAME WORKERS: a manifest with a control plane and one worker set by class.
 cluster() {

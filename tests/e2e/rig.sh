@@ -3,6 +3,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
+. tests/e2e/rig_lib.sh
 . tests/rig/cosi/lib.sh
 . tests/rig/omni/lib.sh
 work=$(mktemp -d)
@@ -10,29 +11,12 @@ trap 'cosi_stop; omni_stop; rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 export TMPDIR=$work # every process of ours has it in its command line
 
-says() { # text, command…: fails, or succeeds, with this text
-	local text=$1
-	shift
-	"$@" 2>&1 | tee /dev/stderr | grep -qF -- "$text"
-}
-
 lacks() { # text, command…: succeeds, without this text
 	local text=$1 output
 	shift
 	output=$("$@" 2>&1) || return
 	echo "$output"
 	! grep -qF -- "$text" <<<"$output"
-}
-
-refused() { # text, command…
-	local text=$1 output
-	shift
-	if output=$("$@" 2>&1); then
-		echo "it was not refused: $output"
-		return 1
-	fi
-	echo "$output"
-	grep -qF -- "$text" <<<"$output"
 }
 
 # --- what is left -----------------------------------------------------------------------------------------------------

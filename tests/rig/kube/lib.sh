@@ -5,6 +5,7 @@
 #   kube_need TEXT                  in tests with tests/tap.sh: built, or TEXT is skipped and the test ends
 #   kube_start NAME [FLAG…]         empty state; FLAGs for the API server. Sets kube_url kube_host kube_port kube_ca kube_dir
 #                                   kube_pid, and kube_config: a kubeconfig that may do everything
+#   kube_define                     our definitions, until they are served
 #   kube_use NAME                   sets them again, for another one that runs
 #   kube_order stop|start|kill|freeze|continue      the API server; its state and its port stay. Sets kube_pid
 #   kube_compact                    etcd forgets old resource versions; those that the API server has in memory go with it, so
@@ -147,6 +148,11 @@ kube_curl() {
 }
 
 # --- who else -----------------------------------------------------------------------------------------------------------
+
+kube_define() {
+	kube_ctl apply --server-side -f crds/yaml >"$kube_dir/defined" &&
+		kube_ctl wait --for=condition=Established --timeout=60s -f crds/yaml >"$kube_dir/defined"
+}
 
 kube_user() { "$kube_rig" user -dir "$kube_dir" "$@" && kube_made=$kube_dir/users/$1.kubeconfig; }
 
