@@ -31,6 +31,9 @@ static void differs_by_a_fifth_either_way(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(doubles_until_the_longest), TEST(differs_by_a_fifth_either_way)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(doubles_until_the_longest),
+		cmocka_unit_test(differs_by_a_fifth_either_way),
+	};
 	return RUN_TESTS(tests);
 }
