@@ -10,10 +10,12 @@ room-agent/omni := agent/grpc agent/auth render crds base
 room-agent/kube := render crds base
 room-agent/plan := agent/omni agent/grpc agent/auth render crds base
 room-agent/export := agent/plan agent/omni agent/grpc agent/auth render crds base
-room-agent/handlers := agent/kube agent/omni agent/grpc agent/auth render crds base
+room-agent/workload := agent/kube render crds base
+room-agent/helm := agent/workload agent/kube render crds base
 room-agent/report := agent/plan agent/omni agent/grpc agent/auth render crds base
+room-agent/handlers := agent/helm agent/workload agent/report agent/kube agent/plan agent/omni agent/grpc agent/auth render crds base
 room-agent/controller := agent/report agent/kube agent/plan agent/omni agent/grpc agent/auth render crds base
-room-agent := agent/controller agent/export agent/handlers agent/report agent/plan agent/omni agent/grpc agent/auth agent/kube agent/source render crds base
+room-agent := agent/controller agent/export agent/handlers agent/helm agent/workload agent/report agent/plan agent/omni agent/grpc agent/auth agent/kube agent/source render crds base
 room-plugin-argocd := render crds base
 room-flux := render crds base
 

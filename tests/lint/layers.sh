@@ -16,10 +16,12 @@ agent/omni      | base crds render agent/grpc agent/auth agent/omni agent/omni/p
 agent/kube      | base crds render agent/kube
 agent/plan      | base crds render agent/plan agent/omni/store.h agent/omni/health.h
 agent/export    | base crds render agent/export agent/plan agent/omni/store.h
-agent/handlers  | base crds render agent/handlers agent/kube agent/omni/store.h agent/plan
+agent/workload  | base crds render agent/workload agent/kube
+agent/helm      | base crds render agent/helm agent/workload agent/kube
+agent/handlers  | base crds render agent/handlers agent/helm agent/workload agent/kube agent/omni/management.h agent/omni/store.h agent/report
 agent/report    | base crds render agent/report agent/plan agent/omni/store.h agent/omni/health.h
 agent/controller | base crds render agent/controller agent/kube agent/report
-agent           | base crds render agent agent/controller agent/grpc/endpoint.h agent/source agent/omni agent/kube agent/plan agent/export agent/handlers agent/report
+agent           | base crds render agent agent/controller agent/grpc/endpoint.h agent/source agent/omni agent/kube agent/plan agent/export agent/handlers agent/helm agent/workload agent/report
 plugin-argocd   | base crds render plugin-argocd
 flux            | base crds render flux
 '
@@ -29,15 +31,15 @@ LIBRARIES='
 yaml.h          | render
 git2.h          | agent/source
 git2/           | agent/source
-zlib.h          | agent/grpc
-curl/           | agent/grpc agent/kube agent/source
+zlib.h          | agent/grpc agent/helm
+curl/           | agent/grpc agent/kube agent/source agent/helm
 jansson.h       | agent
 microhttpd.h    | agent/http.c
 protobuf-c/     | agent/omni
 zstd.h          | agent/omni agent/kube
-seccomp.h       | agent/source
-linux/landlock.h | agent/source
-linux/seccomp.h | agent/source
+seccomp.h       | agent/source agent/helm
+linux/landlock.h | agent/source agent/helm
+linux/seccomp.h | agent/source agent/helm
 openssl/        | base/digest.c agent
 sys/socket.h    | agent
 netinet/        | agent

@@ -1,0 +1,60 @@
+/* Secrets by name, wherever they are kept: an API server (the one of our custom resources, or a workload cluster's), or a
+ * directory DIR/NAMESPACE/NAME/KEY where there is none. Every call blocks, at most until its deadline. Values live in the
+ * arena that is given, which should be one that wipes; they never show in failures. */
+#ifndef AGENT_WORKLOAD_SECRET_STORE_H
+#define AGENT_WORKLOAD_SECRET_STORE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/fail.h"
+#include "base/span.h"
+
+struct kube_client;
+
+struct secret_entry {
+	struct span key, value; /* decoded */
+};
+
+struct stored_secret {
+	struct span ns, name;
+	struct span uid, resource_version; /* as the store has it; empty: it is to be made */
+	struct span type;		   /* empty: Opaque */
+	json_t *labels, *annotations;	   /* of strings; NULL: none. Borrowed by secret_write; of secret_read: secret_drop */
+	struct secret_entry *entries;	   /* sorted by key, bytewise */
+	size_t entry_count;
+	bool is_immutable, is_deleted; /* deleted: it waits for a finalizer */
+};
+
+struct secret_store;
+
+/* client must outlive it; field manager KUBE_FIELD_MANAGER. */
+struct secret_store *secret_store_kube(struct kube_client *client);
+/* dir is copied; files 0600, directories 0700, every change complete or not at all. Labels, annotations and type are kept in a
+ * file of the Secret beside its keys. */
+struct secret_store *secret_store_directory(const char *dir);
+void secret_store_free(struct secret_store *store);
+
+/* NOT_FOUND: there is none. deadline_ms: CLOCK_MONOTONIC. */
+bool secret_read(struct secret_store *store, struct span ns, struct span name, int64_t deadline_ms, struct arena *arena,
+		 struct stored_secret *out, struct fail *fail) __attribute__((warn_unused_result));
+/* Made (EXISTS when it is there), or replaced as a whole when resource_version is set (CONFLICT when it is another one by now;
+ * what the caller does not know, owner references and finalizers for example, stays). */
+bool secret_write(struct secret_store *store, const struct stored_secret *secret, int64_t deadline_ms, struct fail *fail)
+	__attribute__((warn_unused_result));
+/* Only the one with this uid (CONFLICT otherwise); that there is none is fine. */
+bool secret_remove(struct secret_store *store, struct span ns, struct span name, struct span uid, int64_t deadline_ms,
+		   struct fail *fail) __attribute__((warn_unused_result));
+void secret_drop(struct stored_secret *secret); /* its references; texts are the arena's */
+
+/* changed(ctx, ns, name), on any thread, without a lock of the store, whenever it comes, changes or goes; not for the state at
+ * the beginning. Until secret_store_free. Repeating it costs nothing. */
+void secret_watch(struct secret_store *store, struct span ns, struct span name,
+		  void (*changed)(void *ctx, struct span ns, struct span name), void *ctx);
+
+/* The value of a key; NULL pointer: there is none. */
+struct span secret_value(const struct stored_secret *secret, struct span key);
+
+#endif
