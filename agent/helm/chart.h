@@ -83,10 +83,4 @@ struct charts_counts {
 };
 void charts_counts(struct charts *charts, struct charts_counts *out);
 
-/* Is `have` what `want` asks for: the same text, the same numbers and pre-release (with or without a leading v, '_' for '+'), or
- * within the range that `want` is? */
-bool chart_version_fits(struct span want, struct span have);
-/* A complete version, so that its content is not expected to change. */
-bool chart_version_is_exact(struct span version);
-
 #endif
