@@ -3,7 +3,7 @@
 #define AGENT_UNIT_H
 
 #include "agent/omni/mirror.h"
-#include "agent/queue.h"
+#include "base/queue.h"
 #include "agent/report/state.h"
 #include "agent/settling.h"
 #include "agent/snapshot.h"

@@ -1,5 +1,5 @@
 /* The runner of the handlers: which objects there are, when each is looked at, what is told of them. Every cluster has workers of
- * its own (agent/queue.h), so one that does not answer holds up nobody else. Objects come from an API server's cache or, without
+ * its own (base/queue.h), so one that does not answer holds up nobody else. Objects come from an API server's cache or, without
  * one, from the sources' trees; both go through handlers_take. */
 #ifndef AGENT_HANDLERS_HANDLERS_H
 #define AGENT_HANDLERS_HANDLERS_H

@@ -46,8 +46,8 @@ netinet/        | agent
 netdb.h         | agent
 sys/epoll.h     | agent
 sys/inotify.h   | agent
-pthread.h       | agent base/log.h
-time.h          | agent base/clock.c base/banned.h
+pthread.h       | agent base/log.h base/queue.c
+time.h          | agent base/clock.c base/queue.c base/banned.h
 locale.h        | base/banned.h
 cmocka.h        | tests
 '

@@ -3,8 +3,9 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 
-#include "agent/queue.h"
+#include "base/queue.h"
 #include "base/clock.h"
 
 enum { ITEMS = 64 };
@@ -14,7 +15,7 @@ struct bench {
 	struct queue_item items[ITEMS];
 	_Atomic int runs[ITEMS], running[ITEMS], overlaps, order_count;
 	int order[4 * ITEMS];
-	_Atomic int group_running[4], group_most[4];
+	_Atomic int group_running[64], group_most[64];
 	enum queue_result (*work)(struct bench *bench, int index);
 };
 
@@ -24,15 +25,16 @@ static enum queue_result run(void *ctx, struct queue_item *item)
 	int index = (int)(item - bench->items);
 	if (bench->running[index]++ > 0)
 		bench->overlaps++;
-	int now = ++bench->group_running[item->group];
-	int most = bench->group_most[item->group];
-	while (now > most && !atomic_compare_exchange_weak(&bench->group_most[item->group], &most, now))
+	unsigned group = item->group;
+	int now = ++bench->group_running[group];
+	int most = bench->group_most[group];
+	while (now > most && !atomic_compare_exchange_weak(&bench->group_most[group], &most, now))
 		;
 	int place = bench->order_count++;
 	if (place < 4 * ITEMS)
 		bench->order[place] = index;
 	enum queue_result result = bench->work != NULL ? bench->work(bench, index) : QUEUE_DONE;
-	bench->group_running[item->group]--;
+	bench->group_running[group]--;
 	bench->running[index]--;
 	bench->runs[index]++;
 	return result;
@@ -245,6 +247,75 @@ static void one_group_has_all_the_workers(void **state)
 	end(bench);
 }
 
+static enum queue_result comes_back_when_it_says(struct bench *bench, int index)
+{
+	bench->items[index].again_ms = 60;
+	return bench->runs[index] < 2 ? QUEUE_WAIT : QUEUE_DONE;
+}
+
+static void one_that_names_a_time_comes_back_then(void **state)
+{
+	(void)state;
+	struct bench *bench = begin(1, comes_back_when_it_says);
+	int64_t start = clock_monotonic_ms();
+	queue_add(bench->queue, &bench->items[0], 0);
+	wait_idle(bench);
+	assert_int_equal(bench->runs[0], 3);
+	assert_true(clock_monotonic_ms() - start >= 120);
+	end(bench);
+}
+
+static enum queue_result goes_away(struct bench *bench, int index)
+{
+	if (index != 1)
+		return QUEUE_DONE;
+	queue_add(bench->queue, &bench->items[index], 0);
+	queue_remove(bench->queue, &bench->items[index]);
+	memset(&bench->items[index], 0xff, sizeof bench->items[index]);
+	return QUEUE_GONE;
+}
+
+static void one_that_is_removed_is_not_touched_any_more(void **state)
+{
+	(void)state;
+	struct bench *bench = begin(1, goes_away);
+	for (int i = 0; i < 3; i++)
+		queue_add(bench->queue, &bench->items[i], 0);
+	while (bench->runs[2] == 0)
+		clock_sleep_ms(1);
+	assert_int_equal(queue_busy(bench->queue), 0);
+	assert_int_equal(bench->items[1].state, UINT32_MAX);
+	queue_add(bench->queue, &bench->items[0], 0);
+	wait_idle(bench);
+	assert_int_equal(bench->runs[0], 2);
+	end(bench);
+}
+
+static enum queue_result hang_until_told(struct bench *bench, int index)
+{
+	while (index < 40 && bench->runs[63] == 0)
+		clock_sleep_ms(1);
+	return QUEUE_DONE;
+}
+
+/* More groups than anybody would keep threads for: nobody waits for the others. */
+static void forty_groups_that_hang_hold_up_nobody(void **state)
+{
+	(void)state;
+	struct bench *bench = begin(2, hang_until_told);
+	for (int i = 0; i < ITEMS - 1; i++) {
+		bench->items[i].group = i < 40 ? (unsigned)i : 60;
+		queue_add(bench->queue, &bench->items[i], 0);
+	}
+	for (int i = 40; i < ITEMS - 1; i++)
+		while (bench->runs[i] == 0)
+			clock_sleep_ms(1);
+	assert_int_equal(bench->runs[0], 0);
+	queue_add(bench->queue, &bench->items[63], 0);
+	wait_idle(bench);
+	end(bench);
+}
+
 static void *add_many(void *ctx)
 {
 	struct bench *bench = ctx;
@@ -309,6 +380,9 @@ int main(void)
 		cmocka_unit_test(what_is_on_its_way_is_looked_for_at_the_same_pace),
 		cmocka_unit_test(slow_groups_leave_a_worker_to_the_others),
 		cmocka_unit_test(one_group_has_all_the_workers),
+		cmocka_unit_test(one_that_names_a_time_comes_back_then),
+		cmocka_unit_test(one_that_is_removed_is_not_touched_any_more),
+		cmocka_unit_test(forty_groups_that_hang_hold_up_nobody),
 		cmocka_unit_test(many_threads_add_at_once),
 		cmocka_unit_test(stopping_starts_nothing_new_and_tells_what_hangs),
 	};
