@@ -69,6 +69,9 @@ void handler_wake(struct handler_waker *waker);
 struct handler_waker *handler_waker_use(struct handler_waker *waker); /* one more user */
 void handler_waker_drop(struct handler_waker *waker);
 
+struct charts;
+struct helm;
+
 /* What handlers may ask of the world. */
 struct handler_env {
 	struct log *log;
@@ -89,6 +92,8 @@ struct handler_env {
 	const char *cache_dir; /* charts, and what programs need; NULL: none, then there is no Helm */
 	const char *helm;      /* --helm: the program; NULL: found in PATH */
 	const char *ca_file;   /* --ca-file: of repositories; NULL: the system's */
+	struct charts *charts; /* agent/helm/chart.h, agent/helm/run.h, made of these three by whoever makes the env; NULL: there */
+	struct helm *programs; /* is no Helm */
 	bool is_stopping;      /* the process ends: nothing new is begun */
 };
 
