@@ -44,6 +44,60 @@ static const struct rule account_rules[] = {
 
 static const struct schema account = {SCHEMA(account_rows), .rules = account_rules};
 
+/* --- other forms of the same credentials ---------------------------------------------------------------------------- */
+
+static const struct rule output_name_rules[] = {RULE_NOT_BLANK("the Secret of an output needs a name"), {0}};
+
+#define ROW_OUTPUT_SECRET                                                                                              \
+	{                                                                                                              \
+		.name = "secretName", .type = FIELD_STRING, .flags = FIELD_OURS | FIELD_REQUIRED, .min = 1,            \
+		.rules = output_name_rules, .doc = "Name of the Secret; another one than that of targetSecretRef."     \
+	}
+#define ROW_OUTPUT_NAMESPACE(text)                                                                                     \
+	{                                                                                                              \
+		.name = "namespace", .type = FIELD_STRING, .flags = FIELD_OURS, .min = 1, .max = 63,                   \
+		.pattern = &PATTERN_DNS_LABEL, .doc = (text)                                                           \
+	}
+#define ROW_OUTPUT_LABELS(text)                                                                                        \
+	{                                                                                                              \
+		.name = "labels", .type = FIELD_MAP, .flags = FIELD_OURS, .doc = (text)                                \
+	}
+
+static const struct field argocd_rows[] = {
+	ROW_OUTPUT_SECRET,
+	ROW_OUTPUT_NAMESPACE("Where Argo CD runs; the namespace of this object when absent."),
+	{.name = "clusterName", .type = FIELD_STRING, .flags = FIELD_OURS, .min = 1,
+	 .doc = "What Argo CD calls the cluster; its name in Omni when absent."},
+	{.name = "server", .type = FIELD_STRING, .flags = FIELD_OURS, .min = 1,
+	 .doc = "The address that Argo CD knows the cluster by. When absent, that of the kubeconfig with `?cluster=NAME` behind "
+		"it: all clusters of an Omni have one address, and Argo CD takes clusters of one address for one cluster."},
+	{.name = "project", .type = FIELD_STRING, .flags = FIELD_OURS, .min = 1,
+	 .doc = "The AppProject that the cluster is for alone; every project when absent."},
+	ROW_OUTPUT_LABELS("More labels of the Secret, which the generators of ApplicationSets select by."),
+};
+
+static const struct schema argocd = {SCHEMA(argocd_rows)};
+
+static const struct field flux_rows[] = {
+	ROW_OUTPUT_SECRET,
+	ROW_OUTPUT_NAMESPACE("Namespace of the Secret, that of the Kustomizations and HelmReleases which name it; the namespace of "
+			     "this object when absent."),
+	{.name = "key", .type = FIELD_STRING, .flags = FIELD_OURS, .min = 1, .dflt = "value",
+	 .doc = "The entry with the kubeconfig; Flux looks into `value` when nothing else is said."},
+	ROW_OUTPUT_LABELS("More labels of the Secret."),
+};
+
+static const struct schema flux = {SCHEMA(flux_rows)};
+
+static const struct field outputs_rows[] = {
+	{.name = "argoCD", .type = FIELD_OBJECT, .flags = FIELD_OURS, .sub = &argocd,
+	 .doc = "A Secret by which Argo CD knows the cluster, labelled `argocd.argoproj.io/secret-type: cluster`."},
+	{.name = "flux", .type = FIELD_OBJECT, .flags = FIELD_OURS, .sub = &flux,
+	 .doc = "A Secret for `spec.kubeConfig.secretRef` of Flux's Kustomizations and HelmReleases."},
+};
+
+static const struct schema outputs = {SCHEMA(outputs_rows)};
+
 static const struct rule ttl_rules[] = {
 	{"duration(self) > duration('0s')", "ttl must be greater than zero", CHECK_DURATION_POSITIVE},
 	{0},
@@ -67,6 +121,8 @@ static const struct field spec_rows[] = {
 	 .doc = "How long before their end new credentials are made. Less than ttl."},
 	{.name = "deletionPolicy", .type = FIELD_STRING, .flags = FIELD_REQUIRED, .choices = CHOICES_DELETE_ORPHAN,
 	 .doc = "What happens to the Secret when this object is deleted."},
+	{.name = "outputs", .type = FIELD_OBJECT, .flags = FIELD_OURS, .sub = &outputs,
+	 .doc = "More Secrets with the same credentials in the form that others read; renewed and removed together with the first."},
 };
 
 static const struct rule spec_rules[] = {
@@ -77,6 +133,14 @@ static const struct rule spec_rules[] = {
 };
 
 static const struct schema spec = {SCHEMA(spec_rows), .rules = spec_rules};
+
+static const struct field written_rows[] = {
+	{.name = "type", .type = FIELD_STRING, .flags = FIELD_OURS | FIELD_REQUIRED, .doc = "`argoCD` or `flux`."},
+	{.name = "name", .type = FIELD_STRING, .flags = FIELD_OURS | FIELD_REQUIRED, .doc = "Name of the Secret."},
+	{.name = "namespace", .type = FIELD_STRING, .flags = FIELD_OURS, .doc = "Its namespace."},
+};
+
+static const struct schema written = {SCHEMA(written_rows)};
 
 static const struct field status_rows[] = {
 	ROW_OBSERVED_GENERATION,
@@ -93,6 +157,9 @@ static const struct field status_rows[] = {
 	ROW_TIME("expirationTime", "When the credentials end."),
 	ROW_TIME("nextRotationTime", "When new ones will be made."),
 	ROW_TIME("lastRotationTime", "When the present ones were made."),
+	ROW_OUR_TEXT("clusterUID", "The OmniCluster that the present credentials were made for."),
+	{.name = "outputs", .type = FIELD_LIST, .flags = FIELD_OURS, .item = FIELD_OBJECT, .sub = &written,
+	 .doc = "The Secrets that were written because of spec.outputs."},
 	ROW_CONDITIONS,
 };
 
