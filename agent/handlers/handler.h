@@ -95,6 +95,7 @@ struct handler_env {
 	struct charts *charts; /* agent/helm/chart.h, agent/helm/run.h, made of these three by whoever makes the env; NULL: there */
 	struct helm *programs; /* is no Helm */
 	bool is_stopping;      /* the process ends: nothing new is begun */
+	int stop_fd;	       /* readable from then on, for those who wait for something else; 0: there is none */
 };
 
 struct handler_call {
