@@ -20,7 +20,7 @@ CC := gcc
 endif
 
 # --- the three programs, and everything else that is built
-PROGRAMS := $(if $(wildcard agent/main.c),omniops) $(if $(wildcard plugin-argocd/main.c),omniops-argocd) \
+PROGRAMS := $(if $(wildcard agent/commands/main.c),omniops) $(if $(wildcard plugin-argocd/main.c),omniops-argocd) \
 	$(if $(wildcard flux/main.c),omniops-flux)
 COMPLETIONS := $(if $(filter omniops,$(PROGRAMS)),$(addprefix $(B)/completions/omniops.,bash zsh fish))
 

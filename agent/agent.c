@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "agent/cluster_api.h"
-#include "agent/command.h"
 #include "agent/link.h"
 #include "agent/run.h"
 #include "agent/told.h"
@@ -283,23 +282,21 @@ static void set_timers(struct agent *agent)
 		loop_timer_set(agent->turn_timer, now + TURN_MS);
 }
 
-int agent_run(struct agent *agent)
+bool agent_run(struct agent *agent, struct fail *fail)
 {
 	struct signals signals = {agent, -1};
-	struct fail fail;
 	spare_memory();
 	pthread_mutex_init(&agent->lock, NULL);
 	agent->started_ms = clock_monotonic_ms();
-	if (!loop_new(&agent->loop, &fail))
-		return command_error(&fail);
+	if (!loop_new(&agent->loop, fail))
+		return false;
 	agent->timer = loop_timer_new(agent->loop, on_settle_timer, agent);
 	agent->resync_timer = loop_timer_new(agent->loop, on_resync, agent);
 	agent->turn_timer = loop_timer_new(agent->loop, on_turn, agent);
 	agent->tidy_timer = loop_timer_new(agent->loop, on_tidy, agent);
 	agent->annotate_timer = loop_timer_new(agent->loop, annotate_on_timer, agent);
-	if (!start(agent, &signals, &fail)) {
-		agent->exit_code = command_error(&fail);
-	} else {
+	bool has_begun = start(agent, &signals, fail);
+	if (has_begun) {
 		set_timers(agent);
 		loop_run(agent->loop);
 	}
@@ -308,5 +305,5 @@ int agent_run(struct agent *agent)
 		close(signals.fd);
 	loop_free(agent->loop);
 	pthread_mutex_destroy(&agent->lock);
-	return agent->exit_code;
+	return has_begun;
 }

@@ -15,7 +15,7 @@
 #include "agent/omni/store.h"
 #include "agent/plan/gate.h"
 #include "agent/report/state.h"
-#include "agent/settings.h"
+#include "agent/settings/settings.h"
 #include "agent/snapshot.h"
 #include "agent/source/sandbox.h"
 #include "agent/source/source.h"
@@ -94,8 +94,8 @@ struct agent {
 	int exit_code;
 };
 
-/* Runs until a signal (or, with --once, until all is settled). Returns the exit code. */
-int agent_run(struct agent *agent);
+/* Runs until a signal (or, with --once, until all is settled); the exit code is in agent->exit_code. False: it could not begin. */
+bool agent_run(struct agent *agent, struct fail *fail);
 /* Reads every source again and compares every cluster anew (loop thread). */
 void agent_reload(struct agent *agent);
 
@@ -136,7 +136,7 @@ void fleet_first_fault(const struct fleet *fleet, struct span object, char *out,
 
 /* --- link.c (loop thread, unless it says otherwise) --- */
 /* Made at first sight; never NULL. What cannot be opened now is tried again. */
-struct connection_name; /* agent/target.h */
+struct connection_name; /* agent/settings/target.h */
 struct link *link_get(struct agent *agent, const struct connection_name *name);
 /* Does the connection lead to this Omni, and is it worked with through this link? Any thread. */
 bool link_leads_to(const struct link *link, const struct connection_name *name);

@@ -5,7 +5,7 @@
 #include "agent/cluster_api.h"
 #include "agent/controller/controller.h"
 #include "agent/kube/cache.h"
-#include "agent/target.h"
+#include "agent/settings/target.h"
 #include "base/map.h"
 #include "crds/kinds.h"
 

@@ -5,7 +5,7 @@
 
 #include "agent/cluster_api.h"
 #include "agent/controller/controller.h"
-#include "agent/target.h"
+#include "agent/settings/target.h"
 
 struct order {
 	struct unit_order order;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "agent/cluster_api.h"
-#include "agent/target.h"
+#include "agent/settings/target.h"
 #include "base/clock.h"
 
 enum { TIDY_MS = 5000 }; /* what an update needed only for a while is given back to the system then */

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "agent/cluster_api.h"
-#include "agent/input.h"
+#include "agent/settings/rules.h"
 #include "base/clock.h"
 
 /* Hand the snapshot over; the loop works out what is desired now. */
@@ -129,7 +129,7 @@ static bool render(struct feed *feed, const struct source_result *result, bool m
 	const struct renderer renderer = snapshot_renderer(&agent->sandbox);
 	agent->counters.renders++;
 	feed_settings(agent, &settings);
-	input_take_settings(&settings, &options);
+	rules_take_settings(&settings, &options);
 	/* Only this thread ever puts another one there. */
 	if (!snapshot_render(&renderer, &options, result->tree, feed->current, may_splice, &snapshot, fail) ||
 	    !is_worth_having(feed, snapshot, fail)) {

@@ -1,8 +1,8 @@
 /* --rules auto: sources are rendered by the rules of the default Omni's release. It is asked before the first rendering;
  * one that does not answer then, or that becomes another release, has everything rendered again once it is known. */
 #include "agent/agent.h"
-#include "agent/rules.h"
-#include "agent/target.h"
+#include "agent/settings/rules.h"
+#include "agent/settings/target.h"
 
 /* NULL: no Omni is named, it has no version, or it does not answer. */
 static const char *ask(const struct settings *settings, struct arena *arena)

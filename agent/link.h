@@ -4,7 +4,7 @@
 #define AGENT_LINK_H
 
 #include "agent/agent.h"
-#include "agent/target.h"
+#include "agent/settings/target.h"
 
 enum link_reach { LINK_UNTRIED, LINK_UP, LINK_DOWN };
 

@@ -6,7 +6,7 @@
 
 #include "agent/cluster_api.h"
 #include "agent/link_key.h"
-#include "agent/target.h"
+#include "agent/settings/target.h"
 #include "base/clock.h"
 
 enum { TICK_MS = 2000, ABOUT_CALL_MS = 5000, ABOUT_AGAIN_MS = 30000, DAY_S = 86400 };

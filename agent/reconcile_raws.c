@@ -2,7 +2,7 @@
  * missing anywhere in the input. */
 #include "agent/run.h"
 #include "agent/status_files.h"
-#include "agent/target.h"
+#include "agent/settings/target.h"
 #include "agent/told.h"
 
 /* What all sources declare, by the snapshots that the loop judged. */

@@ -7,7 +7,7 @@
 #define AGENT_SNAPSHOT_H
 
 #include "agent/omni/mirror.h"
-#include "agent/settings.h"
+#include "agent/settings/settings.h"
 #include "agent/source/sandbox.h"
 #include "base/digest.h"
 #include "render/fleet.h"

@@ -15,7 +15,9 @@ room-agent/helm := agent/workload agent/kube render crds base
 room-agent/report := agent/plan agent/omni agent/grpc agent/auth render crds base
 room-agent/handlers := agent/helm agent/workload agent/report agent/kube agent/plan agent/omni agent/grpc agent/auth render crds base
 room-agent/controller := agent/report agent/kube agent/plan agent/omni agent/grpc agent/auth render crds base
-room-agent := agent/controller agent/export agent/handlers agent/helm agent/workload agent/report agent/plan agent/omni agent/grpc agent/auth agent/kube agent/source render crds base
+room-agent/settings := agent/omni agent/grpc agent/auth render crds base
+room-agent := agent/settings agent/controller agent/export agent/handlers agent/helm agent/workload agent/report agent/plan agent/omni agent/grpc agent/auth agent/kube agent/source render crds base
+room-agent/commands := agent agent/settings agent/controller agent/export agent/handlers agent/helm agent/workload agent/report agent/plan agent/omni agent/grpc agent/auth agent/kube agent/source render crds base
 room-plugin-argocd := render crds base
 room-flux := render crds base
 
@@ -86,7 +88,7 @@ define program
 endef
 $(B)/omniops: LDLIBS = $(AGENT_LDLIBS)
 $(B)/omniops-argocd $(B)/omniops-flux: LDLIBS = $(THIN_LDLIBS)
-$(B)/omniops: $(B)/agent/main.o $(call archives,agent)
+$(B)/omniops: $(B)/agent/commands/main.o $(call archives,agent/commands)
 	$(program)
 $(B)/omniops-argocd: $(B)/plugin-argocd/main.o $(call archives,plugin-argocd)
 	$(program)

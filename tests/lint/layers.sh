@@ -21,7 +21,9 @@ agent/helm      | base crds render agent/helm agent/workload agent/kube
 agent/handlers  | base crds render agent/handlers agent/helm agent/workload agent/kube agent/omni/management.h agent/omni/store.h agent/report
 agent/report    | base crds render agent/report agent/plan agent/omni/store.h agent/omni/health.h
 agent/controller | base crds render agent/controller agent/kube agent/report
-agent           | base crds render agent agent/controller agent/grpc/endpoint.h agent/source agent/omni agent/kube agent/plan agent/export agent/handlers agent/helm agent/workload agent/report
+agent/settings  | base crds render agent/settings agent/grpc/endpoint.h agent/omni
+agent           | base crds render agent agent/settings agent/controller agent/grpc/endpoint.h agent/source agent/omni agent/kube agent/plan agent/export agent/handlers agent/helm agent/workload agent/report
+agent/commands  | base crds render agent/commands agent/agent.h agent/settings agent/grpc/endpoint.h agent/source agent/omni agent/kube agent/plan agent/export agent/report
 plugin-argocd   | base crds render plugin-argocd
 flux            | base crds render flux
 '
