@@ -262,7 +262,12 @@ bool queue_free(struct queue *queue, int64_t deadline_ms)
 		wait_until(queue, &queue->ended, deadline_ms);
 	bool ended = queue->workers_alive == 0;
 	pthread_mutex_unlock(&queue->lock);
-	if (!ended)
+	return ended;
+}
+
+bool queue_free(struct queue *queue, int64_t deadline_ms)
+{
+	if (!queue_wait(queue, deadline_ms))
 		return false; /* a worker hangs in a call: the process is about to end, leave it its memory */
 	pthread_cond_destroy(&queue->changed);
 	pthread_cond_destroy(&queue->ended);

@@ -55,6 +55,8 @@ struct queue_metrics queue_metrics(struct queue *queue);
 /* Start nothing new. */
 void queue_stop(struct queue *queue);
 /* queue_stop, wait for the running work at most until the deadline; true: all workers ended. */
+bool queue_wait(struct queue *queue, int64_t deadline_ms);
+/* The same, and the end of it. */
 bool queue_free(struct queue *queue, int64_t deadline_ms);
 
 #endif

@@ -56,7 +56,7 @@ struct handler_outcome {
 	size_t event_count;
 	struct secret_name watches[HANDLER_WATCHES]; /* Secrets here whose change is a reason to look again; in the arena */
 	size_t watch_count;
-	bool has_failed;  /* looked at again by back-off, 1 s to 5 min */
+	bool has_failed;  /* looked at again by back-off, 0.5 s to 5 min */
 	bool is_progressing; /* something is under way, no fault: kstatus Reconciling */
 	bool is_gone;	  /* of one that is being deleted: nothing is left to do, the finalizer may go */
 	int64_t again_ms; /* look again in so long, whatever happens; 0: no need to */
@@ -94,7 +94,7 @@ struct handler_env {
 	const char *ca_file;   /* --ca-file: of repositories; NULL: the system's */
 	struct charts *charts; /* agent/helm/chart.h, agent/helm/run.h, made of these three by whoever makes the env; NULL: there */
 	struct helm *programs; /* is no Helm */
-	bool is_stopping;      /* the process ends: nothing new is begun */
+	_Atomic bool is_stopping; /* the process ends: nothing new is begun */
 	int stop_fd;	       /* readable from then on, for those who wait for something else; 0: there is none */
 };
 

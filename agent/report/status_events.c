@@ -116,3 +116,8 @@ void status_event_gone(struct span cluster, bool is_orphan, struct status_event 
 	status_copy(out->note, STATUS_EVENT_NOTE, text_span(&note));
 	text_done(&note);
 }
+
+void status_event_note(struct status_event *event, struct span note)
+{
+	status_copy(event->note, STATUS_EVENT_NOTE, note);
+}

@@ -23,4 +23,7 @@ size_t status_events(const char *kind, const json_t *old, const json_t *now, str
 /* The OmniCluster is about to lose its finalizer: its cluster in Omni is destroyed, or was let go. */
 void status_event_gone(struct span cluster, bool is_orphan, struct status_event *out);
 
+/* Cut between two code points, and made readable, whatever it is. */
+void status_event_note(struct status_event *event, struct span note);
+
 #endif
