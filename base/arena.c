@@ -28,6 +28,18 @@ void arena_init(struct arena *arena, size_t limit_bytes)
 	*arena = (struct arena){.limit_bytes = limit_bytes};
 }
 
+void arena_init_wiping(struct arena *arena, size_t limit_bytes)
+{
+	*arena = (struct arena){.limit_bytes = limit_bytes, .wipes = true};
+}
+
+static void free_block(const struct arena *arena, struct arena_block *block)
+{
+	if (arena->wipes)
+		explicit_bzero(block->bytes, block->size);
+	free(block);
+}
+
 void arena_done(struct arena *arena)
 {
 	for (struct arena_defer *defer = arena->defers; defer != NULL; defer = defer->next)
@@ -35,10 +47,10 @@ void arena_done(struct arena *arena)
 	struct arena_block *block = arena->blocks;
 	while (block != NULL) {
 		struct arena_block *next = block->next;
-		free(block);
+		free_block(arena, block);
 		block = next;
 	}
-	*arena = (struct arena){.limit_bytes = arena->limit_bytes};
+	*arena = (struct arena){.limit_bytes = arena->limit_bytes, .wipes = arena->wipes};
 }
 
 void arena_reset(struct arena *arena)
@@ -60,8 +72,10 @@ void arena_rewind(struct arena *arena)
 	rest.blocks = kept->next;
 	arena_done(&rest);
 	kept->next = NULL;
+	if (arena->wipes)
+		explicit_bzero(kept->bytes, kept->size);
 	*arena = (struct arena){.blocks = kept, .at = kept->bytes, .end = kept->bytes + kept->size,
-				.limit_bytes = arena->limit_bytes};
+				.limit_bytes = arena->limit_bytes, .wipes = arena->wipes};
 }
 
 struct arena_mark arena_mark(struct arena *arena)
@@ -86,7 +100,7 @@ void arena_release(struct arena *arena, struct arena_mark mark)
 	}
 	while (arena->blocks != mark.block) {
 		struct arena_block *next = arena->blocks->next;
-		free(arena->blocks);
+		free_block(arena, arena->blocks);
 		arena->blocks = next;
 	}
 	arena->at = mark.at;

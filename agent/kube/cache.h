@@ -100,8 +100,14 @@ bool kube_secret_read(struct kube_client *client, struct span ns, struct span na
  * watch, too. Worth one warning. */
 bool kube_secrets_are_polled(struct kube_secrets *secrets, struct fail *why);
 /* changed(ctx, ns, name) on the client's thread whenever the Secret's resource version changes, or it comes or goes (not for
- * the state at the beginning). One watch per name however often it is asked for; ends with kube_secrets_free. */
+ * the state at the beginning). One watch per name however often it is asked for; ends with kube_secrets_free or
+ * kube_secrets_unwatch. */
 void kube_secrets_watch(struct kube_secrets *secrets, struct span ns, struct span name,
 			void (*changed)(void *ctx, struct span ns, struct span name), void *ctx);
+/* This one is not called any more once this returns; not from within it. The watch ends with the last one. */
+void kube_secrets_unwatch(struct kube_secrets *secrets, struct span ns, struct span name,
+			  void (*changed)(void *ctx, struct span ns, struct span name), void *ctx);
+/* The resource version that the watch of it saw last, empty: there is none. False: no watch of it lives now. Any thread. */
+bool kube_secrets_seen(struct kube_secrets *secrets, struct span ns, struct span name, struct arena *arena, struct span *out_version);
 
 #endif

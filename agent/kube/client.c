@@ -155,6 +155,9 @@ static struct kube_client *make_client(const struct kube_config *config, const s
 	client->options = *options;
 	client->options.rate = options->rate > 0 ? options->rate : RATE;
 	client->options.burst = options->burst > 0 ? options->burst : BURST;
+	client->options.max_bytes = options->max_bytes > 0 ? options->max_bytes : KUBE_ANSWER_MAX;
+	client->options.max_line = options->max_line > 0 ? options->max_line : KUBE_LINE_MAX;
+	client->options.patience_ms = options->patience_ms > 0 ? options->patience_ms : KUBE_DEADLINE_MS;
 	pthread_mutex_init(&client->lock, NULL);
 	pthread_cond_init(&client->changed, NULL);
 	client->loses_ends = curl_version_info(CURLVERSION_NOW)->version_num < CURL_8_1;

@@ -21,6 +21,9 @@ struct kube_client;
 struct kube_client_options {
 	double rate;	   /* requests per second over time; 0: 50. Watches count once */
 	unsigned burst;	   /* 0: 100 */
+	size_t max_bytes;  /* of an answer whose request names no bound; 0: 64 MiB */
+	size_t max_line;   /* of a stream; 0: 16 MiB */
+	int64_t patience_ms; /* of a request that names no deadline; 0: 30 s */
 	struct log *log;   /* NULL: none */
 };
 
@@ -51,8 +54,8 @@ struct kube_request {
 	json_t *body;	    /* NULL: none; borrowed */
 	const char *content_type; /* of the body; NULL: KUBE_JSON */
 	const char *accept; /* NULL: KUBE_JSON */
-	int64_t deadline_ms; /* CLOCK_MONOTONIC; 0: 30 s from now */
-	size_t max_bytes;   /* of the answer; 0: 64 MiB */
+	int64_t deadline_ms; /* CLOCK_MONOTONIC; 0: 30 s from now, or as the client's options say */
+	size_t max_bytes;   /* of the answer; 0: 64 MiB, or as the client's options say */
 };
 
 /* Waits for the answer. *out (may be NULL): a new reference for the caller. Failures by what the server said:

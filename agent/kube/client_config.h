@@ -28,6 +28,9 @@ struct kubeconfig {
 bool kubeconfig_read(struct arena *arena, struct span yaml, struct kubeconfig *out, struct fail *fail)
 	__attribute__((warn_unused_result));
 
+/* When a token ends, as it says itself, Unix seconds; 0: it does not say. */
+int64_t kubeconfig_token_ends_s(struct arena *arena, struct span token);
+
 struct client_join {
 	enum client_kind kind;
 	bool keeps_context; /* the current one stays */

@@ -124,7 +124,11 @@ bool kube_config_foreign(struct arena *arena, struct span yaml, struct kube_conf
 	if (yaml.len > KUBE_FILE_MAX)
 		return fail_set(fail, FAIL_TOO_BIG, "the kubeconfig has more than %d MiB", KUBE_FILE_MAX >> 20);
 	secret_set(&reading.bytes[0], yaml); /* nodes may stand in it, and are wiped */
-	return load(&reading, secret_span(&reading.bytes[0]), NULL, fail) && kube_files_read(arena, reading.files, reading.count, &from, out, fail);
+	bool is_fine = load(&reading, secret_span(&reading.bytes[0]), NULL, fail) &&
+		       kube_files_read(arena, reading.files, reading.count, &from, out, fail);
+	if (!is_fine && fail != NULL)
+		fail->code = FAIL_INVALID;
+	return is_fine;
 }
 
 /* --- in a pod ------------------------------------------------------------------------------------------------------------- */

@@ -41,7 +41,8 @@ struct kube_config_from {
 /* NOT_FOUND: there is neither; the failure says where was looked. */
 bool kube_config_find(struct arena *arena, const struct kube_config_from *from, struct kube_config *out, struct fail *fail)
 	__attribute__((warn_unused_result));
-/* Of a kubeconfig that came from somebody else (a Secret): no programs, no local files. */
+/* Of a kubeconfig that came from somebody else (a Secret): its current context. It may name no program and no local file,
+ * only https, and neither leave out verification, use a proxy nor impersonate. INVALID: says which field, and what to write. */
 bool kube_config_foreign(struct arena *arena, struct span yaml, struct kube_config *out, struct fail *fail)
 	__attribute__((warn_unused_result));
 

@@ -90,7 +90,8 @@ static bool refuse_context(struct arena *arena, const struct kube_file *files, s
 	if (is_named)
 		fail_set(fail, FAIL_NOT_FOUND, "%s: there is no context \"%.*s\"; there is: %s", place, SPAN_ARG(name), known);
 	else
-		fail_set(fail, FAIL_INVALID, "%s: no current-context; name one: --kube-context NAME. There is: %s", place, known);
+		fail_set(fail, FAIL_INVALID, "%s: no current-context; %s. There is: %s", place,
+			 files[0].path == NULL ? "write one into it" : "name one: --kube-context NAME", known);
 	text_done(&names);
 	return false;
 }
@@ -139,9 +140,6 @@ static bool take_file(struct arena *arena, const struct entry *entry, const char
 		return false;
 	if (name == NULL)
 		return true;
-	if (entry->file->path == NULL)
-		return fail_set(fail, FAIL_DENIED, "%s: %s names a file of this machine, which a kubeconfig from elsewhere may not: put the content into %s",
-				entry->who, key, strcmp(key, "tokenFile") == 0 ? "token" : arena_spanf(arena, "%s-data", key).ptr);
 	*out = kube_path(arena, entry->file->dir, span_of(name));
 	return true;
 }
@@ -186,9 +184,13 @@ static bool take_url(struct arena *arena, const struct entry *entry, const char 
 
 static bool read_cluster(struct arena *arena, const struct entry *entry, struct kube_config *out, struct fail *fail)
 {
-	static const char *const servers[] = {"https", "http", NULL};
+	static const char *const servers[] = {"https", "http", NULL}, *const encrypted[] = {"https", NULL};
 	static const char *const proxies[] = {"http", "https", "socks5", "socks5h", NULL};
-	if (!take_url(arena, entry, "server", servers, &out->server, fail) || !take_url(arena, entry, "proxy-url", proxies, &out->proxy_url, fail))
+	bool is_foreign = entry->file->path == NULL;
+	if (is_foreign && !kube_foreign_cluster(entry->value, entry->who, fail))
+		return false;
+	if (!take_url(arena, entry, "server", is_foreign ? encrypted : servers, &out->server, fail) ||
+	    !take_url(arena, entry, "proxy-url", proxies, &out->proxy_url, fail))
 		return false;
 	if (!take_pem(arena, entry, "certificate-authority", &out->ca_file, &out->ca_data, fail) ||
 	    !take_text(arena, entry, "tls-server-name", &out->tls_server_name, fail) ||
@@ -207,7 +209,7 @@ static bool read_cluster(struct arena *arena, const struct entry *entry, struct 
 static bool read_groups(struct arena *arena, const struct entry *entry, struct kube_config *out, struct fail *fail)
 {
 	const struct node *groups = node_get(entry->value, "as-groups");
-	if (!node_is_set(groups))
+	if (!node_is_set(groups) || (node_is(groups, NODE_SEQ) && groups->len == 0))
 		return true;
 	if (!node_is(groups, NODE_SEQ) || groups->len > GROUPS_MAX)
 		return fail_set(fail, FAIL_INVALID, "%s: as-groups: a list of at most %d texts is wanted", entry->who, GROUPS_MAX);
@@ -259,10 +261,6 @@ static bool read_program(struct arena *arena, const struct entry *entry, const s
 	bool has_other = out->token.len > 0 || out->token_file != NULL || out->user != NULL;
 	if (!node_is_set(exec) || has_other)
 		return true;
-	if (entry->file->path == NULL)
-		return fail_set(fail, FAIL_DENIED,
-				"%s: its credentials come from a program (exec), which a kubeconfig from elsewhere may not run: put a token into it",
-				entry->who);
 	if (!from->allow_exec)
 		return fail_set(fail, FAIL_DENIED,
 				"%s: its credentials come from a program (exec), which is not run unless you allow it: --allow-exec-credentials",
@@ -290,6 +288,8 @@ static bool read_user(struct arena *arena, const struct entry *entry, const stru
 		      struct fail *fail)
 {
 	struct span password = {0};
+	if (entry->file->path == NULL && !kube_foreign_user(entry->value, entry->who, fail))
+		return false;
 	if (!take_file(arena, entry, "tokenFile", &out->token_file, fail) || !take_secret(arena, entry, "token", &out->token, fail) ||
 	    !take_pem(arena, entry, "client-certificate", &out->cert_file, &out->cert_data, fail) ||
 	    !take_pem(arena, entry, "client-key", &out->key_file, &out->key_data, fail) ||

@@ -21,6 +21,10 @@ bool kube_files_read(struct arena *arena, const struct kube_file *files, size_t 
 bool kube_exec_read(struct arena *arena, const struct node *node, const char *dir, const char *who, const struct kube_exec **out,
 		    struct fail *fail) __attribute__((warn_unused_result));
 
+/* config_foreign.c: of a file that came from somebody else. `who` names the entry. */
+bool kube_foreign_cluster(const struct node *cluster, const char *who, struct fail *fail) __attribute__((warn_unused_result));
+bool kube_foreign_user(const struct node *user, const char *who, struct fail *fail) __attribute__((warn_unused_result));
+
 /* config_url.c: checked, without a slash at the end. `what` names it in failures. */
 bool kube_url_read(struct arena *arena, struct span url, const char *const *schemes, const char *what, const char **out,
 		   struct fail *fail) __attribute__((warn_unused_result));

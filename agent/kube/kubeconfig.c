@@ -27,7 +27,7 @@ static bool read_claims(struct arena *arena, struct span token, struct node *out
 	       load_one(arena, (struct span){bytes, bytes_len}, LOAD_KUBERNETES, out, NULL);
 }
 
-static int64_t read_expiry(struct arena *arena, struct span token)
+int64_t kubeconfig_token_ends_s(struct arena *arena, struct span token)
 {
 	struct node claims;
 	int64_t expires_s = 0;
@@ -59,7 +59,7 @@ bool kubeconfig_read(struct arena *arena, struct span yaml, struct kubeconfig *o
 	found.runs_a_program = node_is_set(node_path(user, "user.exec"));
 	if (found.server.len == 0 || user == NULL)
 		return fail_set(fail, FAIL_PROTOCOL, "the current context of the kubeconfig leads nowhere");
-	found.expires_s = read_expiry(arena, found.token);
+	found.expires_s = kubeconfig_token_ends_s(arena, found.token);
 	*out = found;
 	return true;
 }

@@ -148,7 +148,7 @@ static bool was_refused(const struct transfer *transfer, CURLcode result)
 
 static bool read_too_big(const struct transfer *transfer, struct fail *fail)
 {
-	size_t max_bytes = transfer->is_stream && transfer->http_status == 200 ? (size_t)KUBE_LINE_MAX : transfer->max_bytes;
+	size_t max_bytes = transfer->is_stream && transfer->http_status == 200 ? transfer->client->options.max_line : transfer->max_bytes;
 	return fail_at(transfer, fail, FAIL_TOO_BIG, "the answer of %s has more than %zu bytes%s", server_of(transfer), max_bytes,
 		       transfer->is_stream ? " in a line" : "");
 }

@@ -20,15 +20,15 @@ static void free_key(EVP_PKEY **key)
 	EVP_PKEY_free(*key);
 }
 
-static BIO *bio_of(const struct secret *secret)
+static BIO *bio_of(struct span pem)
 {
-	BIO *bio = BIO_new_mem_buf(secret->ptr, (int)secret->len);
+	BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
 	if (bio == NULL)
 		abort();
 	return bio;
 }
 
-static X509 *read_certificate(const struct secret *pem)
+static X509 *read_certificate(struct span pem)
 {
 	CLEANUP(free_bio) BIO *bio = bio_of(pem);
 	return PEM_read_bio_X509(bio, NULL, NULL, NULL);
@@ -45,8 +45,8 @@ static int no_password(char *out, int size, int is_writing, void *was_asked)
 static bool check_pair(const struct identity *identity, struct fail *fail)
 {
 	bool was_asked = false;
-	CLEANUP(free_bio) BIO *bio = bio_of(&identity->key);
-	CLEANUP(free_certificate) X509 *certificate = read_certificate(&identity->cert);
+	CLEANUP(free_bio) BIO *bio = bio_of(secret_span(&identity->key));
+	CLEANUP(free_certificate) X509 *certificate = read_certificate(secret_span(&identity->cert));
 	CLEANUP(free_key) EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_password, &was_asked);
 	if (certificate == NULL)
 		return fail_set(fail, FAIL_INVALID, "the client's certificate cannot be read: it is no X.509 certificate in PEM form");
@@ -62,7 +62,7 @@ bool pem_check(const struct identity *identity, struct fail *fail)
 {
 	bool is_fine = true;
 	if (identity->ca.len > 0) {
-		CLEANUP(free_certificate) X509 *authority = read_certificate(&identity->ca);
+		CLEANUP(free_certificate) X509 *authority = read_certificate(secret_span(&identity->ca));
 		is_fine = authority != NULL ||
 			  fail_set(fail, FAIL_INVALID, "the certificate authority cannot be read: it is no X.509 certificate in PEM form");
 	}
@@ -72,16 +72,19 @@ bool pem_check(const struct identity *identity, struct fail *fail)
 	return is_fine;
 }
 
+int64_t pem_ends_s(struct span pem)
+{
+	struct tm when;
+	CLEANUP(free_certificate) X509 *certificate = pem.len == 0 ? NULL : read_certificate(pem);
+	ERR_clear_error();
+	return certificate != NULL && ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &when) == 1 ? (int64_t)timegm(&when) : 0;
+}
+
 bool pem_has_expired(const struct secret *pem, int64_t wall_ms, char out[TIMESTAMP_SIZE])
 {
-	if (pem->len == 0)
+	int64_t ends_s = pem_ends_s(secret_span(pem));
+	if (ends_s == 0)
 		return false;
-	CLEANUP(free_certificate) X509 *certificate = read_certificate(pem);
-	struct tm when;
-	ERR_clear_error();
-	if (certificate == NULL || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &when) != 1)
-		return false;
-	int64_t at_ms = (int64_t)timegm(&when) * 1000;
-	timestamp_format(at_ms, TIMESTAMP_SECONDS, out);
-	return at_ms < wall_ms;
+	timestamp_format(ends_s * 1000, TIMESTAMP_SECONDS, out);
+	return ends_s * 1000 < wall_ms;
 }

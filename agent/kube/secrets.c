@@ -26,9 +26,9 @@ struct poll {
 	struct watched *watched;
 };
 
-/* One Secret; the client's thread alone. */
+/* One Secret; the client's thread alone, but for what is under the lock. */
 struct watched {
-	struct watched *next;
+	struct watched *next; /* under lock, when it changes */
 	struct kube_secrets *secrets;
 	char *ns, *name;
 	struct waiting *waiting;
@@ -36,14 +36,15 @@ struct watched {
 	struct poll *poll;
 	unsigned polls;
 	bool is_known, is_there, is_named; /* all that follows; it exists; the list that is coming has it */
-	struct text version;
+	struct text version;		   /* under lock, when it changes; empty: it does not exist */
+	bool is_live;			   /* under lock: the version is the newest */
 };
 
 struct kube_secrets {
 	struct kube_client *client;
 	struct watched *watched;
-	pthread_mutex_t lock; /* of `why` */
-	struct fail why;      /* code NONE: all are watched */
+	pthread_mutex_t lock;
+	struct fail why; /* under lock; code NONE: all are watched */
 };
 
 /* --- what is seen -------------------------------------------------------------------------------------------------------- */
@@ -52,8 +53,10 @@ static void see(struct watched *watched, bool is_there, struct span version)
 {
 	bool is_news = is_there != watched->is_there || (is_there && !span_eq(version, text_span(&watched->version)));
 	watched->is_there = is_there;
+	pthread_mutex_lock(&watched->secrets->lock);
 	text_reset(&watched->version);
 	text_add(&watched->version, version);
+	pthread_mutex_unlock(&watched->secrets->lock);
 	for (struct waiting *one = watched->waiting; one != NULL && is_news && watched->is_known; one = one->next)
 		one->changed(one->ctx, span_of(watched->ns), span_of(watched->name));
 }
@@ -154,6 +157,13 @@ static void begin_to_poll(void *ctx)
 	poll_now(watched);
 }
 
+static void set_live(struct watched *watched, bool is_live)
+{
+	pthread_mutex_lock(&watched->secrets->lock);
+	watched->is_live = is_live;
+	pthread_mutex_unlock(&watched->secrets->lock);
+}
+
 static void set_why(struct kube_secrets *secrets, const struct fail *why)
 {
 	pthread_mutex_lock(&secrets->lock);
@@ -166,6 +176,7 @@ static void state(void *ctx, const struct reflector *reflector)
 	struct watched *watched = ctx;
 	struct kube_secrets *secrets = watched->secrets;
 	struct fail why = reflector->why;
+	set_live(watched, reflector->is_live && watched->is_known);
 	if (reflector->is_live)
 		set_why(secrets, &(struct fail){0});
 	if (reflector->state != REFLECTOR_WAITING || why.code != FAIL_DENIED)
@@ -212,12 +223,13 @@ struct wish {
 	struct waiting *waiting;
 };
 
-static struct watched *find(const struct kube_secrets *secrets, const struct watched *like)
+/* Where the pointer to it stands; at the end of the list when there is none. */
+static struct watched **place_of(struct kube_secrets *secrets, struct span ns, struct span name)
 {
-	struct watched *watched = secrets->watched;
-	while (watched != NULL && (strcmp(watched->ns, like->ns) != 0 || strcmp(watched->name, like->name) != 0))
-		watched = watched->next;
-	return watched;
+	struct watched **at = &secrets->watched;
+	while (*at != NULL && (!span_is(ns, (*at)->ns) || !span_is(name, (*at)->name)))
+		at = &(*at)->next;
+	return at;
 }
 
 static void free_watched(struct watched *watched)
@@ -245,7 +257,7 @@ static void fulfil(void *ctx)
 {
 	struct wish *wish = ctx;
 	struct kube_secrets *secrets = wish->secrets;
-	struct watched *known = find(secrets, wish->watched), *watched = known == NULL ? wish->watched : known;
+	struct watched *known = *place_of(secrets, span_of(wish->watched->ns), span_of(wish->watched->name)), *watched = known == NULL ? wish->watched : known;
 	if (is_waiting(watched, wish->waiting)) {
 		free(wish->waiting);
 	} else {
@@ -256,10 +268,68 @@ static void fulfil(void *ctx)
 		free_watched(wish->watched);
 	} else {
 		watched->next = secrets->watched;
+		pthread_mutex_lock(&secrets->lock);
 		secrets->watched = watched;
+		pthread_mutex_unlock(&secrets->lock);
 		follow(watched);
 	}
 	free(wish);
+}
+
+static void end_watched(struct watched *watched)
+{
+	struct kube_client *client = watched->secrets->client;
+	follower_free(watched->follower);
+	kube_unpost(client, begin_to_poll, watched);
+	kube_unpost(client, poll_now, watched);
+	if (watched->poll != NULL)
+		watched->poll->watched = NULL;
+	free_watched(watched);
+}
+
+struct farewell {
+	struct kube_secrets *secrets;
+	struct span ns, name;
+	void (*changed)(void *ctx, struct span ns, struct span name);
+	void *ctx;
+};
+
+static void forget(void *ctx)
+{
+	const struct farewell *farewell = ctx;
+	struct kube_secrets *secrets = farewell->secrets;
+	struct watched **at = place_of(secrets, farewell->ns, farewell->name), *watched = *at;
+	struct waiting **one = watched == NULL ? NULL : &watched->waiting;
+	while (one != NULL && *one != NULL && ((*one)->changed != farewell->changed || (*one)->ctx != farewell->ctx))
+		one = &(*one)->next;
+	if (one == NULL || *one == NULL)
+		return;
+	struct waiting *gone = *one;
+	*one = gone->next;
+	free(gone);
+	if (watched->waiting != NULL)
+		return;
+	pthread_mutex_lock(&secrets->lock);
+	*at = watched->next;
+	pthread_mutex_unlock(&secrets->lock);
+	end_watched(watched);
+}
+
+void kube_secrets_unwatch(struct kube_secrets *secrets, struct span ns, struct span name,
+			  void (*changed)(void *ctx, struct span ns, struct span name), void *ctx)
+{
+	follow_run(secrets->client, forget, &(struct farewell){secrets, ns, name, changed, ctx});
+}
+
+bool kube_secrets_seen(struct kube_secrets *secrets, struct span ns, struct span name, struct arena *arena, struct span *out_version)
+{
+	pthread_mutex_lock(&secrets->lock);
+	const struct watched *watched = *place_of(secrets, ns, name);
+	bool is_live = watched != NULL && watched->is_live;
+	if (is_live)
+		*out_version = arena_copy(arena, text_span(&watched->version));
+	pthread_mutex_unlock(&secrets->lock);
+	return is_live;
 }
 
 void kube_secrets_watch(struct kube_secrets *secrets, struct span ns, struct span name,
@@ -298,12 +368,7 @@ static void stop(void *ctx)
 	while (secrets->watched != NULL) {
 		struct watched *watched = secrets->watched;
 		secrets->watched = watched->next;
-		follower_free(watched->follower);
-		kube_unpost(secrets->client, begin_to_poll, watched);
-		kube_unpost(secrets->client, poll_now, watched);
-		if (watched->poll != NULL)
-			watched->poll->watched = NULL;
-		free_watched(watched);
+		end_watched(watched);
 	}
 }
 

@@ -144,7 +144,7 @@ struct kube_stream *kube_stream_open(struct kube_client *client, const char *pat
 	if (stream == NULL)
 		abort();
 	*stream = (struct kube_stream){.client = client, .callbacks = *callbacks, .ctx = ctx};
-	text_init(&stream->line, KUBE_LINE_MAX);
+	text_init(&stream->line, client->options.max_line);
 	struct fail fail = {0};
 	struct transfer *transfer = make_transfer(stream, path, silence_ms, &fail);
 	if (transfer != NULL && transfer_submit(transfer))

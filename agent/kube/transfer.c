@@ -126,8 +126,8 @@ struct transfer *transfer_new(struct kube_client *client, const struct kube_requ
 	if (transfer == NULL)
 		abort();
 	*transfer = (struct transfer){.client = client, .verb = verb, .is_stream = is_stream, .started_ms = clock_monotonic_ms()};
-	transfer->deadline_ms = is_stream || request->deadline_ms != 0 ? request->deadline_ms : transfer->started_ms + KUBE_DEADLINE_MS;
-	transfer->max_bytes = is_stream ? KUBE_ODD_MAX : request->max_bytes == 0 ? KUBE_ANSWER_MAX : request->max_bytes;
+	transfer->deadline_ms = is_stream || request->deadline_ms != 0 ? request->deadline_ms : transfer->started_ms + client->options.patience_ms;
+	transfer->max_bytes = is_stream ? KUBE_ODD_MAX : request->max_bytes == 0 ? client->options.max_bytes : request->max_bytes;
 	copy_strings(transfer, request);
 	text_init(&transfer->body, TEXT_NO_LIMIT);
 	text_init(&transfer->answer, transfer->max_bytes);

@@ -33,4 +33,7 @@ bool workload_kubeconfig(const struct workload *workload, struct span ns, struct
 /* When its token or certificate ends, Unix seconds; 0: it does not say. */
 int64_t workload_expires_s(const struct workload *workload);
 
+/* For metrics: how many are open, and how many of them are used. */
+void workloads_counts(struct workloads *workloads, size_t *out_open, size_t *out_used);
+
 #endif

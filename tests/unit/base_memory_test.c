@@ -41,6 +41,29 @@ static void large_blocks_fit(void **state)
 	arena_done(&arena);
 }
 
+/* Where memory stays, it can be looked at; a sanitizer has it given back. */
+static void what_wipes_leaves_nothing(void **state)
+{
+	(void)state;
+	struct arena arena;
+	arena_init_wiping(&arena, ARENA_NO_LIMIT);
+	const char *text = arena_copy(&arena, SPAN("password")).ptr;
+	assert_string_equal(text, "password");
+	arena_rewind(&arena);
+	assert_true(arena.wipes);
+#ifndef __SANITIZE_ADDRESS__
+	assert_memory_equal(text, "\0\0\0\0\0\0\0\0", 8);
+	struct arena_mark mark = arena_mark(&arena);
+	text = arena_copy(&arena, SPAN("password")).ptr;
+	arena_release(&arena, mark);
+	assert_memory_equal(text, "\0\0\0\0\0\0\0\0", 8);
+#endif
+	arena_done(&arena);
+	assert_true(arena.wipes);
+	arena_init(&arena, ARENA_NO_LIMIT);
+	assert_false(arena.wipes);
+}
+
 static void the_limit_is_kept(void **state)
 {
 	(void)state;
@@ -203,7 +226,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_is_zeroed_and_aligned), cmocka_unit_test(large_blocks_fit),
-		cmocka_unit_test(the_limit_is_kept),		cmocka_unit_test(copies_end_in_nul),
+		cmocka_unit_test(what_wipes_leaves_nothing),
+		cmocka_unit_test(the_limit_is_kept),
+		cmocka_unit_test(copies_end_in_nul),
 		cmocka_unit_test(defers_run_in_reverse_once),	cmocka_unit_test(arrays_grow),
 		cmocka_unit_test(what_is_behind_a_mark_is_given_back),
 		cmocka_unit_test(zeroed_arena_can_be_done),	cmocka_unit_test(maps_find_what_was_put_in),

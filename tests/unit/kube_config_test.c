@@ -256,22 +256,48 @@ static bool foreign(struct world *world, const char *text)
 	return kube_config_foreign(&world->arena, span_of(text), &world->config, &world->fail);
 }
 
+/* Each has one thing that is refused; the failure names it, and what to write instead. */
 static void somebody_elses(void **state)
 {
 	struct world *world = *state;
-	assert_true(foreign(world, USER("{token: t}")));
+	assert_true(foreign(world, USER("{token: t, tokenFile: '', as: '', exec: null, as-groups: []}")));
 	assert_span(world->config.token, "t");
-	static const char *const texts[] = {
-		USER("{tokenFile: /etc/shadow}"), USER("{client-certificate: a, client-key: b}"),
-		USER("{exec: {apiVersion: client.authentication.k8s.io/v1, command: a, interactiveMode: Never}}"),
-		CLUSTER("{server: 'https://a', certificate-authority: /etc/shadow}"),
+	assert_true(foreign(world, CLUSTER("{server: 'https://a', proxy-url: '', insecure-skip-tls-verify: false, tls-server-name: b}")));
+	assert_string_equal(world->config.tls_server_name, "b");
+	static const struct {
+		const char *text, *key, *way_out;
+	} rows[] = {
+		{USER("{tokenFile: /etc/shadow}"), "the user \"u\": tokenFile is refused", "into token"},
+		{USER("{token: t, tokenFile: /etc/shadow}"), "tokenFile is refused", "into token"},
+		{USER("{client-certificate: a, client-key: b}"), "client-certificate is refused", "client-certificate-data"},
+		{USER("{client-key: b}"), "client-key is refused", "client-key-data"},
+		{USER("{exec: {apiVersion: client.authentication.k8s.io/v1, command: a, interactiveMode: Never}}"), "exec is refused", "token"},
+		{USER("{token: t, exec: {command: a}}"), "exec is refused", "token"},
+		{USER("{exec: /bin/sh}"), "exec is refused", "token"},
+		{USER("{auth-provider: {name: oidc}}"), "auth-provider is refused", "token"},
+		{USER("{token: t, as: root}"), "as is refused", "credentials"},
+		{USER("{token: t, as: root, as-groups: [a]}"), "as is refused", "credentials"},
+		{USER("{token: t, as-uid: '1'}"), "as-uid is refused", "credentials"},
+		{USER("{token: t, as-groups: [a]}"), "as-groups is refused", "credentials"},
+		{USER("{token: t, as-user-extra: {a: [b]}}"), "as-user-extra is refused", "credentials"},
+		{CLUSTER("{server: 'https://a', certificate-authority: /etc/shadow}"), "certificate-authority is refused", "certificate-authority-data"},
+		{CLUSTER("{server: 'https://a', insecure-skip-tls-verify: true}"), "insecure-skip-tls-verify is refused", "certificate-authority-data"},
+		{CLUSTER("{server: 'https://a', insecure-skip-tls-verify: 'true'}"), "insecure-skip-tls-verify is refused", "certificate-authority-data"},
+		{CLUSTER("{server: 'https://a', proxy-url: 'http://p'}"), "proxy-url is refused", "directly"},
+		{CLUSTER("{server: 'http://a'}"), "server: the scheme \"http\" is not supported", "https://HOST:PORT"},
+		{CLUSTER("{server: 'HTTP://a'}"), "server: the scheme \"http\" is not supported", "https://HOST:PORT"},
+		{CLUSTER("{server: ''}"), "server is missing", "https://HOST:PORT"},
+		{CLUSTER("{}"), "server is missing", "https://HOST:PORT"},
+		{CLUSTER("{server: 'a:6443'}"), "server: it has no scheme", "https://HOST:PORT"},
+		{"no: kubeconfig", "no current-context", "write one into it"},
+		{"", "no current-context", "write one into it"},
+		{"{current-context: x, contexts: [{name: y, context: {}}]}", "there is no context \"x\"", "there is: y"},
 	};
-	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-		assert_false(foreign(world, texts[i]));
-		assert_refused(world, FAIL_DENIED, "elsewhere may not");
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		assert_false(foreign(world, rows[i].text));
+		assert_refused(world, FAIL_INVALID, rows[i].key);
+		assert_refused(world, FAIL_INVALID, rows[i].way_out);
 	}
-	assert_false(foreign(world, "no: kubeconfig"));
-	assert_refused(world, FAIL_INVALID, "the kubeconfig: no current-context");
 }
 
 static void a_program_needs_permission(void **state)
