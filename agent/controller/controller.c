@@ -13,7 +13,8 @@ static const int64_t GRACE_MS = 30000;
 /* A finalizer goes before everything: nothing is done about the object without it. */
 enum turn_class usual_class(const struct subject *subject)
 {
-	if (subject->kind != &KIND_CLUSTER && subject->kind != &KIND_CONNECTION)
+	bool is_part = subject->kind == &KIND_CONTROL_PLANE || subject->kind == &KIND_WORKERS || subject->kind == &KIND_MACHINE;
+	if (is_part)
 		return TURN_PART;
 	return subject->is_deleted || !subject->has_finalizer ? TURN_URGENT : TURN_STATUS;
 }

@@ -10,6 +10,7 @@
 #include "agent/kube/cache.h"
 #include "agent/kube/client.h"
 #include "agent/report/state.h"
+#include "agent/report/status_events.h"
 #include "render/diag.h"
 
 struct controller;
@@ -27,6 +28,8 @@ struct controller_options {
 	/* Somebody asks for a real look at the Omni of this OmniCluster (a new token in an annotation): one that begins from now on,
 	 * then controller_looked. Any thread; NULL: requests count as handled at once. */
 	void (*requested)(void *ctx, struct span ns, struct span object);
+	/* Is this kind, beside those of templates, looked after by a handler? NULL: none is. */
+	bool (*is_handled)(const struct kind *kind);
 	void *ctx;
 	int64_t grace_ms; /* how long something that a deletion needs may be missing before it goes on without; 0: 30 s */
 };
@@ -57,8 +60,8 @@ void controller_order_told(struct controller *controller, struct span ns, struct
 /* It is under way, and waits for something: no fault. */
 void controller_order_waits(struct controller *controller, struct span ns, struct span object, const char *what);
 
-/* May this OmniCluster be acted on: is its finalizer on it, as seen in the cache? */
-bool controller_admits(const struct kube_object *cluster);
+/* May this object be acted on: is its finalizer on it, as seen in the cache? */
+bool controller_admits(const struct kube_object *object);
 
 /* --- what came of it ------------------------------------------------------------------------------------------------ */
 
@@ -92,6 +95,17 @@ struct controller_way {
 	int64_t key_expires_s; /* 0: never, or not known */
 };
 void controller_told_way(struct controller *controller, struct span ns, struct span connection, const struct controller_way *way);
+
+/* What came of a look at an object that a handler looks after. */
+struct controller_handled {
+	const struct kind *kind;
+	struct span ns, name, uid; /* of another uid by now: nothing is done */
+	json_t *status;		   /* the whole of it; borrowed */
+	const struct status_event *events;
+	size_t event_count;
+	bool is_gone; /* it is being deleted, and nothing is left to do: its finalizer goes */
+};
+void controller_told_handled(struct controller *controller, const struct controller_handled *told);
 
 /* --- for metrics */
 struct controller_counts {

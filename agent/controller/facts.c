@@ -68,7 +68,7 @@ struct facts *facts_read(const struct kube_object *object)
 	facts->connection = keep(&place, texts[1]);
 	facts->endpoint = keep(&place, texts[2]);
 	facts->secret = keep(&place, texts[3]);
-	facts->orphan = json_is_true(at(spec, "deletePolicy", "orphan"));
+	facts->orphan = json_is_true(at(spec, "deletePolicy", "orphan")) || span_is(text_at(spec, "deletionPolicy", NULL), "Orphan");
 	facts->destroy_machines = json_is_true(at(spec, "deletePolicy", "destroyMachines"));
 	facts->suspends = is_suspended(document, spec);
 	json_decref(document);

@@ -9,7 +9,8 @@ struct facts {
 	struct span name;	/* in Omni: of the cluster, the worker set, the machine; of other objects their own */
 	struct span connection; /* of a cluster: its OmniConnection */
 	struct span endpoint, secret; /* of a connection */
-	bool orphan, destroy_machines, suspends;
+	bool orphan; /* deletePolicy.orphan, or deletionPolicy: Orphan */
+	bool destroy_machines, suspends;
 	char texts[];
 };
 

@@ -8,15 +8,15 @@
 
 enum { SETTLE_MS = 20 }; /* changes that come together are looked at together */
 
-bool controller_admits(const struct kube_object *cluster)
+bool controller_admits(const struct kube_object *object)
 {
-	return cluster->has_finalizer || cluster->has_legacy_finalizer;
+	return object->has_finalizer || object->has_legacy_finalizer;
 }
 
-static bool is_looked_after(const struct kind *kind)
+static bool is_looked_after(const struct controller *controller, const struct kind *kind)
 {
 	return kind == &KIND_CLUSTER || kind == &KIND_CONNECTION || kind == &KIND_CONTROL_PLANE || kind == &KIND_WORKERS ||
-	       kind == &KIND_MACHINE;
+	       kind == &KIND_MACHINE || (controller->options.is_handled != NULL && controller->options.is_handled(kind));
 }
 
 static const struct kind *parent_kind(const struct kind *kind)
@@ -126,7 +126,7 @@ static void on_changed(void *ctx, const struct kube_object *old, const struct ku
 {
 	struct controller *controller = ctx;
 	const struct kube_object *one = now != NULL ? now : old;
-	if (!is_looked_after(one->kind))
+	if (!is_looked_after(controller, one->kind))
 		return;
 	pthread_mutex_lock(&controller->lock);
 	take(controller, old, now);
@@ -151,7 +151,7 @@ static bool take_first(void *ctx, const struct kube_object *object)
 {
 	struct controller *controller = ctx;
 	pthread_mutex_lock(&controller->lock);
-	if (is_looked_after(object->kind))
+	if (is_looked_after(controller, object->kind))
 		take(controller, NULL, object);
 	pthread_mutex_unlock(&controller->lock);
 	return true;

@@ -129,6 +129,15 @@ static void judge_part(struct controller *controller, const struct subject *subj
 	decide_part(&view, out);
 }
 
+static void judge_handled(const struct subject *subject, const struct view *object, struct step *out)
+{
+	const struct handled_told *told = subject->handled;
+	json_t *status = told == NULL ? NULL : json_loadb(told->status, told->status_len, 0, NULL);
+	const struct handled_view view = {.object = *object, .told = status, .is_gone = told != NULL && told->is_gone};
+	decide_handled(&view, out);
+	json_decref(status);
+}
+
 static bool needs_connection(const struct subject *cluster)
 {
 	return cluster->is_there && !cluster->is_released && (!cluster->is_deleted || cluster->has_finalizer);
@@ -204,8 +213,10 @@ void look_decide(struct controller *controller, struct look *look, struct step *
 		judge_cluster(controller, look, &view, out);
 	else if (subject->kind == &KIND_CONNECTION)
 		judge_connection(look, &view, out);
-	else
+	else if (subject->kind == &KIND_CONTROL_PLANE || subject->kind == &KIND_WORKERS || subject->kind == &KIND_MACHINE)
 		judge_part(controller, subject, &view, out);
+	else
+		judge_handled(subject, &view, out);
 	restrain(controller, subject, now_ms, out);
 	seen_done(&seen);
 }

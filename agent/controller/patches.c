@@ -10,8 +10,8 @@
 /* Every type that the Go operator or we write; the others belong to somebody else. */
 static bool is_our_condition(const json_t *condition)
 {
-	static const char *const types[] = {"Accepted", "KeyExpiring", "Reachable", "Ready", "Reconciling",
-					    "Stalled", "Suspended", "Synced", "Validated"};
+	static const char *const types[] = {"Accepted", "Exported", "KeyExpiring", "Reachable", "Ready", "Reconciling",
+					    "Released", "Stalled", "Suspended", "Synced", "Validated"};
 	const char *type = json_string_value(json_object_get(condition, "type"));
 	for (size_t i = 0; type != NULL && i < sizeof types / sizeof *types; i++)
 		if (strcmp(type, types[i]) == 0)

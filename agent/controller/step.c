@@ -79,6 +79,22 @@ void decide_part(const struct part_view *view, struct step *out)
 	arena_done(&arena);
 }
 
+/* --- what handlers look after ------------------------------------------------------------------------------------------- */
+
+void decide_handled(const struct handled_view *view, struct step *out)
+{
+	const struct seen *seen = view->object.seen;
+	*out = (struct step){0};
+	if (seen->is_deleted && !seen->has_finalizer)
+		return;
+	if (seen->is_deleted && (view->is_gone || view->object.facts->orphan))
+		step_release(&view->object, out);
+	else if (!seen->has_finalizer)
+		step_finalize(&view->object, out);
+	else if (view->told != NULL)
+		step_towards(&view->object, json_incref((json_t *)view->told), out);
+}
+
 /* --- connections ------------------------------------------------------------------------------------------------------------ */
 
 static json_t *status_for(const struct connection_view *view)

@@ -58,6 +58,12 @@ struct part_view {
 	const struct controller_cluster *declared; /* of the cluster */
 };
 
+struct handled_view {
+	struct view object;
+	const json_t *told; /* the status as it has to be; NULL: nothing told yet */
+	bool is_gone;
+};
+
 struct connection_view {
 	struct view object;
 	const struct controller_way *way; /* NULL: nothing told */
@@ -70,6 +76,7 @@ bool cluster_misses_something(const struct cluster_view *view);
 
 void decide_cluster(const struct cluster_view *view, struct step *out);
 void decide_part(const struct part_view *view, struct step *out);
+void decide_handled(const struct handled_view *view, struct step *out);
 void decide_connection(const struct connection_view *view, struct step *out);
 void step_done(struct step *step);
 

@@ -137,8 +137,10 @@ void subject_renew(struct subject *subject, struct span uid)
 	snprintf(subject->uid, sizeof subject->uid, "%.*s", SPAN_ARG(uid));
 	echo_free(subject->echo);
 	free(subject->facts);
+	free(subject->handled);
 	subject->echo = NULL;
 	subject->facts = NULL;
+	subject->handled = NULL;
 	subject->applied = subject->applied_to = subject->complaint = 0;
 	subject->is_released = false;
 	if (subject->life != NULL)
@@ -152,6 +154,7 @@ static void free_subject(struct subject *s)
 	free(s->life);
 	free(s->facts);
 	free(s->way);
+	free(s->handled);
 	echo_free(s->echo);
 	free(s);
 }

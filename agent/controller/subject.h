@@ -34,6 +34,14 @@ struct connection_way {
 	char texts[];
 };
 
+/* Of the kinds that a handler looks after: what came of its last look. */
+struct handled_told {
+	uint64_t digest;
+	bool is_gone; /* nothing is left to do: the finalizer may go */
+	size_t status_len;
+	char status[]; /* JSON */
+};
+
 struct subject {
 	struct turn turn; /* first */
 	struct subject *next_in_slot;
@@ -53,6 +61,7 @@ struct subject {
 	struct facts *facts;	     /* NULL: not read yet */
 	struct cluster_life *life;   /* of OmniClusters */
 	struct connection_way *way;  /* of OmniConnections; NULL: nothing told */
+	struct handled_told *handled; /* NULL: nothing told */
 	char texts[];
 };
 

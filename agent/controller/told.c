@@ -131,6 +131,44 @@ void controller_told_way(struct controller *controller, struct span ns, struct s
 	pthread_mutex_unlock(&controller->lock);
 }
 
+/* --- what handlers found ------------------------------------------------------------------------------------------------ */
+
+static struct handled_told *pack_handled(const struct controller_handled *told)
+{
+	char *text = must(json_dumps(told->status, JSON_COMPACT | JSON_SORT_KEYS));
+	size_t len = strlen(text);
+	struct handled_told *kept = must(malloc(sizeof *kept + len + 1));
+	memcpy(kept->status, text, len + 1);
+	kept->status_len = len;
+	kept->is_gone = told->is_gone;
+	kept->digest = digest_local((struct span){text, len});
+	free(text);
+	return kept;
+}
+
+void controller_told_handled(struct controller *controller, const struct controller_handled *told)
+{
+	struct handled_told *kept = pack_handled(told);
+	const struct event_about about = {told->kind->name, told->ns, told->name, told->uid};
+	pthread_mutex_lock(&controller->lock);
+	struct subject *subject = subject_find(&controller->subjects, told->kind, told->ns, told->name);
+	bool is_there = subject != NULL && subject->is_there && span_is(told->uid, subject->uid);
+	const struct handled_told *old = is_there ? subject->handled : NULL;
+	bool is_news = is_there && (old == NULL || old->digest != kept->digest || old->is_gone != kept->is_gone);
+	if (is_there)
+		events_add(controller, &about, told->events, told->event_count);
+	if (is_news) {
+		free(subject->handled);
+		subject->handled = kept;
+		kept = NULL;
+		wake_subject(controller, subject, usual_class(subject), told->is_gone ? 0 : NEWS_MS);
+	} else if (is_there && told->event_count > 0) {
+		pthread_cond_signal(&controller->wake);
+	}
+	pthread_mutex_unlock(&controller->lock);
+	free(kept);
+}
+
 /* --- the fleet ---------------------------------------------------------------------------------------------------------------- */
 
 static struct span *copy_spans(struct arena *arena, const struct span *items, size_t count)

@@ -1,4 +1,6 @@
 /* What handlers ask the world, on its way there: statuses of our own kinds are known here, and who asked for one is noted. */
+#include <sys/eventfd.h>
+
 #include "agent/handlers/internal.h"
 #include "agent/report/status_handled.h"
 
@@ -73,5 +75,8 @@ void env_init(struct handlers *handlers)
 	env->cache_dir = given->cache_dir;
 	env->helm = given->helm;
 	env->ca_file = given->ca_file;
+	env->charts = given->charts;
+	env->programs = given->programs;
 	env->is_stopping = false;
+	env->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }

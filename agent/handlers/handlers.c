@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "agent/handlers/internal.h"
 #include "base/clock.h"
@@ -31,6 +33,7 @@ void handlers_stop(struct handlers *handlers)
 	if (handlers == NULL)
 		return;
 	handlers->env.is_stopping = true;
+	eventfd_write(handlers->env.stop_fd, 1);
 	queue_stop(handlers->queue);
 }
 
@@ -56,6 +59,7 @@ bool handlers_free(struct handlers *handlers, int64_t deadline_ms)
 	watches_end(handlers);
 	free_all(handlers);
 	queue_free(handlers->queue, deadline_ms);
+	close(handlers->env.stop_fd);
 	pthread_mutex_destroy(&handlers->lock);
 	pthread_mutex_destroy(&handlers->watching);
 	free(handlers);
