@@ -165,6 +165,7 @@ struct export {
 	struct export_state state, former_state; /* former: at `held`, when that is another Secret */
 	bool is_read;		/* state is known */
 	bool is_moving;		/* the former Secret has not gone yet */
+	bool is_current;	/* the Secret is what is declared */
 	bool is_barred;		/* another replica acts */
 	bool was_ready;
 	enum export_why why;
@@ -183,9 +184,9 @@ bool export_relabel(struct export *export, struct fail *fail);
 bool export_may_act(struct export *export, struct fail *fail);
 
 /* --- more Secrets (kubeconfig_export_outputs.c) --- */
-bool export_outputs(struct export *export, struct fail *fail); /* CONFLICT: one of them is somebody else's */
-/* Removes those of the status; with `all`, those of the spec too. */
-bool export_outputs_remove(struct export *export, bool all, struct fail *fail);
+bool export_outputs(struct export *export, struct fail *fail); /* EXISTS: one of them is somebody else's */
+/* Removes those of the status and of the declaration. */
+bool export_outputs_remove(struct export *export, struct fail *fail);
 /* Removes what is ours at that place. */
 bool export_remove(struct export *export, struct export_place place, struct fail *fail);
 

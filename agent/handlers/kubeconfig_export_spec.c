@@ -117,7 +117,7 @@ static void read_fields(struct arena *arena, const struct handler_object *object
 		.context_ns = spec_text(object, "contextNamespace"),
 		.ttl_ns = spec_duration_ns(object, "ttl", 0),
 		.renew_ns = spec_duration_ns(object, "renewBefore", 0),
-		.keeps = span_is(spec_text(object, "deletionPolicy"), "Orphan"),
+		.keeps = !span_is(spec_text(object, "deletionPolicy"), "Delete"),
 	};
 	read_groups(arena, object, out);
 	read_outputs(object, out);

@@ -31,6 +31,10 @@ bool kubeconfig_read(struct arena *arena, struct span yaml, struct kubeconfig *o
 /* When a token ends, as it says itself, Unix seconds; 0: it does not say. */
 int64_t kubeconfig_token_ends_s(struct arena *arena, struct span token);
 
+/* The same with another default namespace of the current context. */
+bool kubeconfig_in_namespace(struct arena *arena, struct span yaml, struct span ns, struct span *out, struct fail *fail)
+	__attribute__((warn_unused_result));
+
 struct client_join {
 	enum client_kind kind;
 	bool keeps_context; /* the current one stays */

@@ -1,5 +1,6 @@
 #include "agent/kube/client_int.h"
 #include "base/base64.h"
+#include "render/emit.h"
 #include "render/load.h"
 
 const struct node *client_item(const struct node *list, struct span name)
@@ -61,5 +62,46 @@ bool kubeconfig_read(struct arena *arena, struct span yaml, struct kubeconfig *o
 		return fail_set(fail, FAIL_PROTOCOL, "the current context of the kubeconfig leads nowhere");
 	found.expires_s = kubeconfig_token_ends_s(arena, found.token);
 	*out = found;
+	return true;
+}
+
+/* A copy of the map with another value of one key. */
+static struct node with_value(struct arena *arena, const struct node *map, const char *key, struct node value)
+{
+	struct node copy = node_map(arena, (size_t)map->len + 1);
+	for (uint32_t i = 0; i < map->len; i++) {
+		struct span name = node_text(&map->pairs[i].key);
+		node_put_span(&copy, name, span_is(name, key) ? value : map->pairs[i].value);
+	}
+	if (node_get(map, key) == NULL)
+		node_put(&copy, key, value);
+	return copy;
+}
+
+bool kubeconfig_in_namespace(struct arena *arena, struct span yaml, struct span ns, struct span *out, struct fail *fail)
+{
+	struct kubeconfig config;
+	struct node root;
+	if (!kubeconfig_read(arena, yaml, &config, fail) || !load_one(arena, yaml, LOAD_KUBERNETES, &root, fail))
+		return false;
+	const struct node *contexts = node_get(&root, "contexts"), *current = client_item(contexts, config.context);
+	struct node list = node_seq(arena, contexts->len);
+	for (uint32_t i = 0; i < contexts->len; i++) {
+		const struct node *item = &contexts->items[i];
+		if (item != current) {
+			node_push(&list, *item);
+			continue;
+		}
+		struct node inner = with_value(arena, node_get(item, "context"), "namespace", node_string(ns));
+		node_push(&list, with_value(arena, item, "context", inner));
+	}
+	root = with_value(arena, &root, "contexts", list);
+	struct text text;
+	text_init(&text, TEXT_NO_LIMIT);
+	text_reserve(&text, 2 * yaml.len + ns.len + 64); /* a text that grows leaves copies behind */
+	emit_document(&text, &root, EMIT_RESOURCE, false);
+	*out = arena_copy(arena, text_span(&text));
+	explicit_bzero(text.ptr, text.len);
+	text_done(&text);
 	return true;
 }
