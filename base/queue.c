@@ -254,7 +254,7 @@ void queue_stop(struct queue *queue)
 	pthread_mutex_unlock(&queue->lock);
 }
 
-bool queue_free(struct queue *queue, int64_t deadline_ms)
+bool queue_wait(struct queue *queue, int64_t deadline_ms)
 {
 	queue_stop(queue);
 	pthread_mutex_lock(&queue->lock);
