@@ -220,7 +220,9 @@ static void finish(struct agent *agent)
 	feeds_cancel(agent);
 	wind_down(agent);
 	/* Workers use what belongs to feeds and links: they end first. */
-	if (agent->queue != NULL && !queue_free(agent->queue, clock_monotonic_ms() + WORK_END_MS)) {
+	int64_t end_ms = clock_monotonic_ms() + WORK_END_MS;
+	bool has_ended = agent->queue == NULL || queue_free(agent->queue, end_ms);
+	if (!has_ended || !cluster_api_end_handlers(agent, end_ms)) {
 		log_warn(agent->log, "agent", "a call did not end in time; left to the next start");
 		_exit(agent->exit_code);
 	}

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/cluster_handlers.h"
 #include "agent/controller/controller.h"
 #include "agent/kube/cache.h"
 #include "agent/kube/client.h"
@@ -141,8 +142,9 @@ static void begin(struct cluster_api *api, const struct source_scope *scope)
 	api->secrets = kube_secrets_new(api->client);
 	const struct controller_options options = {.client = api->client, .cache = api->cache, .log = agent->log, .instance = api->instance,
 						   .may_write = cluster_election_may_write, .changed = on_orders, .requested = on_request,
-						   .ctx = api};
+						   .is_handled = cluster_handlers_have, .ctx = api};
 	api->controller = controller_new(&options);
+	cluster_handlers_start(api);
 	log_info(agent->log, "kubernetes", "custom resources are read", log_string("server", kube_client_url(api->client)),
 		 log_string("namespace", cache.ns[0] == '\0' ? "(all)" : cache.ns),
 		 log_string("selector", cache.selector == NULL ? "" : cache.selector));
@@ -192,8 +194,15 @@ void cluster_api_take_options(const struct agent *agent, struct source_options *
 
 void cluster_api_wind_down(struct agent *agent, int64_t deadline_ms)
 {
-	if (agent->cluster_api != NULL)
-		kube_client_wind_down(agent->cluster_api->client, deadline_ms);
+	if (agent->cluster_api == NULL)
+		return;
+	cluster_handlers_stop(agent->cluster_api);
+	kube_client_wind_down(agent->cluster_api->client, deadline_ms);
+}
+
+bool cluster_api_end_handlers(struct agent *agent, int64_t deadline_ms)
+{
+	return agent->cluster_api == NULL || cluster_handlers_free(agent->cluster_api, deadline_ms);
 }
 
 void cluster_api_finish(struct agent *agent, int64_t deadline_ms)

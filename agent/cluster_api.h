@@ -9,6 +9,7 @@
 
 #include "agent/agent.h"
 
+struct cluster_handlers;
 struct controller;
 struct kube_cache;
 struct kube_client;
@@ -21,6 +22,7 @@ struct cluster_api {
 	struct kube_cache *cache;
 	struct kube_secrets *secrets;
 	struct controller *controller; /* NULL, as cache and secrets are: there is no such source, and the API server has only Leases */
+	struct cluster_handlers *handlers; /* the same */
 	struct replicas *replicas;     /* NULL: this one is alone */
 	unsigned feed; /* the number of its source */
 	char instance[254];
@@ -37,9 +39,10 @@ struct cluster_api {
 /* Before the sources are opened: where there is one of an API server, its client, cache and controller begin. */
 bool cluster_api_start(struct agent *agent, struct fail *fail);
 void cluster_api_take_options(const struct agent *agent, struct source_options *options);
-/* At the end, in this order: reads end, nothing new is begun; sources and workers have ended, and the controller writes what is
- * left; nobody uses anything of it any more. */
+/* At the end, in this order: reads end, nothing new is begun; sources and workers have ended, those of the handlers end (false:
+ * not in time, the process has to end as it is), and the controller writes what is left; nobody uses anything of it any more. */
 void cluster_api_wind_down(struct agent *agent, int64_t deadline_ms);
+bool cluster_api_end_handlers(struct agent *agent, int64_t deadline_ms);
 void cluster_api_finish(struct agent *agent, int64_t deadline_ms);
 void cluster_api_free(struct agent *agent);
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "agent/cluster_handlers.h"
 #include "agent/controller/controller.h"
 #include "agent/kube/replicas.h"
 #include "agent/told.h"
@@ -17,6 +18,7 @@ static void take_change(void *ctx)
 	desired_look(api->agent, NULL, false);
 	if (api->controller != NULL)
 		controller_look(api->controller);
+	cluster_handlers_look(api);
 }
 
 static void on_change(void *ctx)
