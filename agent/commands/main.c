@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "agent/commands/command.h"
+#include "agent/helm/run.h"
 #include "agent/settings/keys.h"
 #include "agent/source/source.h"
 #include "base/cleanup.h"
@@ -88,6 +89,8 @@ static int run(const struct command *command, const struct keys *keys, int argc,
 int main(int argc, char **argv)
 {
 	int child = source_child_main(argc, argv);
+	if (child < 0)
+		child = helm_child_main(argc, argv);
 	if (child >= 0)
 		return child;
 	signal(SIGPIPE, SIG_IGN);

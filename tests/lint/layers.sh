@@ -23,7 +23,7 @@ agent/report    | base crds render agent/report agent/plan agent/omni/store.h ag
 agent/controller | base crds render agent/controller agent/kube agent/report
 agent/settings  | base crds render agent/settings agent/grpc/endpoint.h agent/omni
 agent           | base crds render agent agent/settings agent/controller agent/grpc/endpoint.h agent/source agent/omni agent/kube agent/plan agent/export agent/handlers agent/helm agent/workload agent/report
-agent/commands  | base crds render agent/commands agent/agent.h agent/settings agent/grpc/endpoint.h agent/source agent/omni agent/kube agent/plan agent/export agent/report
+agent/commands  | base crds render agent/commands agent/agent.h agent/settings agent/grpc/endpoint.h agent/source agent/omni agent/kube agent/plan agent/export agent/report agent/helm/run.h
 plugin-argocd   | base crds render plugin-argocd
 flux            | base crds render flux
 '
