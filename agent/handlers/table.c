@@ -1,6 +1,7 @@
 #include "agent/handlers/handlers.h"
 
 const struct handler *const HANDLERS[] = {
+	&HANDLER_EXPORT,
 	NULL,
 };
 
