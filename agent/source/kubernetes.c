@@ -38,7 +38,7 @@ static void forget_gone(struct kubernetes_source *source, int64_t before_ms)
 		struct gone *gone = source->first;
 		source->first = gone->next;
 		if (source->first == NULL)
-			source->last = NULL;
+			source->last_gone = NULL;
 		free_gone(gone);
 	}
 	pthread_mutex_unlock(&source->lock);
@@ -62,8 +62,8 @@ static void note_gone(struct kubernetes_source *source, const struct kube_object
 	}
 	pthread_mutex_lock(&source->lock);
 	gone->gone_ms = clock_monotonic_ms();
-	*(source->last == NULL ? &source->first : &source->last->next) = gone;
-	source->last = gone;
+	*(source->last_gone == NULL ? &source->first : &source->last_gone->next) = gone;
+	source->last_gone = gone;
 	pthread_mutex_unlock(&source->lock);
 }
 
@@ -74,6 +74,29 @@ static bool is_same(const struct kube_object *a, const struct kube_object *b)
 	       a->has_finalizer == b->has_finalizer && a->has_legacy_finalizer == b->has_legacy_finalizer && span_eq(a->uid, b->uid);
 }
 
+/* Who belongs to whom, and what may be acted on, is as it was: nothing but what this object says has changed. */
+static bool says_something_else(const struct kube_object *old, const struct kube_object *now)
+{
+	return old != NULL && now != NULL && (old->deleted_s == 0) == (now->deleted_s == 0) && old->has_finalizer == now->has_finalizer &&
+	       old->has_legacy_finalizer == now->has_legacy_finalizer && span_eq(old->uid, now->uid) &&
+	       span_eq(old->reference, now->reference);
+}
+
+/* Paths of very many changes are not worth keeping: then everything is looked at. */
+static void note_news(struct kubernetes_source *source, const struct kube_object *changed)
+{
+	enum { MOST = 1000 };
+	struct news *news = &source->news;
+	pthread_mutex_lock(&source->lock);
+	if (changed == NULL || news->count == MOST)
+		news->is_any_other = true;
+	else if (!news->is_any_other)
+		ARENA_PUSH(&news->arena, news->changed, news->count, news->cap) =
+			look_path(&news->arena, changed->kind, changed->ns, changed->name);
+	pthread_mutex_unlock(&source->lock);
+	signal_change(source);
+}
+
 static void on_changed(void *ctx, const struct kube_object *old, const struct kube_object *now)
 {
 	struct kubernetes_source *source = ctx;
@@ -82,44 +105,58 @@ static void on_changed(void *ctx, const struct kube_object *old, const struct ku
 		return;
 	if (now == NULL)
 		note_gone(source, old, role);
-	signal_change(source);
+	note_news(source, says_something_else(old, now) ? now : NULL);
 }
 
 static void on_synced(void *ctx, bool is_synced)
 {
 	(void)is_synced;
-	signal_change(ctx);
+	note_news(ctx, NULL);
 }
 
 /* --- polling ------------------------------------------------------------------------------------------------------- */
 
-static void remember(struct look *look, const char *id)
+static void take_news(struct kubernetes_source *source, struct news *out)
+{
+	pthread_mutex_lock(&source->lock);
+	*out = source->news;
+	source->news = (struct news){0};
+	arena_init(&source->news.arena, ARENA_NO_LIMIT);
+	pthread_mutex_unlock(&source->lock);
+}
+
+/* What is declared can be other objects than those of the last tree. While something is gone and still counts, or somebody
+ * waits, time alone changes that. */
+static bool may_be_others(struct kubernetes_source *source, const struct news *news)
+{
+	pthread_mutex_lock(&source->lock);
+	bool is_any_gone = source->first != NULL;
+	pthread_mutex_unlock(&source->lock);
+	return !source->has_last || source->last == NULL || news->is_any_other || is_any_gone || clock_monotonic_ms() >= source->again_ms;
+}
+
+static void remember(struct look *look)
 {
 	struct kubernetes_source *source = look->source;
 	source->has_last = true;
-	snprintf(source->last_id, sizeof source->last_id, "%s", id);
-	arena_reset(&source->declared_arena);
-	map_init(&source->declared, &source->declared_arena);
-	for (size_t i = 0; i < look->declared_count; i++)
-		*map_at(&source->declared, arena_copy(&source->declared_arena, look->declared[i]->path)) = source;
+	listing_unref(source->last);
+	source->last = listing_ref(look->listing);
 }
 
 static void finish(struct look *look, struct source_result *out)
 {
 	struct kubernetes_source *source = look->source;
-	char id[65];
-	look_content_id(look, id);
-	bool is_same = source->has_last && !source->base.again && strcmp(id, source->last_id) == 0;
+	bool is_same = source->has_last && !source->base.again && strcmp(look->listing->content_id, source->last->content_id) == 0;
 	if (!is_same) {
 		out->tree = look_tree(look, &out->fail);
 		if (out->tree == NULL)
 			return;
-		memcpy(id, out->tree->content_id, sizeof id);
-		remember(look, id);
+		remember(look);
 	}
+	source->again_ms = look->again_ms;
 	out->verdict = is_same ? SOURCE_UNCHANGED : SOURCE_CHANGED;
-	snprintf(out->revision, sizeof out->revision, "kubernetes@sha256:%s", id);
-	memcpy(out->content_id, id, sizeof id);
+	snprintf(out->revision, sizeof out->revision, "kubernetes@sha256:%s", source->last->content_id);
+	memcpy(out->content_id, source->last->content_id, sizeof out->content_id);
 	int64_t wait_ms = look->again_ms - clock_monotonic_ms();
 	out->look_again_ms = look->again_ms == INT64_MAX ? 0 : wait_ms > 1 ? wait_ms : 1;
 }
@@ -151,19 +188,42 @@ static bool await_lists(struct kubernetes_source *source, struct patience patien
 	return true;
 }
 
+static void note_failure(struct kubernetes_source *source)
+{
+	pthread_mutex_lock(&source->lock);
+	source->news.is_any_other = true;
+	pthread_mutex_unlock(&source->lock);
+}
+
+static void poll_once(struct kubernetes_source *source, struct source_result *out)
+{
+	struct look look = {.source = source};
+	struct news news;
+	take_news(source, &news);
+	arena_init(&look.arena, ARENA_NO_LIMIT);
+	bool ok = true;
+	if (may_be_others(source, &news))
+		look_around(&look);
+	else
+		ok = look_at_changed(&look, &news, &out->fail);
+	if (ok)
+		finish(&look, out);
+	if (out->verdict == SOURCE_FAILED) /* what was news still is */
+		note_failure(source);
+	listing_unref(look.listing);
+	arena_done(&look.arena);
+	arena_done(&news.arena);
+}
+
 static void kubernetes_poll(struct source *base, struct patience patience, struct source_result *out)
 {
 	struct kubernetes_source *source = (struct kubernetes_source *)base;
 	out->verdict = SOURCE_FAILED;
 	forget_gone(source, clock_monotonic_ms() - base->config.settle_ms);
 	for (unsigned i = 0; i < TRIES && out->verdict == SOURCE_FAILED; i++) {
-		struct look look = {.source = source};
 		if (!await_lists(source, patience, &out->fail))
 			return;
-		arena_init(&look.arena, ARENA_NO_LIMIT);
-		look_around(&look);
-		finish(&look, out);
-		arena_done(&look.arena);
+		poll_once(source, out);
 		if (out->verdict == SOURCE_FAILED && out->fail.code != FAIL_CONFLICT)
 			return;
 	}
@@ -192,7 +252,8 @@ static void kubernetes_free(struct source *base)
 	forget_gone(source, INT64_MAX);
 	close(source->event_fd);
 	pthread_mutex_destroy(&source->lock);
-	arena_done(&source->declared_arena);
+	listing_unref(source->last);
+	arena_done(&source->news.arena);
 	free(source);
 }
 
@@ -210,8 +271,7 @@ bool kubernetes_source_new(const struct source_config *config, struct source **o
 	source->base = (struct source){.ops = &ops, .config = *config};
 	source->cache = config->objects;
 	source->event_fd = event_fd;
-	arena_init(&source->declared_arena, ARENA_NO_LIMIT);
-	map_init(&source->declared, &source->declared_arena);
+	arena_init(&source->news.arena, ARENA_NO_LIMIT);
 	pthread_mutex_init(&source->lock, NULL);
 	const struct kube_listener listener = {on_changed, on_synced, source};
 	kube_cache_listen(source->cache, &listener);

@@ -4,7 +4,7 @@
 
 #include "agent/source/kubernetes_int.h"
 #include "base/clock.h"
-#include "base/digest.h"
+#include "base/text.h"
 #include "crds/kinds.h"
 
 static const struct role {
@@ -29,7 +29,15 @@ bool look_role(const struct kind *kind, enum settle_role *out)
 
 struct span look_path(struct arena *arena, const struct kind *kind, struct span ns, struct span name)
 {
-	return arena_spanf(arena, "%.*s/%s/%.*s.json", SPAN_ARG(ns), kind->plural, SPAN_ARG(name));
+	const struct span pieces[] = {ns, SPAN("/"), span_of(kind->plural), SPAN("/"), name, SPAN(".json")};
+	size_t len = 0, count = sizeof pieces / sizeof *pieces;
+	for (size_t i = 0; i < count; i++)
+		len += pieces[i].len;
+	char *path = arena_bytes(arena, len + 1), *place = path;
+	for (size_t i = 0; i < count; place += pieces[i++].len)
+		text_copy(place, pieces[i].ptr, pieces[i].len);
+	*place = '\0';
+	return (struct span){path, len};
 }
 
 bool source_object(struct span path, const struct kind **out_kind, struct span *out_ns, struct span *out_name)
@@ -67,7 +75,9 @@ static int64_t came_ms(const struct look *look, const struct kube_object *object
 static struct settle_object *add(struct look *look, const struct seen *seen)
 {
 	struct settle_object *object = &ARENA_PUSH(&look->arena, look->objects, look->object_count, look->object_cap);
-	*object = (struct settle_object){.key = seen->path, .was_declared = map_get(&look->source->declared, seen->path) != NULL};
+	const struct listing *last = look->source->last;
+	*object = (struct settle_object){.key = seen->path,
+					 .was_declared = last != NULL && listing_find(last, seen->path, &look->hint) != SIZE_MAX};
 	struct seen *kept = &ARENA_PUSH(&look->arena, look->seen, look->count, look->cap);
 	*kept = *seen;
 	kept->number = look->count - 1;
@@ -80,8 +90,7 @@ static bool visit(void *ctx, const struct kube_object *object)
 	enum settle_role role;
 	if (!look_role(object->kind, &role))
 		return true;
-	struct seen seen = {.kind = object->kind, .ns = arena_copy(&look->arena, object->ns), .name = arena_copy(&look->arena, object->name)};
-	seen.path = look_path(&look->arena, object->kind, object->ns, object->name);
+	struct seen seen = {.path = look_path(&look->arena, object->kind, object->ns, object->name)};
 	memcpy(seen.id, object->content_id, sizeof seen.id);
 	struct settle_object *judged = add(look, &seen);
 	judged->role = role;
@@ -89,20 +98,28 @@ static bool visit(void *ctx, const struct kube_object *object)
 	judged->is_admitted = role == SETTLE_CLUSTER && look->source->base.config.admits(object);
 	judged->is_deleting = object->deleted_s != 0;
 	judged->came_ms = came_ms(look, object);
-	*map_at(&look->paths, seen.path) = look->source;
 	return true;
 }
 
-/* Of one that went several times, the last time counts. */
+/* Of one that went several times, the last time counts; one that is there again is not gone. */
+static void choose_gone(const struct look *look, const struct gone *first, struct map *last)
+{
+	struct map paths;
+	map_init(&paths, last->arena);
+	for (size_t i = 0; first != NULL && i < look->count; i++)
+		*map_at(&paths, look->seen[i].path) = &look->seen[i];
+	for (const struct gone *gone = first; gone != NULL; gone = gone->next)
+		if (map_get(&paths, gone->path) == NULL)
+			*map_at(last, gone->path) = (void *)(uintptr_t)gone;
+}
+
 static void add_gone(struct look *look)
 {
 	struct kubernetes_source *source = look->source;
 	struct map last;
 	map_init(&last, &look->arena);
 	pthread_mutex_lock(&source->lock);
-	for (struct gone *gone = source->first; gone != NULL; gone = gone->next)
-		if (map_get(&look->paths, gone->path) == NULL)
-			*map_at(&last, gone->path) = gone;
+	choose_gone(look, source->first, &last);
 	for (size_t i = 0; i < last.count; i++) {
 		const struct gone *gone = last.entries[i].value;
 		struct seen seen = {.path = gone->path, .gone = gone};
@@ -121,12 +138,26 @@ static int compare_paths(const void *a, const void *b)
 	return span_cmp((*(const struct seen *const *)a)->path, (*(const struct seen *const *)b)->path);
 }
 
+static struct listing *list_declared(const struct look *look)
+{
+	struct arena arena;
+	arena_init(&arena, ARENA_NO_LIMIT);
+	struct listed *items = ARENA_ARRAY(&arena, struct listed, look->declared_count + 1);
+	for (size_t i = 0; i < look->declared_count; i++) {
+		items[i].path = look->declared[i]->path;
+		memcpy(items[i].id, look->declared[i]->id, sizeof items[i].id);
+	}
+	struct listing *listing = listing_new(items, look->declared_count);
+	listing_digest(listing);
+	arena_done(&arena);
+	return listing;
+}
+
 void look_around(struct look *look)
 {
 	struct kubernetes_source *source = look->source;
 	look->now_ms = clock_monotonic_ms();
 	look->wall_s = clock_wall_ms() / 1000;
-	map_init(&look->paths, &look->arena);
 	kube_cache_each(source->cache, NULL, visit, look);
 	add_gone(look);
 	look->again_ms = settle_judge(look->objects, look->object_count, source->base.config.settle_ms, look->now_ms);
@@ -136,19 +167,5 @@ void look_around(struct look *look)
 			look->declared[look->declared_count++] = &look->seen[i];
 	if (look->declared_count > 1)
 		qsort(look->declared, look->declared_count, sizeof *look->declared, compare_paths);
-}
-
-static struct span id_span(const struct seen *seen)
-{
-	return (struct span){(const char *)seen->id, sizeof seen->id};
-}
-
-void look_content_id(const struct look *look, char out[65])
-{
-	struct digest *digest = digest_new();
-	for (size_t i = 0; i < look->declared_count; i++) {
-		digest_add(digest, look->declared[i]->path);
-		digest_add(digest, id_span(look->declared[i]));
-	}
-	digest_finish(digest, out);
+	look->listing = list_declared(look);
 }

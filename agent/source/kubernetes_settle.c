@@ -13,6 +13,7 @@ struct group {
 
 struct judging {
 	struct settle_object *objects;
+	struct group **groups; /* of clusters and their parts, by the number of the object */
 	size_t count;
 	int64_t settle_ms, now_ms, again_ms;
 	struct arena arena;
@@ -54,7 +55,7 @@ static void gather(struct judging *judging)
 		if (object->role > SETTLE_PART)
 			continue;
 		bool is_head = object->role == SETTLE_CLUSTER;
-		struct group *group = group_of(judging, is_head ? object->key : object->belongs_to);
+		struct group *group = judging->groups[i] = group_of(judging, is_head ? object->key : object->belongs_to);
 		int64_t moved_ms = object->gone_ms != 0 ? object->gone_ms : object->came_ms;
 		group->moved_ms = moved_ms > group->moved_ms ? moved_ms : group->moved_ms;
 		if (is_head)
@@ -83,9 +84,8 @@ static void judge_cluster(struct judging *judging, struct group *group)
 }
 
 /* While something of a cluster is gone and may come back, what is new of it waits: it may well be what takes its place. */
-static void judge_part(struct judging *judging, struct settle_object *part)
+static void judge_part(struct judging *judging, struct settle_object *part, const struct group *group)
 {
-	const struct group *group = map_get(&judging->clusters, part->belongs_to);
 	bool has_cluster = group->head != NULL && group->head->is_declared;
 	if (!has_cluster)
 		part->is_declared = false;
@@ -110,6 +110,7 @@ int64_t settle_judge(struct settle_object *objects, size_t count, int64_t settle
 	arena_init(&judging.arena, ARENA_NO_LIMIT);
 	map_init(&judging.clusters, &judging.arena);
 	map_init(&judging.used, &judging.arena);
+	judging.groups = ARENA_ARRAY(&judging.arena, struct group *, count + 1);
 	gather(&judging);
 	for (size_t i = 0; i < judging.clusters.count; i++) {
 		struct group *group = judging.clusters.entries[i].value;
@@ -118,7 +119,7 @@ int64_t settle_judge(struct settle_object *objects, size_t count, int64_t settle
 	}
 	for (size_t i = 0; i < count; i++) {
 		if (objects[i].role == SETTLE_PART)
-			judge_part(&judging, &objects[i]);
+			judge_part(&judging, &objects[i], judging.groups[i]);
 		else if (objects[i].role != SETTLE_CLUSTER)
 			judge_other(&judging, &objects[i]);
 	}

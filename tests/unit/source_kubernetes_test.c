@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/kube/cache.h"
+#include "agent/source/kubernetes_listing.h"
 #include "agent/source/kubernetes_settle.h"
 #include "agent/source/source.h"
 #include "base/clock.h"
@@ -131,6 +132,7 @@ struct kube_cache {
 	struct kube_object objects[OBJECTS];
 	const char *documents[OBJECTS];
 	size_t count;
+	size_t visits; /* of all objects */
 	bool is_unsynced;
 	struct kube_listener listener;
 };
@@ -157,6 +159,7 @@ bool kube_cache_kind_is_synced(struct kube_cache *cache, const struct kind *kind
 
 void kube_cache_each(struct kube_cache *cache, const struct kind *kind, bool (*visit)(void *ctx, const struct kube_object *object), void *ctx)
 {
+	cache->visits++;
 	for (size_t i = 0; i < cache->count; i++)
 		if ((kind == NULL || cache->objects[i].kind == kind) && !visit(ctx, &cache->objects[i]))
 			return;
@@ -321,6 +324,92 @@ static void what_is_known_is_not_read(void **state)
 	source_free(source);
 }
 
+/* Where nothing came, went or moved, nothing but what changed is looked at; and that is taken as it is by then. */
+static void what_changed_alone_is_looked_at(void **state)
+{
+	(void)state;
+	make_cluster();
+	struct source *source = open_source(0);
+	assert_verdict(source, SOURCE_CHANGED);
+	size_t visits = played.visits;
+	put(&KIND_CONTROL_PLANE, "p", "c", "plane2");
+	put(&KIND_WORKERS, "stray", "other", "stray2"); /* not declared */
+	put(&KIND_CONTROL_PLANE, "p", "c", "plane3");
+	assert_tree(source, NULL, "a/omniclusters/c.json=cluster a/omniconnections/o.json=connection a/omnicontrolplanes/p.json=plane3 ");
+	put(&KIND_CONTROL_PLANE, "p", "c", "plane4");
+	put(&KIND_CONTROL_PLANE, "p", "c", "plane3"); /* and back */
+	assert_verdict(source, SOURCE_UNCHANGED);
+	source_again(source);
+	assert_tree(source, NULL, "a/omniclusters/c.json=cluster a/omniconnections/o.json=connection a/omnicontrolplanes/p.json=plane3 ");
+	assert_int_equal(played.visits, visits);
+	put(&KIND_WORKERS, "stray", "c", "stray3");
+	assert_tree(source, NULL, "a/omniclusters/c.json=cluster a/omniconnections/o.json=connection a/omnicontrolplanes/p.json=plane3 "
+				  "a/omniworkers/stray.json=stray3 ");
+	assert_int_equal(played.visits, visits + 1);
+	for (size_t i = 0; i < 2000; i++)
+		put(&KIND_WORKERS, "stray", "c", i % 2 == 0 ? "even" : "odd");
+	assert_tree(source, NULL, "a/omniclusters/c.json=cluster a/omniconnections/o.json=connection a/omnicontrolplanes/p.json=plane3 "
+				  "a/omniworkers/stray.json=odd ");
+	assert_int_equal(played.visits, visits + 2);
+	source_free(source);
+}
+
+/* What is read for a tree and is another by then is not mixed with what is shared with the tree before. */
+static void what_changes_unheard_is_looked_at_again(void **state)
+{
+	(void)state;
+	make_cluster();
+	struct source *source = open_source(0);
+	struct source_result result;
+	source_poll(source, 0, -1, &result);
+	struct kube_listener listener = played.listener;
+	played.listener = (struct kube_listener){0};
+	put(&KIND_CONTROL_PLANE, "p", "c", "plane2");
+	played.listener = listener;
+	source_again(source);
+	assert_tree(source, NULL, "a/omniclusters/c.json=cluster a/omniconnections/o.json=connection a/omnicontrolplanes/p.json=plane2 ");
+	char text[1000];
+	print(result.tree, text, sizeof text);
+	assert_string_equal(text, "a/omniclusters/c.json=cluster a/omniconnections/o.json=connection a/omnicontrolplanes/p.json=plane ");
+	assert_string_equal(result.tree->tree.inputs[2].id.ptr, "plane");
+	source_tree_unref(result.tree);
+	source_free(source);
+}
+
+/* A listing that came of another one is what a new one would be. */
+static void listings_come_of_listings(void **state)
+{
+	(void)state;
+	enum { COUNT = 300 };
+	struct listed items[COUNT];
+	char paths[COUNT][8];
+	for (size_t i = 0; i < COUNT; i++) {
+		snprintf(paths[i], sizeof paths[i], "p%05zu", i);
+		items[i] = (struct listed){span_of(paths[i]), {(unsigned char)i}};
+	}
+	struct listing *first = listing_new(items, COUNT), *copy = listing_copy(first), *same;
+	listing_digest(first);
+	for (size_t i = 0; i < COUNT; i += 299) {
+		items[i].id[3] = 7;
+		listing_set(copy, i, items[i].id);
+	}
+	listing_digest(copy);
+	same = listing_new(items, COUNT);
+	listing_digest(same);
+	assert_string_equal(copy->content_id, same->content_id);
+	assert_string_not_equal(copy->content_id, first->content_id);
+	listing_unref(first);
+	size_t hint = 0, other = 0;
+	for (size_t i = 0; i < COUNT; i++) {
+		assert_int_equal(listing_find(copy, span_of(paths[i]), &hint), i);
+		assert_int_equal(listing_find(copy, span_of(paths[COUNT - 1 - i]), &other), COUNT - 1 - i);
+	}
+	assert_true(listing_find(copy, SPAN("p00001x"), &hint) == SIZE_MAX);
+	listing_unref(copy);
+	listing_unref(same);
+	listing_unref(NULL);
+}
+
 static void the_last_object_leaves_an_empty_tree(void **state)
 {
 	(void)state;
@@ -472,6 +561,9 @@ int main(void)
 		cmocka_unit_test(a_connection_stays_while_it_is_used),
 		cmocka_unit_test(a_tree_has_one_file_per_object),
 		cmocka_unit_test(what_is_known_is_not_read),
+		cmocka_unit_test(what_changed_alone_is_looked_at),
+		cmocka_unit_test(what_changes_unheard_is_looked_at_again),
+		cmocka_unit_test(listings_come_of_listings),
 		cmocka_unit_test(the_last_object_leaves_an_empty_tree),
 		cmocka_unit_test(a_replaced_object_never_left),
 		cmocka_unit_test(what_stays_away_leaves),
