@@ -63,6 +63,8 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
 	call->channel->has_heard = true;
 	bool is_grpc = call->response.is_grpc && call->response.http_status == 200 && call->response.http_version == 2;
 	bool is_fine = is_grpc ? take_messages(call, chunk) : take_odd(call, chunk);
+	if (call->channel->loses_ends)
+		lent_give_back(&call->lent, chunk);
 	return is_fine ? chunk.len : 0;
 }
 
@@ -126,7 +128,7 @@ static long at_least_a_second(int64_t ms)
 
 /* Transfers that share a connection read for each other, into a buffer of each. When one is full, libcurl before 8.1 stops
  * reading until it is emptied, and a transfer whose answer had ended meanwhile ends without its trailers. So none gets full:
- * address space it is, and memory only as far as something is put in. */
+ * address space it is, and memory only as far as something is put in, until it was read (on_body). */
 static void set_buffer(CURL *easy, const struct grpc_channel *channel)
 {
 	if (channel->loses_ends)
@@ -232,6 +234,7 @@ static void clear_attempt(struct call *call)
 	call->error[0] = '\0';
 	call->line_count = call->messages = call->received_bytes = 0;
 	call->connects = 0;
+	call->lent = (struct lent){0};
 	text_reset(&call->odd_body);
 	text_reset(&call->text);
 	atomic_store(&call->was_sent, false);

@@ -13,6 +13,7 @@
 #include "agent/grpc/frame.h"
 #include "agent/grpc/grpc.h"
 #include "agent/grpc/response.h"
+#include "base/lent.h"
 
 enum {
 	HEADERS_MAX = 8,		  /* of a caller */
@@ -55,6 +56,7 @@ struct call {
 	struct response response;
 	struct frame_reader reader;
 	struct frame_problem problem;
+	struct lent lent; /* what libcurl gives to read */
 	struct text odd_body; /* the beginning of what is not gRPC */
 	size_t messages, received_bytes;
 	atomic_bool was_sent, is_abandoned;

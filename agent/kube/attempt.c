@@ -56,11 +56,15 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
 	struct transfer *transfer = ctx;
 	struct span chunk = {bytes, size * count};
 	heard(transfer);
-	if (transfer->take != NULL && transfer->http_status == 200)
-		return transfer->take(transfer, chunk) ? chunk.len : 0;
-	text_add(&transfer->answer, chunk);
-	transfer->is_too_big = !text_ok(&transfer->answer);
-	return transfer->is_too_big ? 0 : chunk.len;
+	if (transfer->take == NULL || transfer->http_status != 200) {
+		text_add(&transfer->answer, chunk);
+		transfer->is_too_big = !text_ok(&transfer->answer);
+		return transfer->is_too_big ? 0 : chunk.len;
+	}
+	bool is_fine = transfer->take(transfer, chunk);
+	if (transfer->client->loses_ends) /* its buffer is large, and a watch's lives as long as the watch */
+		lent_give_back(&transfer->lent, chunk);
+	return is_fine ? chunk.len : 0;
 }
 
 /* Before a request goes over a connection. libcurl would send it once more on another one when a kept connection breaks,
@@ -235,6 +239,7 @@ static void clear_attempt(struct transfer *transfer)
 	transfer->retry_after_ms = -1;
 	transfer->is_too_big = transfer->is_tls_refused = false;
 	transfer->connects = 0;
+	transfer->lent = (struct lent){0};
 	text_reset(&transfer->answer);
 }
 

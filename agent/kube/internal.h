@@ -12,6 +12,7 @@
 #include "agent/kube/client.h"
 #include "agent/kube/credential.h"
 #include "agent/kube/retry.h"
+#include "base/lent.h"
 #include "base/text.h"
 
 enum {
@@ -53,6 +54,7 @@ struct transfer {
 	int http_version;
 	int64_t retry_after_ms; /* -1: not said */
 	bool is_too_big, is_tls_refused;
+	struct lent lent; /* what libcurl gives to read */
 	struct text answer;
 
 	/* Takes the answer, or the failure; frees the transfer's own block by transfer_free. */
