@@ -160,7 +160,7 @@ plugin_yaml() { sed -n "s/^ *command: \[\(.*\)\]$/\1/p" plugin-argocd/plugin.yam
 check "plugin.yaml names commands that exist" bash -c "[ -n '$(plugin_yaml)' ] && for c in generate parameters; do grep -q \"command: .*omniops-argocd, \$c\" plugin-argocd/plugin.yaml || exit 1; done"
 
 # --- examples
-for example in homelab/kubernetes homelab/plan edge fleet omnictl; do
+for example in homelab/kubernetes homelab/plan edge fleet omnictl argocd/clusters; do
 	check "example $example" exits 0 run "examples/$example" "$plugin" generate
 done
 finish
