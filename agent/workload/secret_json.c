@@ -2,6 +2,7 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
+#include "agent/kube/client.h"
 #include "agent/kube/json_read.h"
 #include "agent/workload/store_int.h"
 #include "base/base64.h"
@@ -49,6 +50,23 @@ static bool read_entries(const json_t *data, struct arena *arena, struct stored_
 	return true;
 }
 
+/* Keys below "f:labels" or "f:annotations" of what a manager set: {"f:key": {}}, besides "." for the map itself. */
+static json_t *own_keys(const json_t *metadata, const char *field, json_t *into)
+{
+	json_t *entry, *value;
+	const char *key;
+	size_t i;
+	json_array_foreach(json_object_get(metadata, "managedFields"), i, entry) {
+		json_t *fields = json_object_get(json_object_get(json_object_get(entry, "fieldsV1"), "f:metadata"), field);
+		if (!span_is(kube_json_text(entry, "manager"), KUBE_FIELD_MANAGER))
+			continue;
+		json_object_foreach(fields, key, value)
+			if (strncmp(key, "f:", 2) == 0)
+				json_object_set_new(into, key + 2, json_true());
+	}
+	return into;
+}
+
 bool secret_from_json(const json_t *object, struct arena *arena, struct stored_secret *out, struct fail *fail)
 {
 	const json_t *metadata = json_object_get(object, "metadata");
@@ -67,6 +85,8 @@ bool secret_from_json(const json_t *object, struct arena *arena, struct stored_s
 		return false;
 	read.labels = json_incref(json_object_get(metadata, "labels"));
 	read.annotations = json_incref(json_object_get(metadata, "annotations"));
+	read.own_labels = own_keys(metadata, "f:labels", json_object());
+	read.own_annotations = own_keys(metadata, "f:annotations", json_object());
 	*out = read;
 	return true;
 }

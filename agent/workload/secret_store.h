@@ -23,6 +23,7 @@ struct stored_secret {
 	struct span uid, resource_version; /* as the store has it; empty: it is to be made */
 	struct span type;		   /* empty: Opaque */
 	json_t *labels, *annotations;	   /* of strings; NULL: none. Borrowed by writes; of a read: stored_secret_drop */
+	json_t *own_labels, *own_annotations; /* keys of those that this program set, as far as the store knows; NULL: none */
 	struct secret_entry *entries;	   /* sorted by key, bytewise */
 	size_t entry_count;
 	bool is_immutable, is_deleted; /* deleted: it waits for a finalizer */

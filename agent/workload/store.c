@@ -64,7 +64,9 @@ void stored_secret_drop(struct stored_secret *secret)
 {
 	json_decref(secret->labels);
 	json_decref(secret->annotations);
-	secret->labels = secret->annotations = NULL;
+	json_decref(secret->own_labels);
+	json_decref(secret->own_annotations);
+	secret->labels = secret->annotations = secret->own_labels = secret->own_annotations = NULL;
 }
 
 struct span stored_secret_value(const struct stored_secret *secret, struct span key)
