@@ -156,9 +156,7 @@ static void probe(struct export *export)
 	memory->seen = export_probe(export->call, export->state.kubeconfig, export->spec.user, &fail);
 	memory->seen_of = now;
 	memory->seen_ms = clock_monotonic_ms();
-	if (memory->seen == SEEN_ACCEPTED)
-		memory->pace.in_vain = 0;
-	else
+	if (memory->seen != SEEN_ACCEPTED)
 		log_debug(export->call->env->log, "kubeconfig-export", "the cluster does not accept a kubeconfig",
 			  log_span("namespace", export->owner.ns), log_span("name", export->owner.name), log_fail(&fail));
 }
@@ -186,6 +184,8 @@ static enum export_why decide(struct export *export)
 	if (why == EXPORT_FRESH) {
 		probe(export);
 		why = refusal(export);
+		if (export->memory->seen == SEEN_ACCEPTED)
+			export->memory->pace.in_vain = 0;
 	}
 	return why;
 }
@@ -244,8 +244,8 @@ static void look_at_new(struct export *export, enum export_why why)
 		memory->seen_ms = clock_monotonic_ms();
 	}
 	export_times(&export->spec, &export->owner, export->state.rotated_s, export->state.expires_s, &times);
-	if (refusal(export) != EXPORT_FRESH || times.next_s <= export->facts.now_s)
-		memory->pace.in_vain++;
+	bool was_in_vain = refusal(export) != EXPORT_FRESH || times.next_s <= export->facts.now_s;
+	memory->pace.in_vain = was_in_vain ? memory->pace.in_vain + 1 : 0;
 }
 
 static bool renew(struct export *export)
