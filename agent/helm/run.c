@@ -175,7 +175,7 @@ struct job {
 	struct helm_version version;
 	char run_dir[4096], kube_dir[4096];
 	const char *arguments[HELM_ARGUMENTS_MAX];
-	int kubeconfig, values, errors, output;
+	int dir, kubeconfig, values, errors, output;
 	bool is_preview;
 };
 
@@ -201,15 +201,11 @@ static uint16_t port_of(struct span server)
 
 static bool prepare_dirs(struct job *job, const char *cluster, struct fail *fail)
 {
-	char name[DIGEST_HEX_SIZE];
-	if (job->run->lock != NULL) {
-		snprintf(name, sizeof name, "%s", job->run->lock->name);
-	} else {
-		pthread_mutex_lock(&job->helm->lock);
-		snprintf(name, sizeof name, "preview-%ld-%u", (long)getpid(), job->helm->previews++);
-		pthread_mutex_unlock(&job->helm->lock);
-	}
-	return run_dir_make(job->helm, name, job->run_dir, fail) && run_kube_dir(job->helm, cluster, job->kube_dir, fail);
+	const struct helm_lock *lock = job->run->lock;
+	if (!run_kube_dir(job->helm, cluster, job->kube_dir, fail))
+		return false;
+	return lock != NULL ? run_dir_make(job->helm, lock->name, job->run_dir, fail)
+			    : run_dir_make_own(job->helm, "preview", job->run_dir, &job->dir, fail);
 }
 
 static bool prepare_files(struct job *job, struct fail *fail)
@@ -331,6 +327,7 @@ static bool prepare_and_go(struct job *job, const char *cluster, struct helm_res
 	close_fd(&job->output);
 	if (result.end != HELM_LEFT && job->run_dir[0] != '\0')
 		run_dir_remove(job->run_dir);
+	close_fd(&job->dir);
 	if (ok)
 		*out = result;
 	return ok;
@@ -348,7 +345,7 @@ static bool check(const struct helm_run *run, struct fail *fail)
 bool helm_run(struct helm *helm, const struct helm_run *run, struct arena *arena, struct helm_result *out, struct fail *fail)
 {
 	char cluster[DIGEST_HEX_SIZE];
-	struct job job = {.helm = helm, .run = run, .arena = arena, .kubeconfig = -1, .values = -1, .errors = -1, .output = -1,
+	struct job job = {.helm = helm, .run = run, .arena = arena, .dir = -1, .kubeconfig = -1, .values = -1, .errors = -1, .output = -1,
 			  .is_preview = is_preview(&run->action)};
 	if (!check(run, fail) || !helm_version(helm, &job.version, fail) ||
 	    !helm_arguments(&run->action, job.version.major, arena, job.arguments, fail))

@@ -44,17 +44,19 @@ struct helm {
 	bool is_known;
 	struct stat seen;
 	struct helm_version version;
-	unsigned previews; /* for names of their directories */
+	unsigned own_dirs; /* for their names */
 };
 
 /* --- run_dirs.c --- */
 /* The directory DIR/run/NAME with all that Helm wants to have, empty. Removes what was left in it. */
 bool run_dir_make(const struct helm *helm, const char *name, char out[4096], struct fail *fail);
 void run_dir_remove(const char *path);
+/* The same by a name that nobody else has, for what ends with us: held until *out_fd is closed. */
+bool run_dir_make_own(struct helm *helm, const char *prefix, char out[4096], int *out_fd, struct fail *fail);
 /* DIR/kube/CLUSTER, made when missing. */
 bool run_kube_dir(const struct helm *helm, const char *cluster, char out[4096], struct fail *fail);
 void run_name(struct span a, struct span b, struct span c, char out[DIGEST_HEX_SIZE]);
-/* Caches of clusters that nobody asked for in a week. */
+/* Removes caches of clusters that nobody asked for in a week, and directories whose owner is gone. */
 void run_dirs_expire(const struct helm *helm);
 
 /* --- run_spawn.c --- */

@@ -135,10 +135,10 @@ static bool run_probe(const struct helm *helm, struct helm_version *out, const c
 
 static bool probe(struct helm *helm, struct helm_version *out, struct fail *fail)
 {
-	char name[64], run_dir[4096], kube_dir[4096];
+	char run_dir[4096], kube_dir[4096];
 	struct arena arena;
-	snprintf(name, sizeof name, "version-%ld", (long)getpid());
-	if (!run_dir_make(helm, name, run_dir, fail) || !run_kube_dir(helm, "none", kube_dir, fail))
+	CLEANUP(close_fd) int dir_fd = -1;
+	if (!run_kube_dir(helm, "none", kube_dir, fail) || !run_dir_make_own(helm, "version", run_dir, &dir_fd, fail))
 		return false;
 	arena_init(&arena, ARENA_NO_LIMIT);
 	bool ok = run_probe(helm, out, run_dir, kube_dir, &arena, fail);
