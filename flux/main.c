@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/enclose.h"
 #include "flux/render.h"
 
 static const char usage[] =
@@ -41,7 +42,7 @@ static bool read_input(struct run *run, struct fail *fail)
 static bool answer(struct run *run, bool allow_empty, struct fail *fail)
 {
 	struct node list;
-	if (!read_input(run, fail))
+	if (!enclose_by_environment(".", fail) || !read_input(run, fail))
 		return false;
 	bool is_empty = span_trim(run->input).len == 0;
 	if (is_empty && !allow_empty)

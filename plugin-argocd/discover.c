@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/cleanup.h"
+#include "base/enclose.h"
 #include "render/diag.h"
 #include "render/tree.h"
 
@@ -95,7 +96,7 @@ bool discover_find(struct arena *arena, const char *path, struct span *out_file,
 		return true;
 	diag_list_init(&diags, arena);
 	tree_init(&tree, arena);
-	if (!tree_from_paths(&tree, path, NULL, 0, &diags, fail))
+	if (!enclose_by_environment(path, fail) || !tree_from_paths(&tree, path, NULL, 0, &diags, fail))
 		return false;
 	for (size_t i = 0; i < tree.input_count && out_file->len == 0; i++) {
 		if (!tree_load(&tree, &tree.inputs[i], NULL))

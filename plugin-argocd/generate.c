@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/cleanup.h"
+#include "base/enclose.h"
 #include "crds/pattern.h"
 #include "plugin-argocd/top.h"
 #include "render/diag_brief.h"
@@ -52,7 +53,9 @@ static bool load(struct generating *generating, struct fail *fail)
 		if (!absolute(arena, cwd, top, parameters->paths[i], &paths[i], fail))
 			return false;
 	size_t count = parameters->path_count > 0 ? parameters->path_count : 1;
-	return tree_from_paths(&generating->tree, top.len > 0 ? top.ptr : "/", paths, count, &generating->fleet.diags, fail) &&
+	const char *root = top.len > 0 ? top.ptr : "/";
+	return enclose_by_environment(root, fail) &&
+	       tree_from_paths(&generating->tree, root, paths, count, &generating->fleet.diags, fail) &&
 	       fleet_load(&generating->fleet, &generating->tree, fail);
 }
 

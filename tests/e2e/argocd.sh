@@ -133,6 +133,36 @@ else
 fi
 check "an output that cannot be written is an error" bash -c "cd '$repository/apps/prod' && ! '$plugin' generate >/dev/full 2>/dev/null"
 
+# --- walls
+mkdir "$repository/apps/many"
+for i in {1..99}; do cluster "c$i" 1; echo ---; done >"$repository/apps/many/all.yaml"
+enclosed() { # while its output is not taken it stays, and can be looked at
+	local pid i
+	mkfifo "$room/pipe"
+	run "$repository/apps/many" "$@" "$plugin" generate >"$room/pipe" &
+	pid=$!
+	exec 9<"$room/pipe"
+	for i in {1..100}; do
+		grep -qE '^Seccomp:.*[12]$' "/proc/$pid/status" && break
+		sleep 0.05
+	done
+	grep -E '^(NoNewPrivs|Seccomp):' "/proc/$pid/status" >"$room/walls"
+	cat <&9 >/dev/null
+	exec 9<&-
+	rm "$room/pipe"
+	wait "$pid"
+}
+check "it runs" enclosed
+if grep -q 'Seccomp:.*2' "$room/walls"; then
+	check "… behind walls" grep -q 'NoNewPrivs:.*1' "$room/walls"
+	check "… unless they are not wanted" enclosed OMNIOPS_SANDBOX=off
+	check "… and are not there" grep -q 'Seccomp:.*0' "$room/walls"
+else
+	skip "… behind walls" "a sanitizer, or no seccomp here"
+fi
+check "another word for walls is an error" exits 1 generate OMNIOPS_SANDBOX=none
+check "… that knows the right ones" complains 'auto, require or off'
+
 # --- discover
 discover() { run "$1" "$plugin" discover; }
 check "a directory with custom resources is found" exits 0 discover "$repository/apps/prod"

@@ -40,8 +40,8 @@ microhttpd.h    | agent/http.c
 protobuf-c/     | agent/omni
 zstd.h          | agent/omni agent/kube
 seccomp.h       | agent/source agent/helm
-linux/landlock.h | agent/source agent/helm
-linux/seccomp.h | agent/source agent/helm
+linux/landlock.h | base/enclose.c agent/source agent/helm
+linux/seccomp.h | base/enclose.c agent/source agent/helm
 openssl/        | base/digest.c agent
 sys/socket.h    | agent
 netinet/        | agent
