@@ -160,6 +160,7 @@ static const struct field status_rows[] = {
 	ROW_OUR_TEXT("clusterUID", "The OmniCluster that the present credentials were made for."),
 	{.name = "outputs", .type = FIELD_LIST, .flags = FIELD_OURS, .item = FIELD_OBJECT, .sub = &written,
 	 .doc = "The Secrets that were written because of spec.outputs."},
+	ROW_LAST_HANDLED,
 	ROW_CONDITIONS,
 };
 

@@ -74,6 +74,7 @@ static const struct field status_rows[] = {
 	ROW_TIME("lastAttemptTime", "When something was last tried."),
 	ROW_TIME("lastSyncTime", "When the copy was last brought in line."),
 	ROW_TEXT("lastError", "Why the last attempt failed; empty after a success."),
+	ROW_LAST_HANDLED,
 	ROW_CONDITIONS,
 };
 
