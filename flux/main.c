@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/enclose.h"
 #include "flux/render.h"
+#include "render/mask.h"
 
 static const char usage[] =
 	"omniops-flux: adds the rendered Omni template of every cluster, as a ConfigMap\n\n"
@@ -54,7 +55,8 @@ static int filter(bool allow_empty)
 {
 	struct arena arena;
 	struct fail fail = {0};
-	struct run run = {.arena = &arena};
+	const char *mask_key = getenv(MASK_KEY_VARIABLE);
+	struct run run = {.arena = &arena, .mask_key = mask_key == NULL ? SPAN("") : span_of(mask_key)};
 	arena_init(&arena, ARENA_NO_LIMIT);
 	text_init(&run.out, TEXT_NO_LIMIT);
 	text_init(&run.message, TEXT_NO_LIMIT);

@@ -16,13 +16,13 @@ bool render_load(struct run *run, struct fail *fail)
 
 bool render_objects(struct run *run, enum objects_mode mode, struct objects *out)
 {
-	struct objects_options options = {.mode = mode, .version = OMNIOPS_VERSION};
+	struct objects_options options = {.mode = mode, .version = OMNIOPS_VERSION, .mask_key = run->mask_key};
 	objects_make(run->arena, &run->fleet, &options, out);
 	const struct diag_list *diags = &run->fleet.diags;
 	bool ok = diags->error_count == 0 && !run->fleet.is_incomplete;
-	if (!ok)
-		text_addf(&run->message, "omniops-flux: %zu error%s, nothing is rendered:\n", diags->error_count,
-			  diags->error_count == 1 ? "" : "s");
 	diag_print_brief(&run->message, diags, BRIEF_LINES);
+	if (!ok)
+		text_addf(&run->message, "omniops-flux: %zu error%s, nothing is rendered\n", diags->error_count,
+			  diags->error_count == 1 ? "" : "s");
 	return ok;
 }

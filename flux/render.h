@@ -9,7 +9,7 @@
 
 struct run {
 	struct arena *arena;
-	struct span input;
+	struct span input, mask_key; /* mask_key: of render/mask.h; may be empty */
 	struct tree tree; /* of the working directory: files that templates name are read there */
 	struct fleet fleet;
 	struct text out, message; /* standard output and standard error */

@@ -61,8 +61,8 @@ static bool load(struct generating *generating, struct fail *fail)
 
 static bool explain_faults(const struct diag_list *diags, struct text *out)
 {
-	text_addf(out, "%zu error%s, nothing is generated:\n", diags->error_count, diags->error_count == 1 ? "" : "s");
-	diag_print_brief(out, diags, BRIEF_LINES - 1);
+	diag_print_brief(out, diags, BRIEF_LINES - 1); /* the first line is what people see: what is wrong, and where */
+	text_addf(out, "%zu error%s, nothing is generated\n", diags->error_count, diags->error_count == 1 ? "" : "s");
 	return false;
 }
 
@@ -81,6 +81,7 @@ static bool print(struct generating *generating, struct text *out, struct text *
 		.ns = generating->ns,
 		.version = OMNIOPS_VERSION,
 		.ask_before_delete = generating->parameters->ask_before_delete,
+		.mask_key = generating->parameters->mask_key,
 	};
 	objects_make(generating->arena, &generating->fleet, &options, &objects);
 	if (generating->fleet.diags.error_count > 0)

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "render/load.h"
+#include "render/mask.h"
 
 enum { ITEMS_MAX = 1000 };
 
@@ -89,6 +90,7 @@ static bool unknown(struct span name, struct fail *fail)
 
 static bool read_array(struct arena *arena, struct parameters *parameters, const struct node *array, struct fail *fail)
 {
+	parameters->path_count = array->len > 0 ? 0 : parameters->path_count;
 	for (uint32_t i = 0; i < array->len; i++)
 		if (!node_is(&array->items[i], NODE_STRING) ||
 		    !add_path(arena, parameters, node_text(&array->items[i]), fail))
@@ -132,36 +134,42 @@ static bool read_json(struct arena *arena, struct parameters *parameters, const 
 
 /* --- as variables ----------------------------------------------------------------------------------------------------- */
 
-/* PARAM_ALLOW_EMPTY */
-static const char *variable(const char *name, int index)
+/* PARAM_ALLOW_EMPTY, or ARGOCD_ENV_ALLOW_EMPTY, which an Application's plugin.env sets */
+static const char *variable(const char *prefix, const char *name, int index)
 {
 	char buffer[64];
-	size_t len = (size_t)snprintf(buffer, sizeof buffer, index < 0 ? "PARAM_%s" : "PARAM_%s_%d", name, index);
+	size_t len = (size_t)snprintf(buffer, sizeof buffer, index < 0 ? "%s_%s" : "%s_%s_%d", prefix, name, index);
 	for (size_t i = 0; i < len; i++)
 		buffer[i] = (char)(buffer[i] == '-' ? '_' : toupper((unsigned char)buffer[i]));
 	return getenv(buffer);
 }
 
-static bool read_variables(struct arena *arena, struct parameters *parameters, struct fail *fail)
+static bool read_variables(struct arena *arena, struct parameters *parameters, const char *prefix, struct fail *fail)
 {
 	for (size_t i = 0; i < COUNT_OF(table); i++) {
-		const char *value = variable(table[i].name, table[i].set == NULL ? 0 : -1);
-		for (int item = 1; table[i].set == NULL && value != NULL; item++) {
+		bool is_list = table[i].set == NULL;
+		const char *value = variable(prefix, table[i].name, is_list ? 0 : -1);
+		if (is_list && value != NULL)
+			parameters->path_count = 0;
+		for (int item = 1; is_list && value != NULL; item++) {
 			if (!add_path(arena, parameters, span_of(value), fail))
-				return false;
-			value = variable(table[i].name, item);
+				return fail_wrap(fail, "%s", prefix);
+			value = variable(prefix, table[i].name, item);
 		}
-		if (value != NULL && !set(&table[i], parameters, span_of(value), fail))
-			return false;
+		if (!is_list && value != NULL && !set(&table[i], parameters, span_of(value), fail))
+			return fail_wrap(fail, "%s", prefix);
 	}
 	return true;
 }
 
 bool parameters_read(struct arena *arena, struct parameters *out, struct fail *fail)
 {
-	const char *json = getenv("ARGOCD_APP_PARAMETERS");
+	const char *json = getenv("ARGOCD_APP_PARAMETERS"), *mask_key = getenv(MASK_KEY_VARIABLE);
 	*out = (struct parameters){.mode = OBJECTS_PASS_THROUGH, .ask_before_delete = true, .rules = OMNI_RULES_1_10};
-	return json != NULL ? read_json(arena, out, json, fail) : read_variables(arena, out, fail);
+	out->mask_key = mask_key == NULL ? SPAN("") : span_of(mask_key);
+	if (!read_variables(arena, out, "ARGOCD_ENV", fail))
+		return false;
+	return json != NULL ? read_json(arena, out, json, fail) : read_variables(arena, out, "PARAM", fail);
 }
 
 void parameters_announce(struct text *out)

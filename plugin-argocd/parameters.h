@@ -13,6 +13,7 @@ struct parameters {
 	size_t path_count, path_cap;
 	bool ask_before_delete, allow_empty;
 	enum omni_rules rules;
+	struct span mask_key; /* of the sidecar, not of an Application; may be empty */
 };
 
 /* From ARGOCD_APP_PARAMETERS, or, where that is not set, from PARAM_…. Unknown parameters and wrong values are failures

@@ -181,24 +181,24 @@ static struct span wave_of(const struct cluster *cluster)
 	return cluster->is_template ? SPAN("") : node_text(node_get(map, "argocd.argoproj.io/sync-wave"));
 }
 
-void configmap_add_cluster(struct arena *arena, const struct cluster *cluster, struct span ns, const char *version,
+void configmap_add_cluster(struct arena *arena, const struct cluster *cluster, const struct configmap_options *options,
 			   struct node_list *list)
 {
 	struct span base = cluster->is_template ? cluster->name : cluster->head->name;
 	struct artifact artifact = {
 		.name = configmap_name(arena, base, "-omni-template"),
-		.ns = cluster->ns.len > 0 ? cluster->ns : ns,
-		.version = configmap_release(version),
+		.ns = cluster->ns.len > 0 ? cluster->ns : options->ns,
+		.version = configmap_release(options->version),
 		.artifact = "template",
 		.label = "omni.texashpc.com/cluster",
 		.of = cluster->name,
 		.hash = span_of(cluster->template_hash),
 		.wave = wave_of(cluster),
 	};
-	add_parts(arena, &artifact, "template", mask_template(arena, cluster), list);
+	add_parts(arena, &artifact, "template", mask_template(arena, cluster, options->mask_key), list);
 }
 
-void configmap_add_raw(struct arena *arena, const struct raw_resource *raw, struct span ns, const char *version,
+void configmap_add_raw(struct arena *arena, const struct raw_resource *raw, const struct configmap_options *options,
 		       struct node_list *list)
 {
 	const struct resource *resource = raw->resource;
@@ -208,13 +208,13 @@ void configmap_add_raw(struct arena *arena, const struct raw_resource *raw, stru
 		*c = (char)tolower((unsigned char)*c);
 	struct artifact artifact = {
 		.name = configmap_name(arena, base, "-omni-resource"),
-		.ns = raw->document->class == DOCUMENT_KIND && raw->document->ns.len > 0 ? raw->document->ns : ns,
-		.version = configmap_release(version),
+		.ns = raw->document->class == DOCUMENT_KIND && raw->document->ns.len > 0 ? raw->document->ns : options->ns,
+		.version = configmap_release(options->version),
 		.artifact = "resource",
 		.label = "omni.texashpc.com/resource",
 		.of = arena_spanf(arena, "%.*s.%.*s", SPAN_ARG(type), SPAN_ARG(resource->id)),
 	};
-	add_parts(arena, &artifact, "resource", mask_resource(arena, resource), list);
+	add_parts(arena, &artifact, "resource", mask_resource(arena, resource, options->mask_key), list);
 }
 
 bool configmap_is_ours(const struct node *node)
@@ -227,8 +227,9 @@ bool configmap_is_ours(const struct node *node)
 
 void configmap_print(struct text *out, struct arena *arena, const struct cluster *cluster, const char *version)
 {
+	const struct configmap_options options = {.version = version};
 	struct node_list list = {0};
-	configmap_add_cluster(arena, cluster, SPAN(""), version, &list);
+	configmap_add_cluster(arena, cluster, &options, &list);
 	for (size_t i = 0; i < list.count; i++) {
 		text_adds(out, i > 0 ? "---\n" : "");
 		emit_document(out, &list.items[i], EMIT_RESOURCE, false);

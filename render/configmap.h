@@ -9,19 +9,24 @@
 #define LABEL_ARTIFACT "omni.texashpc.com/artifact" /* template, resource */
 #define ANNOTATION_RENDERER "omni.texashpc.com/renderer"
 
+struct configmap_options {
+	struct span ns;	     /* for what declares no namespace of its own; may be empty */
+	const char *version; /* of this program */
+	struct span mask_key; /* of render/mask.h; may be empty */
+};
+
 struct node_list {
 	struct node *items;
 	size_t count, cap;
 };
 
 /* Appends NAME-omni-template with template.yaml. The API server takes 1 MiB: a longer template goes on in
- * NAME-omni-template-001 with template-001.yaml, and so on; joined they are the template. `ns` is for what declares no
- * namespace of its own, and may be empty. */
-void configmap_add_cluster(struct arena *arena, const struct cluster *cluster, struct span ns, const char *version,
+ * NAME-omni-template-001 with template-001.yaml, and so on; joined they are the template. */
+void configmap_add_cluster(struct arena *arena, const struct cluster *cluster, const struct configmap_options *options,
 			   struct node_list *list);
 
 /* Appends ID-TYPE-omni-resource with resource.yaml. */
-void configmap_add_raw(struct arena *arena, const struct raw_resource *raw, struct span ns, const char *version,
+void configmap_add_raw(struct arena *arena, const struct raw_resource *raw, const struct configmap_options *options,
 		       struct node_list *list);
 
 /* Is this object one that was made here, by any version? */

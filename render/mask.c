@@ -4,10 +4,14 @@
 #include "render/load.h"
 #include "render/redact.h"
 
+#define PLAIN "sha256:"
+#define KEYED "keyed:"
+
 enum { MAX_DEPTH = 80, TEXT_DEPTH = 4, SHOWN_DIGITS = 12 };
 
 struct masking {
 	struct arena *arena;
+	struct span key;
 	unsigned text_depth; /* YAML in text in YAML … */
 	bool is_changed;
 };
@@ -17,17 +21,25 @@ static struct node walk(struct masking *masking, const struct node *node, bool s
 static struct span hash_of(struct masking *masking, struct span value)
 {
 	char hex[DIGEST_HEX_SIZE];
-	digest_hex(value, hex);
 	masking->is_changed = true;
-	return arena_spanf(masking->arena, "sha256:%.*s", SHOWN_DIGITS, hex);
+	if (masking->key.len == 0) {
+		digest_hex(value, hex);
+		return arena_spanf(masking->arena, PLAIN "%.*s", SHOWN_DIGITS, hex);
+	}
+	struct digest *digest = digest_new();
+	digest_add(digest, masking->key);
+	digest_add(digest, value);
+	digest_finish(digest, hex);
+	return arena_spanf(masking->arena, KEYED "%.*s", SHOWN_DIGITS, hex);
 }
 
 /* Placeholders stay as they are: masking twice is masking once. */
 static bool is_placeholder(struct span value)
 {
-	if (value.len != strlen("sha256:") + SHOWN_DIGITS || !span_starts(value, "sha256:"))
+	size_t begin = span_starts(value, PLAIN) ? strlen(PLAIN) : span_starts(value, KEYED) ? strlen(KEYED) : 0;
+	if (begin == 0 || value.len != begin + SHOWN_DIGITS)
 		return false;
-	for (size_t i = strlen("sha256:"); i < value.len; i++)
+	for (size_t i = begin; i < value.len; i++)
 		if (strchr("0123456789abcdef", value.ptr[i]) == NULL)
 			return false;
 	return true;
@@ -70,7 +82,7 @@ static struct span written_anew(struct arena *arena, const struct node *roots, s
 /* Text of several lines: a patch, a manifest, a script. */
 static struct span mask_text(struct masking *outer, struct span text)
 {
-	struct masking masking = {outer->arena, outer->text_depth + 1, false};
+	struct masking masking = {outer->arena, outer->key, outer->text_depth + 1, false};
 	struct diag_list diags;
 	struct diag_at at = {.list = &diags};
 	struct load_limits limits = LOAD_LIMITS_DEFAULT;
@@ -183,9 +195,9 @@ static bool is_alone_in_file(const struct cluster *cluster)
 	return is_blank((struct span){source.ptr + at, source.len - at});
 }
 
-struct span mask_template(struct arena *arena, const struct cluster *cluster)
+struct span mask_template(struct arena *arena, const struct cluster *cluster, struct span key)
 {
-	struct masking masking = {.arena = arena};
+	struct masking masking = {.arena = arena, .key = key};
 	struct text out;
 	if (cluster->document_count == 0)
 		return SPAN(""); /* what is in the text cannot be told */
@@ -215,9 +227,9 @@ static void mask_labels(struct masking *masking, struct labels *labels)
 	labels->items = copy;
 }
 
-struct span mask_resource(struct arena *arena, const struct resource *resource)
+struct span mask_resource(struct arena *arena, const struct resource *resource, struct span key)
 {
-	struct masking masking = {.arena = arena};
+	struct masking masking = {.arena = arena, .key = key};
 	struct resource copy = *resource;
 	struct text out;
 	copy.spec = walk(&masking, &resource->spec, false, 0);

@@ -165,12 +165,13 @@ static void add_configmaps(struct making *making)
 {
 	const struct objects_options *options = making->options;
 	const struct fleet *fleet = making->fleet;
+	const struct configmap_options how = {.ns = options->ns, .version = options->version, .mask_key = options->mask_key};
 	struct node_list list = {0};
 	for (size_t i = 0; i < fleet->cluster_count; i++)
-		configmap_add_cluster(making->arena, fleet->clusters[i], options->ns, options->version, &list);
+		configmap_add_cluster(making->arena, fleet->clusters[i], &how, &list);
 	for (size_t i = 0; i < fleet->raw_count; i++)
 		if (options->mode == OBJECTS_RENDER_ONLY || fleet->raws[i]->document->class == DOCUMENT_RESOURCE)
-			configmap_add_raw(making->arena, fleet->raws[i], options->ns, options->version, &list);
+			configmap_add_raw(making->arena, fleet->raws[i], &how, &list);
 	for (size_t i = 0; i < list.count; i++)
 		add(making, list.items[i], NULL);
 }

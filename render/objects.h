@@ -17,6 +17,7 @@ struct objects_options {
 	enum objects_mode mode;
 	struct span ns;	     /* of our objects that declare none; as fleet_options.default_ns; may be empty */
 	const char *version; /* of this program */
+	struct span mask_key; /* of render/mask.h; may be empty */
 	bool ask_before_delete; /* Argo CD asks a person before it deletes clusters and connections */
 };
 

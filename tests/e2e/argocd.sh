@@ -93,6 +93,28 @@ check "a path that is not there" parameter '[{"array":["gone.yaml"],"name":"path
 check "the parameters for the form" exits 0 "$plugin" parameters
 check "… are JSON with every parameter" bash -c "tr -d '\n' <'$room/out' | grep -qE '^\[(\{[^{}]*\},? ?){5}\]\$'"
 
+check "parameters from the Application's environment" exits 0 generate ARGOCD_ENV_MODE=render-only
+check "… count" are kinds ConfigMap
+check "… less than its parameters" exits 0 generate ARGOCD_ENV_MODE=render-only ARGOCD_APP_PARAMETERS='[{"name":"mode","string":"pass-through"}]'
+check "… which win" are kinds "OmniCluster OmniControlPlane OmniWorkers ConfigMap"
+check "… also paths" exits 0 generate ARGOCD_ENV_PATHS_0=../../shared ARGOCD_APP_PARAMETERS='[{"array":["prod.yaml"],"name":"paths"}]'
+check "… as a whole" says_not 'name: shared'
+check "a wrong value there" exits 1 generate ARGOCD_ENV_MODE=dry
+check "… is named" complains 'ARGOCD_ENV: parameter mode: "dry"'
+
+# --- secrets
+mkdir "$repository/apps/secret"
+sed 's/^  talos:.*/&\n  patches: [{name: files, inline: {machine: {registries: {config: {a: {auth: {password: hunter2}}}}}}}]/' "$repository/apps/prod/prod.yaml" >"$repository/apps/secret/all.yaml"
+hidden() { sed -n 's/^ *password: //p' "$room/out" | tail -n 1; }
+secret() { exits 0 run "$repository/apps/secret" "$@" "$plugin" generate && hidden >>"$room/hidden"; }
+check "a secret" secret
+check "… is a hash" grep -qxE 'sha256:[0-9a-f]{12}' "$room/hidden"
+check "with a key" secret OMNIOPS_MASK_KEY=one
+check "… it is another" bash -c "sed -n 2p '$room/hidden' | grep -qxE 'keyed:[0-9a-f]{12}'"
+check "the same key again" secret OMNIOPS_MASK_KEY=one
+check "another key" secret OMNIOPS_MASK_KEY=two
+check "… is another hash" bash -c "[ \$(sort -u '$room/hidden' | wc -l) = 3 ]"
+
 # --- files of the repository
 mkdir -p "$repository/patches" && echo 'machine: {sysctls: {a: b}}' >"$repository/patches/sysctl.yaml"
 sed 's/^  talos:.*/&\n  templateRoot: .\n  patches: [{name: sysctl, file: patches\/sysctl.yaml}]/' "$repository/apps/prod/prod.yaml" >"$repository/apps/with-file.yaml"
@@ -118,12 +140,13 @@ check "one broken file" exits 1 run "$repository/apps/broken" "$plugin" generate
 check "… and nothing is printed" stays_silent out
 check "… is located from the top of the repository" complains 'apps/broken/b.yaml:'
 check "… without its text" bash -c "! grep hunter2 '$room/err'"
-check "… the sum of it first" bash -c "head -n 1 '$room/err' | grep -qE '^[0-9]+ errors?, nothing is generated:$'"
+check "… what and where in the first line" bash -c "head -n 1 '$room/err' | grep -qE '^apps/broken/b.yaml:[0-9]+:[0-9]+: error: '"
+check "… the sum of it in the last" bash -c "tail -n 1 '$room/err' | grep -qE '^[0-9]+ errors?, nothing is generated$'"
 for i in $(seq 300); do
 	printf 'apiVersion: omni.texashpc.com/v1alpha1\nkind: OmniCluster\nmetadata: {name: c%s}\nspec: {nonsense: 1}\n---\n' "$i"
 done >"$repository/apps/broken/b.yaml"
 check "many faults" exits 1 run "$repository/apps/broken" "$plugin" generate
-check "… are not all told" bash -c "[ \$(wc -l <'$room/err') -le 100 ] && tail -n 1 '$room/err' | grep -qE '^\.\.\. and [0-9]+ more$'"
+check "… are not all told" bash -c "[ \$(wc -l <'$room/err') -le 100 ] && tail -n 2 '$room/err' | grep -qE '^\.\.\. and [0-9]+ more$'"
 check "… in plain text" bash -c "! grep -q \$'\\033' '$room/err'"
 chmod 000 "$repository/apps/broken/a.yaml"
 if [ -r "$repository/apps/broken/a.yaml" ]; then

@@ -105,7 +105,7 @@ static void add(struct fixture *fixture, struct span text)
 		.template_text = text,
 		.template_hash = "abc",
 	};
-	configmap_add_cluster(&fixture->arena, &fixture->cluster, SPAN(""), "v1.0.0", &fixture->list);
+	configmap_add_cluster(&fixture->arena, &fixture->cluster, &(struct configmap_options){.version = "v1.0.0"}, &fixture->list);
 }
 
 static struct span lines(struct arena *arena, size_t count, size_t length)
