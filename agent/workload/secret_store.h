@@ -34,7 +34,7 @@ struct secret_store;
 /* client must outlive it; field manager KUBE_FIELD_MANAGER. */
 struct secret_store *secret_store_kube(struct kube_client *client);
 /* dir is copied; files 0600, directories 0700, every change complete or not at all. Labels, annotations and type are kept in a
- * file of the Secret beside its keys. */
+ * file of the Secret beside its keys, one that people make needs none. An empty namespace is DIR/NAME/KEY. */
 struct secret_store *secret_store_directory(const char *dir);
 void secret_store_free(struct secret_store *store);
 

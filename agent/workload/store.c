@@ -10,48 +10,48 @@ static bool check_name(struct span name, const char *what, struct fail *fail)
 					 SPAN_ARG(shown), what);
 }
 
-static bool check_names(struct span ns, struct span name, struct fail *fail)
+static bool check_names(const struct secret_store *store, struct span ns, struct span name, struct fail *fail)
 {
-	return check_name(ns, "namespace", fail) && check_name(name, "Secret", fail);
+	return ((ns.len == 0 && store->ops->has_no_namespaces) || check_name(ns, "namespace", fail)) && check_name(name, "Secret", fail);
 }
 
 bool secret_store_read(struct secret_store *store, struct span ns, struct span name, int64_t deadline_ms, struct arena *arena,
 		       struct stored_secret *out, struct fail *fail)
 {
-	return check_names(ns, name, fail) && store->ops->read(store, ns, name, deadline_ms, arena, out, fail);
+	return check_names(store, ns, name, fail) && store->ops->read(store, ns, name, deadline_ms, arena, out, fail);
 }
 
 bool secret_store_write(struct secret_store *store, struct stored_secret *secret, int64_t deadline_ms, struct arena *arena, struct fail *fail)
 {
-	return check_names(secret->ns, secret->name, fail) && store->ops->write(store, secret, deadline_ms, arena, fail);
+	return check_names(store, secret->ns, secret->name, fail) && store->ops->write(store, secret, deadline_ms, arena, fail);
 }
 
 bool secret_store_try(struct secret_store *store, const struct stored_secret *secret, int64_t deadline_ms, struct fail *fail)
 {
-	return check_names(secret->ns, secret->name, fail) && store->ops->try(store, secret, deadline_ms, fail);
+	return check_names(store, secret->ns, secret->name, fail) && store->ops->try(store, secret, deadline_ms, fail);
 }
 
 bool secret_store_remove(struct secret_store *store, struct span ns, struct span name, struct span uid, int64_t deadline_ms, struct fail *fail)
 {
-	return check_names(ns, name, fail) && store->ops->remove(store, ns, name, uid, deadline_ms, fail);
+	return check_names(store, ns, name, fail) && store->ops->remove(store, ns, name, uid, deadline_ms, fail);
 }
 
 /* There will never be a Secret of a name that cannot be. */
 void secret_store_watch(struct secret_store *store, struct span ns, struct span name, secret_changed *changed, void *ctx)
 {
-	if (check_names(ns, name, NULL))
+	if (check_names(store, ns, name, NULL))
 		store->ops->watch(store, ns, name, changed, ctx);
 }
 
 void secret_store_unwatch(struct secret_store *store, struct span ns, struct span name, secret_changed *changed, void *ctx)
 {
-	if (check_names(ns, name, NULL))
+	if (check_names(store, ns, name, NULL))
 		store->ops->unwatch(store, ns, name, changed, ctx);
 }
 
 bool secret_store_seen(struct secret_store *store, struct span ns, struct span name, struct arena *arena, struct span *out_version)
 {
-	return check_names(ns, name, NULL) && store->ops->seen(store, ns, name, arena, out_version);
+	return check_names(store, ns, name, NULL) && store->ops->seen(store, ns, name, arena, out_version);
 }
 
 void secret_store_free(struct secret_store *store)

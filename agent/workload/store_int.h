@@ -17,6 +17,7 @@ struct secret_store_ops {
 	void (*unwatch)(struct secret_store *store, struct span ns, struct span name, secret_changed *changed, void *ctx);
 	bool (*seen)(struct secret_store *store, struct span ns, struct span name, struct arena *arena, struct span *out_version);
 	void (*free)(struct secret_store *store);
+	bool has_no_namespaces; /* an empty one is one, too */
 };
 
 /* The first member of every store. */

@@ -161,7 +161,7 @@ static void free_store(struct secret_store *store)
 
 struct secret_store *secret_store_kube(struct kube_client *client)
 {
-	static const struct secret_store_ops ops = {read_one, write_one, try_one, remove_one, watch, unwatch, seen, free_store};
+	static const struct secret_store_ops ops = {read_one, write_one, try_one, remove_one, watch, unwatch, seen, free_store, false};
 	struct kube_store *store = calloc(1, sizeof *store);
 	if (store == NULL)
 		abort();

@@ -179,7 +179,7 @@ static void free_store(struct secret_store *store)
 
 void fake_secrets_init(struct fake_secrets *store)
 {
-	static const struct secret_store_ops ops = {read_one, write_one, try_one, remove_one, watch, watch, seen, free_store};
+	static const struct secret_store_ops ops = {read_one, write_one, try_one, remove_one, watch, watch, seen, free_store, false};
 	*store = (struct fake_secrets){.base = {&ops}};
 	arena_init(&store->arena, ARENA_NO_LIMIT);
 }

@@ -249,7 +249,8 @@ static void each_step(void **state)
 static void keys_are_exactly_those_of_the_source(void **state)
 {
 	(void)state;
-	struct secret_entry two[] = {{SPAN("a"), SPAN("")}, {SPAN("b"), SPAN("x")}}, more[] = {{SPAN("a"), SPAN("")}, {SPAN("b"), SPAN("x")}, {SPAN("c"), SPAN("")}};
+	struct secret_entry two[] = {{SPAN("a"), SPAN("")}, {SPAN("b"), SPAN("x")}};
+	struct secret_entry more[] = {{SPAN("a"), SPAN("")}, {SPAN("b"), SPAN("x")}, {SPAN("c"), SPAN("")}};
 	struct secret_entry other[] = {{SPAN("a"), SPAN("")}, {SPAN("c"), SPAN("x")}};
 	const struct stored_secret wanted = {.type = SPAN("Opaque"), .entries = two, .entry_count = 2};
 	struct stored_secret there = {.type = SPAN("Opaque"), .entries = two, .entry_count = 2};

@@ -106,7 +106,8 @@ static void what_others_added_stays(void **state)
 	(void)state;
 	struct secret_entry entries[2];
 	struct stored_secret secret = some(entries);
-	json_t *object = parse("{\"data\": {\"gone\": \"MQ==\"}, \"type\": \"t\", \"immutable\": false, \"metadata\": {\"name\": \"n\", \"resourceVersion\": \"9\","
+	json_t *object = parse("{\"data\": {\"gone\": \"MQ==\"}, \"type\": \"t\", \"immutable\": false,"
+			       " \"metadata\": {\"name\": \"n\", \"resourceVersion\": \"9\","
 			       " \"finalizers\": [\"f\"], \"ownerReferences\": [{\"uid\": \"o\"}], \"annotations\": {\"theirs\": \"1\"}}}");
 	secret.type = SPAN("t");
 	secret_into_json(&secret, object);
