@@ -2,6 +2,7 @@
 
 const struct handler *const HANDLERS[] = {
 	&HANDLER_EXPORT,
+	&HANDLER_SYNC,
 	NULL,
 };
 

@@ -37,7 +37,22 @@ static const struct row {
 	{"OmniConnection", "Ready", "True", NULL, ON_REASON, "Normal", "ConnectionReady", "Connect"},
 	{"OmniConnection", "Ready", "False", "ConnectionFailed", ON_CHANGE, "Warning", "ConnectionFailed", "Connect"},
 	{"OmniConnection", "KeyExpiring", "True", NULL, ON_REASON, "Warning", NULL, "Connect"},
+	/* What was done tells itself; these stand for what was not. */
+	{"OmniKubeconfigExport", "Exported", "False", NULL, ON_CHANGE, "Warning", NULL, "Export"},
+	{"OmniSecretSync", "Synced", "False", NULL, ON_CHANGE, "Warning", NULL, "Sync"},
+	{"OmniHelmRelease", "Released", "False", NULL, ON_CHANGE, "Warning", NULL, "Release"},
 };
+
+/* Nothing went wrong, or another row tells it already. */
+static bool is_quiet(const struct row *row, const json_t *condition)
+{
+	static const char *const reasons[] = {"MissingCluster", "Progressing", "HelmUninstalled", "Deleting", "DeleteFailed"};
+	bool is_of_handler = row->event == NULL && row->kind != NULL && row->occasion == ON_CHANGE;
+	for (size_t i = 0; is_of_handler && i < sizeof reasons / sizeof *reasons; i++)
+		if (span_is(status_text(condition, "reason"), reasons[i]))
+			return true;
+	return false;
+}
 
 static bool same(const json_t *a, const json_t *b, const char *member)
 {
@@ -55,7 +70,7 @@ static bool is_occasion(const struct row *row, const json_t *old, const json_t *
 	const json_t *before = status_condition(old, row->condition), *after = status_condition(now, row->condition);
 	if (row->occasion == ON_END)
 		return is_as(row, before) && after == NULL;
-	if (!is_as(row, after))
+	if (!is_as(row, after) || is_quiet(row, after))
 		return false;
 	switch (row->occasion) {
 	case ON_CHANGE: return !same(before, after, "status") || !same(before, after, "reason") || !same(before, after, "message");
@@ -81,7 +96,10 @@ static void print_note(struct text *note, const struct row *row, const json_t *o
 /* Reasons of conditions that an event takes over. */
 static const char *event_reason(const struct row *row, const json_t *now)
 {
-	static const char *const known[] = {"ValidationFailed", "MissingTemplate", "MissingCluster", "KeyExpiresSoon", "KeyExpired"};
+	static const char *const known[] = {"ValidationFailed",	"MissingTemplate", "MissingCluster",  "KeyExpiresSoon",    "KeyExpired",
+					    "MissingConnection", "MissingSecret",   "MissingSource",   "SecretConflict",    "SecretUnreadable",
+					    "ExportFailed",	 "SyncFailed",	    "ReconcileFailed", "DependencyNotReady", "RetriesExceeded",
+					    "TargetChanged"};
 	struct span reason = status_text(status_condition(now, row->condition), "reason");
 	for (size_t i = 0; row->event == NULL && i < sizeof known / sizeof *known; i++)
 		if (span_is(reason, known[i]))

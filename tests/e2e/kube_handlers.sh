@@ -103,7 +103,7 @@ check "an export before its cluster" apply < <(export_of early later)
 check "has the finalizer" within 5 admitted omnikubeconfigexport early
 check "says that the cluster is missing" within 5 condition omnikubeconfigexport early Ready "False MissingCluster"
 check "is not accepted" condition omnikubeconfigexport early Accepted "False MissingCluster"
-check "waits, and is no fault" condition omnikubeconfigexport early Reconciling "True ProgressingWithRetry"
+check "waits, and is no fault" without omnikubeconfigexport early Stalled
 check "of this generation" is_field omnikubeconfigexport early '{.status.observedGeneration}' "$(field omnikubeconfigexport early '{.metadata.generation}')"
 check "which is an Event" within 5 event MissingCluster early 'OmniCluster "later" does not exist'
 
@@ -118,7 +118,7 @@ check "and the Secret is there" kc get secret demo-kubeconfig
 check "nothing stands still" without omnikubeconfigexport demo-kubeconfig Stalled
 check "the one that waited" apply < <(all_of later)
 check "is ready by itself" within 15 condition omnikubeconfigexport early Exported "True Exported"
-check "which is an Event, too" within 5 event Exported early
+check "which is an Event, too" within 5 event Rotated early
 within 10 rests
 check "at rest nothing is asked" within 10 rests
 
