@@ -41,7 +41,7 @@ static bool begin(struct handlers *handlers, struct handled *handled, struct loo
 	pthread_mutex_unlock(&handlers->lock);
 	if (look->declared == NULL)
 		return false;
-	arena_init(&look->arena, ARENA_NO_LIMIT);
+	arena_init_wiping(&look->arena, ARENA_NO_LIMIT);
 	look->object = look->declared->object;
 	look->object.spec = look->spec = parse(look->declared->spec);
 	look->object.annotations = look->annotations = parse(look->declared->annotations);
