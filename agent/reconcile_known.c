@@ -40,6 +40,39 @@ bool known_cluster(struct run *run)
 	return is_known;
 }
 
+/* False: everything has to be read. */
+static bool find_others(struct run *run, const struct cluster *cluster, bool *is_same)
+{
+	enum { OTHERS_MAX = 16 }; /* beyond that lists are cheaper */
+	const struct resource_list *expected = &cluster->resources;
+	struct mirror_item *items = ARENA_ARRAY(&run->arena, struct mirror_item, expected->count + 1);
+	size_t others = 0;
+	for (size_t i = 0; i < expected->count; i++) {
+		struct plan_meaning meaning = plan_meaning(expected->items[i], true);
+		items[i] = (struct mirror_item){.key = mirror_key(expected->items[i]->type, expected->items[i]->id),
+						.whole = meaning.whole, .bytes = meaning.bytes, .by_bytes = meaning.by_bytes};
+	}
+	if (!mirror_compare(run->unit->link->mirror, cluster->name, items, expected->count))
+		return false;
+	for (size_t i = 0; i < expected->count; i++) {
+		is_same[i] = !items[i].is_other;
+		others += items[i].is_other;
+	}
+	return others <= OTHERS_MAX;
+}
+
+bool known_read_actual(struct run *run, struct fail *fail)
+{
+	const struct unit *unit = run->unit;
+	const struct cluster *cluster = run->desired.cluster;
+	struct omni_store *store = unit->link->store;
+	bool may_know_some = cluster != NULL && !cluster->destroy_machines && may_know(run);
+	bool *is_same = ARENA_ARRAY(&run->arena, bool, may_know_some ? cluster->resources.count + 1 : 1);
+	if (may_know_some && find_others(run, cluster, is_same))
+		return plan_read_rest(store, &run->arena, cluster, is_same, run_deadline(run), &run->actual, fail);
+	return plan_read_actual(store, &run->arena, cluster, span_of(unit->name), run_deadline(run), &run->actual, fail);
+}
+
 /* On raw resources it is recorded whose they are. */
 bool known_raws(struct run *run, const struct resource_list *expected)
 {

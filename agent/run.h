@@ -25,7 +25,7 @@ struct run {
 	struct declared desired, good;
 	char content[DIGEST_HEX_SIZE];
 	bool is_frozen;
-	char frozen_why[1000];
+	char frozen_why[UNIT_WHY_MAX];
 	bool looks_again, is_requested;
 	struct unit_order order;
 	struct snapshot **held; /* of every source: for raw resources */
@@ -78,6 +78,9 @@ enum queue_result run_refused(struct run *run, const struct apply_result *result
 
 /* reconcile_known.c: without asking Omni, whether it is as declared; then the plan is the one that does nothing. */
 bool known_cluster(struct run *run);
+/* What Omni holds for the cluster that is desired, so far as it has to be read: where the mirror is certain of all but a
+ * few resources, only those. */
+bool known_read_actual(struct run *run, struct fail *fail);
 bool known_raws(struct run *run, const struct resource_list *expected);
 /* Clusters in Omni with our marks. */
 bool known_clusters(struct run *run, struct resource_list *out, struct fail *fail);

@@ -302,6 +302,31 @@ bool mirror_matches(struct mirror *mirror, struct span cluster, const struct mir
 	return does;
 }
 
+/* Two items of one key would be taken off twice, and then something is left. */
+static bool compare(const struct mirror *mirror, struct span cluster, struct mirror_item *items, size_t count)
+{
+	const struct owner *owner = map_get(&mirror->owners, cluster);
+	uint64_t left = owner == NULL ? 0 : owner->sum;
+	for (size_t i = 0; i < count; i++) {
+		struct mirror_item *item = &items[i];
+		const struct record *record = mirror_place(mirror, item->key);
+		bool is_there = owner != NULL && record->owner == owner;
+		item->is_other = !is_there || item->whole == 0 || record->meaning.whole != item->whole ||
+				 (item->by_bytes && record->meaning.bytes != item->bytes);
+		if (is_there && mirror_counts(mirror, record))
+			left -= record->meaning.whole;
+	}
+	return left == 0 && is_live(mirror);
+}
+
+bool mirror_compare(struct mirror *mirror, struct span cluster, struct mirror_item *items, size_t count)
+{
+	pthread_mutex_lock(&mirror->lock);
+	bool is_known = compare(mirror, cluster, items, count);
+	pthread_mutex_unlock(&mirror->lock);
+	return is_known;
+}
+
 /* Marks of the record win, as records_show has it. */
 static struct resource *cluster_of(const struct mirror *mirror, struct arena *arena, struct span name)
 {

@@ -67,6 +67,14 @@ bool mirror_is_live(struct mirror *mirror);
 bool mirror_mark(struct mirror *mirror, struct span cluster, struct mirror_mark *out);
 /* For certain: every watch lives, Omni holds what is expected, and nothing else that could concern a plan. */
 bool mirror_matches(struct mirror *mirror, struct span cluster, const struct mirror_expectation *expectation);
+/* The same, one by one. False: not every watch lives, or Omni holds something else that could concern a plan: then it has to be
+ * asked what. True: only those that are `is_other` are not there, or not as expected. */
+struct mirror_item {
+	uint64_t key, whole, bytes; /* whole 0: cannot be told */
+	bool by_bytes;
+	bool is_other; /* out */
+};
+bool mirror_compare(struct mirror *mirror, struct span cluster, struct mirror_item *items, size_t count);
 /* What is declared of the cluster and what Omni says of it. */
 void mirror_facts(struct mirror *mirror, struct arena *arena, struct span cluster, struct health_facts *out);
 

@@ -73,6 +73,7 @@ uint32_t mirror_stamp(const struct resource *resource);
 struct record *mirror_place(const struct mirror *mirror, uint64_t key);
 void mirror_grow(struct mirror *mirror);
 /* Its owner changed: the record comes, or goes. */
+bool mirror_counts(const struct mirror *mirror, const struct record *record); /* in the sum of its owner */
 void mirror_count_in(const struct mirror *mirror, const struct record *record, bool comes);
 /* The marks of a Cluster, or of the record of one; of nothing else. */
 void mirror_take_marks(const struct mirror *mirror, const struct record *record, const struct labels *annotations);

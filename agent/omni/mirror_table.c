@@ -81,14 +81,19 @@ void mirror_grow(struct mirror *mirror)
 }
 
 /* Machine classes count among the raw resources, what is made from templates with its cluster. */
+bool mirror_counts(const struct mirror *mirror, const struct record *record)
+{
+	bool is_raw = (mirror->types[record->type].type->flags & OMNI_RAW) != 0;
+	return is_raw == (record->owner->name.len == 0);
+}
+
 void mirror_count_in(const struct mirror *mirror, const struct record *record, bool comes)
 {
 	const struct omni_type *type = mirror->types[record->type].type;
-	bool is_raw = (type->flags & OMNI_RAW) != 0;
 	record->owner->changes++;
 	if (type == OMNI_MACHINE_SET_NODE)
 		said_count_node(&record->owner->said, comes);
-	if (is_raw == (record->owner->name.len == 0))
+	if (mirror_counts(mirror, record))
 		record->owner->sum += comes ? record->meaning.whole : 0 - record->meaning.whole;
 }
 

@@ -58,6 +58,11 @@ struct apply_result {
 bool plan_read_actual(struct omni_store *store, struct arena *arena, const struct cluster *cluster, struct span name,
 		      int64_t deadline_ms, struct plan_actual *out, struct fail *fail);
 
+/* The same where it is known which of cluster->resources Omni holds just so (is_same, one for each), and that nothing else there
+ * concerns a plan: only the others are read, one by one. Not for a cluster with destroyMachines. */
+bool plan_read_rest(struct omni_store *store, struct arena *arena, const struct cluster *cluster, const bool *is_same, int64_t deadline_ms,
+		    struct plan_actual *out, struct fail *fail);
+
 /* The same for a cluster of which no declarations are known, and of which nothing is to be destroyed: only what it has. */
 bool plan_read_held(struct omni_store *store, struct arena *arena, struct span name, int64_t deadline_ms,
 		    struct plan_actual *out, struct fail *fail);

@@ -143,29 +143,36 @@ static bool expects(const struct cluster *cluster, const struct omni_type *type)
 	return false;
 }
 
+static bool has_no_label(const struct omni_type *type)
+{
+	return type == OMNI_KERNEL_ARGS || type == OMNI_INSTALL_DISK;
+}
+
 /* Expected IDs that were not found by label: not there, without the label, or somebody else's. */
 static void ask_expected(struct reader *r, struct wave *wave, const struct cluster *cluster)
 {
 	for (size_t i = 0; cluster != NULL && i < cluster->resources.count; i++) {
 		const struct resource *expected = cluster->resources.items[i];
-		bool is_known = expected->type == OMNI_CLUSTER || expected->type == OMNI_KERNEL_ARGS ||
-				expected->type == OMNI_INSTALL_DISK || recall(r, expected->type, expected->id) != NULL;
+		bool is_known = expected->type == OMNI_CLUSTER || has_no_label(expected->type) ||
+				recall(r, expected->type, expected->id) != NULL;
 		if (!is_known)
 			ask_for(r, wave, expected->type, expected->id);
 	}
 }
 
+static void keep_one(struct reader *r, struct resource *held)
+{
+	struct span other = label_value(&held->labels, OMNI_LABEL_CLUSTER);
+	bool is_foreign = held->owner.len > 0 || (other.len > 0 && !span_eq(other, r->cluster));
+	remember(r, held);
+	resource_push(r->arena, is_foreign ? &r->out->foreign : &r->out->resources, held);
+}
+
 static void keep_expected(struct reader *r, const struct wave *wave)
 {
-	for (size_t i = 0; i < wave->count; i++) {
-		struct resource *held = wave->ops[i].found;
-		if (held == NULL || held->type == OMNI_KERNEL_ARGS || held->type == OMNI_INSTALL_DISK)
-			continue;
-		remember(r, held);
-		struct span other = label_value(&held->labels, OMNI_LABEL_CLUSTER);
-		bool is_foreign = held->owner.len > 0 || (other.len > 0 && !span_eq(other, r->cluster));
-		resource_push(r->arena, is_foreign ? &r->out->foreign : &r->out->resources, held);
-	}
+	for (size_t i = 0; i < wave->count; i++)
+		if (wave->ops[i].found != NULL && !has_no_label(wave->ops[i].found->type))
+			keep_one(r, wave->ops[i].found);
 }
 
 /* Is a control plane machine about to leave? Then it matters which of the others are alive. */
@@ -288,6 +295,37 @@ bool plan_read_actual(struct omni_store *store, struct arena *arena, const struc
 	map_init(&r.seen, arena);
 	if (!read_labelled(&r) || !read_others(&r, cluster))
 		return false;
+	*out = actual;
+	return true;
+}
+
+/* In the place of what is as declared stands the declaration; the Cluster, which carries marks, is always read. */
+bool plan_read_rest(struct omni_store *store, struct arena *arena, const struct cluster *cluster, const bool *is_same, int64_t deadline_ms,
+		    struct plan_actual *out, struct fail *fail)
+{
+	struct plan_actual actual = {0};
+	struct reader r = {store, arena, deadline_ms, cluster->name, {0}, &actual, fail};
+	struct wave wave = {0};
+	map_init(&r.seen, arena);
+	ask_for(&r, &wave, OMNI_CLUSTER, cluster->name);
+	for (size_t i = 0; i < cluster->resources.count; i++) {
+		struct resource *expected = cluster->resources.items[i];
+		if (expected->type == OMNI_CLUSTER)
+			continue;
+		if (is_same[i])
+			keep(&r, expected);
+		else
+			ask_for(&r, &wave, expected->type, expected->id);
+	}
+	if (!ask(&r, &wave))
+		return false;
+	for (size_t i = 0; i < wave.count; i++) {
+		struct resource *held = wave.ops[i].found;
+		if (held != NULL && (held->type == OMNI_CLUSTER || has_no_label(held->type)))
+			keep(&r, held);
+		else if (held != NULL)
+			keep_one(&r, held);
+	}
 	*out = actual;
 	return true;
 }

@@ -371,6 +371,39 @@ static void any_thread_may_ask(void **state)
 	end(&bench);
 }
 
+/* One by one, what is not as expected; and whether there is anything besides. */
+static void what_differs_is_found(void **state)
+{
+	(void)state;
+	struct bench bench = begin();
+	struct mirror_item items[3] = {0};
+	static const char *const texts[] = {"one", "two", "three"};
+	for (size_t i = 0; i < 3; i++) {
+		char id[2] = {(char)('p' + i), '\0'};
+		struct resource *patch = make(&bench, OMNI_CONFIG_PATCH, arena_string(&bench.arena, span_of(id)), "a", 1);
+		struct mirror_meaning meaning;
+		set(&bench, patch, "text", texts[i]);
+		mean(patch, &meaning);
+		items[i] = (struct mirror_item){.key = mirror_key(patch->type, patch->id), .whole = meaning.whole};
+		if (i == 1)
+			set(&bench, patch, "text", "another");
+		if (i < 2)
+			put(&bench, patch);
+	}
+	assert_true(mirror_compare(bench.mirror, SPAN("a"), items, 3));
+	assert_false(items[0].is_other);
+	assert_true(items[1].is_other && items[2].is_other);
+	assert_false(mirror_compare(bench.mirror, SPAN("a"), items + 1, 2)); /* there is something else */
+	struct mirror_item twice[] = {items[0], items[0]};
+	assert_false(mirror_compare(bench.mirror, SPAN("a"), twice, 2));
+	put(&bench, make(&bench, OMNI_CONFIG_PATCH, "r", "b", 1)); /* expected here, and another cluster's */
+	assert_true(mirror_compare(bench.mirror, SPAN("a"), items, 3));
+	assert_true(items[2].is_other);
+	mirror_lost(bench.mirror, OMNI_CONFIG_PATCH);
+	assert_false(mirror_compare(bench.mirror, SPAN("a"), items, 3));
+	end(&bench);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -385,6 +418,7 @@ int main(void)
 		cmocka_unit_test(a_watch_that_begins_anew_forgets_what_is_gone),
 		cmocka_unit_test(status_is_told_when_it_changes),
 		cmocka_unit_test(any_thread_may_ask),
+		cmocka_unit_test(what_differs_is_found),
 	};
 	return RUN_TESTS(tests);
 }
