@@ -44,7 +44,7 @@ static const char *const settings[] = {
 	"drift",	   "approve-all", "once",		 "timeout",
 	"owner",	   "no-annotations", "annotate-after",	 "http",
 	"http-token-file", "webhook-secret-file", "status-dir",	 "cache-dir",
-	"sandbox",	   "workers",	  "rules",		 "no-schema",
+	"helm",		   "sandbox",	   "workers",	  "rules",		 "no-schema",
 	"resync",	   "dead-after",  "git-username",	 "git-token-file",
 	"git-token-env",   "ssh-key-file", "ssh-passphrase-file", "known-hosts",
 	"ca-file",	   "verify-keys", "log-format",		 "log-level",

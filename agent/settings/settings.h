@@ -51,7 +51,7 @@ struct settings {
 	struct string_list source;
 	int64_t interval_ms, resync_ms, dead_after_ms, annotate_after_ms;
 	int64_t workers;
-	const char *http, *http_token_file, *drift, *status_dir, *cache_dir, *sandbox, *owner;
+	const char *http, *http_token_file, *drift, *status_dir, *cache_dir, *sandbox, *owner, *helm;
 	const char *git_username, *git_token_file, *git_token_env, *ssh_key_file, *ssh_passphrase_file, *known_hosts,
 		*ca_file, *verify_keys, *webhook_secret_file;
 	bool once, no_annotations;

@@ -272,7 +272,7 @@ static const char *copy_string(struct arena *arena, const char *text)
 	return text == NULL || *text == '\0' ? NULL : arena_string(arena, span_of(text));
 }
 
-static const char *default_cache_dir(struct arena *arena)
+const char *source_cache_dir(struct arena *arena)
 {
 	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
 	if (cache != NULL && cache[0] == '/')
@@ -297,7 +297,7 @@ static void take_defaults(struct source_config *config, const struct source_opti
 	config->verify_keys = copy_string(arena, options->verify_keys);
 	config->cache_dir = copy_string(arena, options->cache_dir);
 	if (config->cache_dir == NULL)
-		config->cache_dir = default_cache_dir(arena);
+		config->cache_dir = source_cache_dir(arena);
 	int64_t interval_ms = config->scheme >= SCHEME_DIR ? DIR_INTERVAL_MS : GIT_INTERVAL_MS;
 	config->interval_ms = options->interval_ms > 0 ? options->interval_ms : interval_ms;
 	config->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS;

@@ -107,6 +107,9 @@ struct source_result {
 bool source_open(const char *url, const struct source_options *options, struct source **out, struct fail *fail);
 void source_free(struct source *source);
 
+/* Where things are kept when nothing says where; in the arena. */
+const char *source_cache_dir(struct arena *arena);
+
 /* What a source of this URL reads of an API server; false: it is of another kind, or (fail->code not NONE) at fault. */
 struct source_scope {
 	const char *ns, *selector; /* NULL: not said; in the arena */
