@@ -52,7 +52,6 @@ const char *export_form_name(enum export_form form); /* the field of spec.output
 #define EXPORT_EXPIRES "omni.texashpc.com/kubeconfig-expiration-time"
 #define EXPORT_ROTATED "omni.texashpc.com/kubeconfig-last-rotation-time"
 
-/* Whose Secrets. */
 struct export_owner {
 	struct span uid, ns, name, cluster;
 };
@@ -73,7 +72,6 @@ void export_state_read(struct arena *arena, const struct export_owner *owner, co
 		       struct export_state *out);
 bool export_is_ours(const struct export_owner *owner, const struct stored_secret *secret);
 
-/* Credentials, and what is said of them. */
 struct export_content {
 	struct span kubeconfig;
 	int64_t expires_s, rotated_s;
@@ -81,7 +79,6 @@ struct export_content {
 /* `before`, with what is ours in it; NULL: a new one. Its references live as long as the arena. */
 void export_shape(struct arena *arena, const struct export_owner *owner, const struct export_spec *spec,
 		  const struct export_content *content, const struct stored_secret *before, struct span former_key, struct stored_secret *out);
-/* The same labels only. */
 void export_shape_labels(struct arena *arena, const struct export_owner *owner, const struct stored_secret *before, struct stored_secret *out);
 /* INVALID: the kubeconfig is none that this form can say. */
 bool export_shape_output(struct arena *arena, const struct export_owner *owner, const struct export_output *output,

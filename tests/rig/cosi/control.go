@@ -24,6 +24,7 @@ type rig struct {
 	front *front
 	play  *controller
 	omni  *machines.Play // nil: there are no machines
+	proxy *proxy
 	dir   string
 }
 
@@ -45,6 +46,7 @@ var orders = map[string]func(*rig, *http.Request) error{
 	"POST /load":    (*rig).load,
 	"POST /put":     (*rig).put,
 	"POST /destroy": (*rig).destroy,
+	"POST /proxy":   func(g *rig, r *http.Request) error { g.proxy.answer.Store(int64(number(r, "answer", 0))); return nil },
 
 	"POST /join":     played((*rig).join),
 	"POST /trouble":  played((*rig).trouble),

@@ -33,6 +33,7 @@ type options struct {
 	capacity             int
 	clusters, machines   int
 	accounts             accountFlags
+	kube                 string
 }
 
 func parseOptions() options {
@@ -54,6 +55,7 @@ func parseOptions() options {
 	flag.IntVar(&o.capacity, "capacity", -1, "machines that infra providers can make; below zero: as many as are asked for")
 	flag.IntVar(&o.clusters, "clusters", 0, "clusters that exist from the start; their templates are in DIR/templates")
 	flag.IntVar(&o.machines, "machines", 5, "machines of each of them")
+	flag.StringVar(&o.kube, "kube", "", "kubeconfig of an API server that plays every cluster: the tokens that are handed out lead there")
 	flag.Parse()
 	o.controllers = o.controllers || o.play
 	if len(o.accounts) == 0 {
@@ -125,8 +127,12 @@ func newRig(o options) (*rig, error) {
 		g.faults.add("Teardown", unimplemented("Teardown"))
 		g.faults.add("TeardownAndDestroy", unimplemented("TeardownAndDestroy"))
 	}
-	f, err := newFront(o, newServer(g, st))
-	return &rig{gate: g, store: st, front: f, play: play, omni: omni, dir: o.dir}, err
+	p, err := newProxy(o, st)
+	if err != nil {
+		return nil, err
+	}
+	f, err := newFront(o, newServer(g, st, p))
+	return &rig{gate: g, store: st, front: f, play: play, omni: omni, proxy: p, dir: o.dir}, err
 }
 
 // writeWhole makes a file appear with all its bytes, because others wait for it to appear.

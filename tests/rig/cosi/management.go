@@ -2,16 +2,10 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"time"
 
-	"github.com/cosi-project/runtime/pkg/resource"
 	"github.com/siderolabs/omni/client/api/omni/management"
-	"github.com/siderolabs/omni/client/pkg/omni/resources"
-	"github.com/siderolabs/omni/client/pkg/omni/resources/omni"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -48,7 +42,7 @@ users:
 	tokenFormat = `apiVersion: v1
 clusters:
 - cluster:
-    server: %[1]s
+%[4]s    server: %[1]s
   name: %[2]s
 contexts:
 - context:
@@ -76,10 +70,12 @@ contexts:
 
 type roleKey struct{}
 
-// manager hands out configurations as Omni does: its checks, their order and their texts. The tokens let nobody in.
+// manager hands out configurations as Omni does: its checks, their order and their texts. The tokens let nobody in, unless
+// there is an API server behind the proxy.
 type manager struct {
 	management.UnimplementedManagementServiceServer
 	store *store
+	proxy *proxy
 }
 
 func needs(ctx context.Context, need role) error {
@@ -112,14 +108,14 @@ func (m *manager) Kubeconfig(ctx context.Context, r *management.KubeconfigReques
 		return nil, status.Error(codes.PermissionDenied, "not allowed")
 	}
 	if !r.ServiceAccount {
-		return &management.KubeconfigResponse{Kubeconfig: fmt.Appendf(nil, oidcFormat, proxyURL, "rig-"+cluster, who)}, nil
+		return &management.KubeconfigResponse{Kubeconfig: fmt.Appendf(nil, oidcFormat, m.proxy.url, "rig-"+cluster, who)}, nil
 	}
 	token, err := m.token(ctx, cluster, r)
 	if err != nil {
 		return nil, err
 	}
 	name := "rig-" + cluster + "-" + r.ServiceAccountUser
-	return &management.KubeconfigResponse{Kubeconfig: fmt.Appendf(nil, tokenFormat, proxyURL, name, token)}, nil
+	return &management.KubeconfigResponse{Kubeconfig: fmt.Appendf(nil, tokenFormat, m.proxy.url, name, token, m.proxy.authority())}, nil
 }
 
 func (m *manager) token(ctx context.Context, cluster string, r *management.KubeconfigRequest) (string, error) {
@@ -137,22 +133,16 @@ func (m *manager) token(ctx context.Context, cluster string, r *management.Kubec
 	case ttl > maxTTL:
 		return "", status.Errorf(codes.InvalidArgument, "service account ttl is too long (max allowed: %s)", maxTTL)
 	}
-	if _, err := m.store.state.Get(ctx, resource.NewMetadata(resources.DefaultNamespace, omni.ClusterType, cluster, resource.VersionUndefined)); err != nil {
+	found, err := m.store.state.Get(ctx, clusterPointer(cluster))
+	if err != nil {
 		return "", status.Errorf(codes.Unknown,
 			"failed to get cluster UUID: failed to get: resource ClusterUUIDs.omni.sidero.dev(default/%s@undefined) doesn't exist", cluster)
 	}
 	now := time.Now()
-	claims, err := json.Marshal(map[string]any{
-		"sub": r.ServiceAccountUser, "groups": r.ServiceAccountGroups, "cluster": cluster,
-		"iat": now.Unix(), "exp": now.Add(ttl).Unix(),
+	return m.proxy.sign(claims{
+		Subject: r.ServiceAccountUser, Groups: r.ServiceAccountGroups, Cluster: cluster, UUID: uuidOf(found),
+		Issued: now.Unix(), Expires: now.Add(ttl).Unix(),
 	})
-	if err != nil {
-		return "", err
-	}
-	signature := make([]byte, 64)
-	_, err = rand.Read(signature)
-	coded := base64.RawURLEncoding.EncodeToString
-	return coded([]byte(`{"alg":"RS256","typ":"JWT"}`)) + "." + coded(claims) + "." + coded(signature), err
 }
 
 func (m *manager) Talosconfig(ctx context.Context, r *management.TalosconfigRequest) (*management.TalosconfigResponse, error) {

@@ -17,7 +17,7 @@ import (
 const maxMessage = 32 << 20
 
 // newServer puts the gate before the state.
-func newServer(g *gate, st *store) *grpc.Server {
+func newServer(g *gate, st *store, p *proxy) *grpc.Server {
 	s := grpc.NewServer(
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.UnaryInterceptor(func(ctx context.Context, req any, info *grpc.UnaryServerInfo, h grpc.UnaryHandler) (any, error) {
@@ -28,7 +28,7 @@ func newServer(g *gate, st *store) *grpc.Server {
 		}),
 	)
 	v1alpha1.RegisterStateServer(s, server.NewState(&st.served))
-	management.RegisterManagementServiceServer(s, &manager{store: st})
+	management.RegisterManagementServiceServer(s, &manager{store: st, proxy: p})
 	return s
 }
 
