@@ -109,6 +109,34 @@ bool records_read(const json_t *answer, struct span release, struct arena *arena
 	return true;
 }
 
+static struct span put(char **at, struct span text)
+{
+	char *to = *at;
+	if (text.len > 0)
+		memcpy(to, text.ptr, text.len);
+	*at += text.len;
+	return (struct span){to, text.len};
+}
+
+struct record_list *records_copy(const struct record_list *list)
+{
+	size_t size = sizeof *list + list->count * sizeof *list->heads + list->resource_version.len;
+	for (size_t i = 0; i < list->count; i++)
+		size += list->heads[i].secret.len + list->heads[i].hash.len + list->heads[i].instance.len;
+	struct record_list *copy = malloc(size);
+	if (copy == NULL)
+		abort();
+	*copy = (struct record_list){.heads = (struct record_head *)(copy + 1), .count = list->count};
+	char *at = (char *)(copy->heads + list->count);
+	for (size_t i = 0; i < list->count; i++) {
+		const struct record_head *from = &list->heads[i];
+		copy->heads[i] = (struct record_head){put(&at, from->secret), from->revision, from->status, put(&at, from->hash),
+						      put(&at, from->instance)};
+	}
+	copy->resource_version = put(&at, list->resource_version);
+	return copy;
+}
+
 const char *records_path(struct arena *arena, struct span ns, struct span release)
 {
 	CLEANUP(text_done) struct text path;

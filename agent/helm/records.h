@@ -47,6 +47,8 @@ struct record_list {
 	size_t count;
 	struct span resource_version; /* where a watch may begin */
 };
+/* In one piece of memory, for free. */
+struct record_list *records_copy(const struct record_list *list);
 const struct record_head *records_latest(const struct record_list *list); /* NULL: there is none */
 const struct record_head *records_deployed(const struct record_list *list); /* the latest deployed one; NULL */
 
