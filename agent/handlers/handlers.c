@@ -11,14 +11,19 @@
 enum { WORKERS = 2 }; /* of one cluster */
 static const int64_t GRACE_MS = 30000;
 
+const struct handler *handler_of(const struct handler *const *handlers, const struct kind *kind)
+{
+	while (*handlers != NULL && (*handlers)->kind != kind)
+		handlers++;
+	return *handlers;
+}
+
 struct handlers *handlers_new(const struct handlers_options *options)
 {
 	struct handlers *handlers = calloc(1, sizeof *handlers);
 	if (handlers == NULL)
 		abort();
 	handlers->options = *options;
-	if (options->handlers == NULL)
-		handlers->options.handlers = HANDLERS;
 	if (options->grace_ms <= 0)
 		handlers->options.grace_ms = GRACE_MS;
 	pthread_mutex_init(&handlers->lock, NULL);

@@ -10,7 +10,7 @@ struct handlers;
 
 struct handlers_options {
 	struct handler_env env; /* copied; callbacks are called with env.ctx, on workers. status_of: only of kinds without a handler; may be NULL */
-	const struct handler *const *handlers; /* NULL-terminated; NULL: HANDLERS */
+	const struct handler *const *handlers; /* NULL-terminated: HANDLERS */
 	/* What came of a look: to be written to the object. status: the whole of it, conditions included. is_gone: the finalizer may
 	 * go. Worker thread; borrowed. */
 	void (*told)(void *ctx, const struct handler_object *object, json_t *status, const struct status_event *events,

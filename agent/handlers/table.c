@@ -5,10 +5,3 @@ const struct handler *const HANDLERS[] = {
 	&HANDLER_SYNC,
 	NULL,
 };
-
-const struct handler *handler_of(const struct handler *const *handlers, const struct kind *kind)
-{
-	while (*handlers != NULL && (*handlers)->kind != kind)
-		handlers++;
-	return *handlers;
-}

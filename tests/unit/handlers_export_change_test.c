@@ -1,5 +1,6 @@
 /* Kubeconfig exports, look by look: credentials that are refused, clocks that jump, moves, the end, and Secrets for others. */
 #include "tests/unit/export_world.h"
+#include "tests/unit/fake_clock.h"
 
 /* --- checked by use --------------------------------------------------------------------------------------------------------------- */
 
@@ -252,6 +253,26 @@ static void deleted(void **state)
 	assert_non_null(strstr(world.out.events[0].note, "they are valid until 2026-11-22T11:56:40Z"));
 }
 
+static void deleted_where_nobody_lets_us_look(void **state)
+{
+	(void)state;
+	world.secrets.fault.call = "read";
+	world.secrets.fault.code = FAIL_DENIED;
+	world.secrets.fault.times = 2;
+	world_look();
+	assert_condition("Ready", "False ExportFailed");
+	assert_non_null(strstr(world_message("Ready"), "a Role in the namespace \"omni\" has to let the agent"));
+	world.object.is_deleted = true;
+	world_look();
+	assert_true(world.out.is_gone); /* nothing was ever written */
+	world.object.is_deleted = false;
+	world_look();
+	world.object.is_deleted = true;
+	world.secrets.fault.times = 1;
+	world_look();
+	assert_false(world.out.is_gone); /* something was */
+}
+
 static void deleted_and_left(void **state)
 {
 	(void)state;
@@ -318,7 +339,7 @@ int main(void)
 		WORLD_TEST(clocks_that_jump), WORLD_TEST(omni_gives_less), WORLD_TEST(another_name),
 		WORLD_TEST(another_name_that_is_taken), WORLD_TEST(another_namespace_and_orphan), WORLD_TEST(another_key),
 		WORLD_TEST(what_is_missing_is_waited_for), WORLD_TEST(whoever_may_not_act_does_nothing), WORLD_TEST(deleted),
-		WORLD_TEST(deleted_and_left), WORLD_TEST(others_get_the_same), WORLD_TEST(others_keep_theirs),
+		WORLD_TEST(deleted_where_nobody_lets_us_look), WORLD_TEST(deleted_and_left), WORLD_TEST(others_get_the_same), WORLD_TEST(others_keep_theirs),
 	};
 	return RUN_TESTS(tests);
 }

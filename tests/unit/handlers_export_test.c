@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "tests/unit/export_world.h"
+#include "tests/unit/fake_clock.h"
 
 /* --- a good life ------------------------------------------------------------------------------------------------------------------ */
 
