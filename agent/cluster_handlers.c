@@ -294,7 +294,7 @@ void cluster_handlers_start(struct cluster_api *api)
 	own->api = api;
 	own->secrets = secret_store_kube(api->client);
 	own->workloads = workloads_new(api->agent->log);
-	struct handlers_options options = {.told = told, .ctx = own};
+	struct handlers_options options = {.handlers = HANDLERS, .told = told, .ctx = own};
 	set_env(own, &options.env);
 	own->handlers = handlers_new(&options);
 	api->handlers = own;
