@@ -75,11 +75,11 @@ check "everything for one namespace builds" built base deploy/kustomize/base
 check "… and is this" are base "ConfigMap CustomResourceDefinition*9 Deployment Namespace Role*2 RoleBinding*2 Service ServiceAccount"
 check "everything for all namespaces builds" built wide deploy/kustomize/cluster-wide
 check "… with a ClusterRole" are wide "ClusterRole ClusterRoleBinding ConfigMap CustomResourceDefinition*9 Deployment Namespace Role RoleBinding Service ServiceAccount"
-for component in any-secret disruption-budget network-policy replicas service-monitor shards user-roles; do
+for component in any-secret disruption-budget handlers network-policy replicas service-monitor shards user-roles; do
 	check "the component $component builds" overlay "one-$component" base "$component"
 	check "… for all namespaces, too" overlay "all-$component" cluster-wide "$component"
 done
-check "all of them together build" overlay full cluster-wide shards network-policy service-monitor any-secret user-roles
+check "all of them together build" overlay full cluster-wide shards network-policy service-monitor any-secret handlers user-roles
 
 workload='.[] | select(.kind == "Deployment" or .kind == "StatefulSet")'
 pod="$workload.spec.template"
@@ -120,7 +120,7 @@ packaged() {
 check "packed, it is the same" packaged
 check "it renders for all namespaces" charted chart-wide --set watch.allNamespaces=true
 check "it renders with everything" charted chart-full --set watch.allNamespaces=true,shards=3,networkPolicy.enabled=true \
-	--set serviceMonitor.enabled=true,secrets.any=true,rbac.userRoles=true,gate=safe,logLevel=debug \
+	--set serviceMonitor.enabled=true,secrets.any=true,handlers.enabled=true,rbac.userRoles=true,gate=safe,logLevel=debug \
 	--set image.digest=sha256:$(printf %064d 0),imagePullSecrets[0].name=registry,sources[0]=git+https://git.example.com/fleet.git \
 	--set files.git-token-file.secret=git,files.git-token-file.key=token,leaderElection.leaseName=ours,files.omni-ca-file.configMap=ca,files.omni-ca-file.key=ca.crt
 check "it renders with a stand-by" charted chart-replicas --set replicas=2
@@ -331,6 +331,18 @@ check "in all namespaces it may do this and no more" in_all
 kube_ctl delete clusterrole,clusterrolebinding omniops >/dev/null
 check "with any-secret" taken kube_ctl apply -f "$room/one-any-secret.yaml"
 check "… it reads every Secret, and writes none" reads_secrets
+kube_ctl -n $NS delete rolebinding omniops >/dev/null && kube_ctl -n $NS delete role omniops >/dev/null
+writes_secrets() {
+	{
+		table get,list,watch,create,update,patch,delete secrets,secrets:other $NS yes
+		table deletecollection secrets $NS no
+		table get configmaps $NS yes
+		table list,watch,create,update,patch,delete configmaps $NS no
+		table get,create secrets fleet,- no
+	} | holds
+}
+check "with handlers" taken kube_ctl apply -f "$room/one-handlers.yaml"
+check "… it writes every Secret of its namespace, and reads ConfigMaps" writes_secrets
 check "people get their roles" taken kube_ctl apply -f "$room/one-user-roles.yaml"
 
 release() { # HELM-ARGUMENTS

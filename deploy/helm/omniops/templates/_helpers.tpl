@@ -82,6 +82,14 @@ OMNIOPS_{{ . | upper | replace "-" "_" }}
   resources: [secrets]
   verbs: [get, list, watch]
 {{- end }}
+{{- if .Values.handlers.enabled }}
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, list, watch, create, update, patch, delete]
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get]
+{{- end }}
 {{- end }}
 
 {{- /* What values can say that makes no sense together. */}}
