@@ -126,15 +126,13 @@ static struct node annotations(struct arena *arena, const struct artifact *artif
 	return map;
 }
 
-static struct node object(struct arena *arena, const struct artifact *artifact, struct span name, struct span key,
-			  struct span content)
+static struct node object(struct arena *arena, const struct artifact *artifact, struct span name, struct node data)
 {
-	struct node document = node_map(arena, 4), metadata = node_map(arena, 4), data = node_map(arena, 1);
+	struct node document = node_map(arena, 4), metadata = node_map(arena, 4);
 	put(&metadata, "name", name);
 	put(&metadata, "namespace", artifact->ns);
 	node_put(&metadata, "labels", labels(arena, artifact));
 	node_put(&metadata, "annotations", annotations(arena, artifact));
-	node_put_span(&data, key, node_string(content));
 	node_put(&document, "apiVersion", node_string(SPAN("v1")));
 	node_put(&document, "kind", node_string(SPAN("ConfigMap")));
 	node_put(&document, "metadata", metadata);
@@ -167,10 +165,59 @@ static void add_parts(struct arena *arena, const struct artifact *artifact, cons
 			name = arena_spanf(arena, "%.*s-%03u", SPAN_ARG(artifact->name), part);
 			file = arena_spanf(arena, "%s-%03u.yaml", key, part);
 		}
-		ARENA_PUSH(arena, list->items, list->count, list->cap) =
-			object(arena, artifact, name, file, (struct span){content.ptr, len});
+		struct node data = node_map(arena, 1);
+		node_put_span(&data, file, node_string((struct span){content.ptr, len}));
+		ARENA_PUSH(arena, list->items, list->count, list->cap) = object(arena, artifact, name, data);
 		content.ptr += len;
 		content.len -= len;
+	}
+}
+
+/* --- files ------------------------------------------------------------------------------------------------------------ */
+
+/* An entry is named after its file as far as that can be: letters, digits, "-", "_", ".", and no other file's. */
+static struct span entry_of(struct arena *arena, struct span path, const struct node *data)
+{
+	char hex[DIGEST_HEX_SIZE];
+	enum { ENTRY_MAX = 253 };
+	struct span whole = arena_copy(arena, path);
+	digest_hex(path, hex);
+	for (char *c = (char *)whole.ptr; c < whole.ptr + whole.len; c++)
+		if (!is_alnum(*c) && strchr("-_.", *c) == NULL)
+			*c = '_';
+	if (whole.len <= ENTRY_MAX && node_get_span(data, whole) == NULL)
+		return whole;
+	size_t kept = whole.len < ENTRY_MAX - HASH_BYTES ? whole.len : ENTRY_MAX - HASH_BYTES;
+	return arena_spanf(arena, "%.8s-%.*s", hex, (int)kept, whole.ptr + whole.len - kept);
+}
+
+static struct span shown_file(struct arena *arena, const struct cluster_file *file, struct span key)
+{
+	char hex[DIGEST_HEX_SIZE];
+	if (file->bytes.len <= PART_BYTES)
+		return mask_text(arena, file->bytes, key);
+	digest_hex(file->bytes, hex);
+	return arena_spanf(arena, "%zu bytes, too many to show; SHA-256 %s\n", file->bytes.len, hex);
+}
+
+/* As many files to a ConfigMap as it takes. */
+static void add_files(struct arena *arena, const struct artifact *artifact, const struct cluster *cluster, struct span key,
+		      struct node_list *list)
+{
+	const struct span base = artifact->name;
+	size_t at = 0;
+	for (unsigned part = 0; at < cluster->file_count; part++) {
+		struct node data = node_map(arena, (uint32_t)(cluster->file_count - at));
+		size_t sum = 0;
+		for (; at < cluster->file_count; at++) {
+			struct span content = shown_file(arena, &cluster->files[at], key);
+			sum += content.len;
+			if (sum > PART_BYTES && data.len > 0)
+				break;
+			node_put_span(&data, entry_of(arena, cluster->files[at].path, &data), node_string(content));
+		}
+		struct span name = part == 0 ? base : arena_spanf(arena, "%.*s-%03u", SPAN_ARG(base), part);
+		ARENA_PUSH(arena, list->items, list->count, list->cap) = object(arena, artifact, name, data);
 	}
 }
 
@@ -196,6 +243,10 @@ void configmap_add_cluster(struct arena *arena, const struct cluster *cluster, c
 		.wave = wave_of(cluster),
 	};
 	add_parts(arena, &artifact, "template", mask_template(arena, cluster, options->mask_key), list);
+	artifact.name = configmap_name(arena, base, "-omni-files");
+	artifact.artifact = "files";
+	artifact.hash = SPAN("");
+	add_files(arena, &artifact, cluster, options->mask_key, list);
 }
 
 void configmap_add_raw(struct arena *arena, const struct raw_resource *raw, const struct configmap_options *options,

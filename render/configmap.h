@@ -1,6 +1,6 @@
 /* What Omni is to be told, as ConfigMaps, for a host that shows differences before it applies: one per cluster with its
  * rendered template, one per raw resource. Key order is fixed and there is no date, revision or host name in them, so that
- * only content changes them. Secrets are masked (render/mask.h); files that a template names are named, not copied. */
+ * only content changes them. Secrets are masked (render/mask.h). Files that a template names are beside it. */
 #ifndef RENDER_CONFIGMAP_H
 #define RENDER_CONFIGMAP_H
 
@@ -21,7 +21,8 @@ struct node_list {
 };
 
 /* Appends NAME-omni-template with template.yaml. The API server takes 1 MiB: a longer template goes on in
- * NAME-omni-template-001 with template-001.yaml, and so on; joined they are the template. */
+ * NAME-omni-template-001 with template-001.yaml, and so on; joined they are the template. Files that it names follow in
+ * NAME-omni-files (-001, …), one entry each. */
 void configmap_add_cluster(struct arena *arena, const struct cluster *cluster, const struct configmap_options *options,
 			   struct node_list *list);
 

@@ -29,6 +29,11 @@ enum omni_rules { OMNI_RULES_1_9, OMNI_RULES_1_10 };
 
 struct cluster;
 
+/* A file that a cluster's documents name: as written there, and where it was found. The bytes live as long as the tree. */
+struct cluster_file {
+	struct span name, path, bytes;
+};
+
 struct fleet_options {
 	enum omni_rules rules;	      /* default: newest */
 	bool offline_schema;	      /* check patches against Talos's schema: on by default */
@@ -94,6 +99,8 @@ struct cluster {
 	struct span template_text; /* of a plain template: its own bytes */
 	char template_hash[DIGEST_HEX_SIZE];
 	struct resource_list resources; /* expected, in translation order */
+	struct cluster_file *files;	/* each once, in order of the documents; not of a stream */
+	size_t file_count, file_cap;
 };
 
 /* A raw Omni resource, or the one an OmniMachineClass stands for. */

@@ -80,7 +80,7 @@ static struct span written_anew(struct arena *arena, const struct node *roots, s
 }
 
 /* Text of several lines: a patch, a manifest, a script. */
-static struct span mask_text(struct masking *outer, struct span text)
+static struct span mask_lines(struct masking *outer, struct span text)
 {
 	struct masking masking = {outer->arena, outer->key, outer->text_depth + 1, false};
 	struct diag_list diags;
@@ -126,7 +126,7 @@ static struct node mask_scalar(struct masking *masking, const struct node *node,
 		return *node;
 	if (memchr(value.ptr, '\n', value.len) == NULL)
 		return redact_is_secret_value(value) ? node_string(hash_of(masking, value)) : *node;
-	struct span masked = mask_text(masking, value);
+	struct span masked = mask_lines(masking, value);
 	if (masked.ptr == value.ptr)
 		return *node;
 	return node_string(masked);
@@ -164,6 +164,12 @@ struct node mask_node(struct arena *arena, const struct node *node)
 {
 	struct masking masking = {.arena = arena};
 	return walk(&masking, node, false, 0);
+}
+
+struct span mask_text(struct arena *arena, struct span text, struct span key)
+{
+	struct masking masking = {.arena = arena, .key = key};
+	return mask_lines(&masking, text);
 }
 
 /* --- templates -------------------------------------------------------------------------------------------------------- */

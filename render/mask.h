@@ -16,6 +16,9 @@ struct node mask_node(struct arena *arena, const struct node *node);
  * empty. */
 struct span mask_template(struct arena *arena, const struct cluster *cluster, struct span key);
 
+/* Text of any form, such as a file. */
+struct span mask_text(struct arena *arena, struct span text, struct span key);
+
 /* A raw resource, as a document of a rendered template. */
 struct span mask_resource(struct arena *arena, const struct resource *resource, struct span key);
 

@@ -145,6 +145,18 @@ static void report_missing(const struct template_doc *doc, const struct node *no
 		diag_hint(&doc->at, diag, "looked for %.*s", SPAN_ARG(finding->path[0]));
 }
 
+static void keep_file(struct template *template, struct span name, struct span path, struct span bytes)
+{
+	struct cluster *cluster = template->cluster;
+	if (template->build->fleet->options.stream)
+		return;
+	for (size_t i = 0; i < cluster->file_count; i++)
+		if (span_eq(cluster->files[i].path, path))
+			return;
+	ARENA_PUSH(template->build->arena, cluster->files, cluster->file_count, cluster->file_cap) =
+		(struct cluster_file){name, path, bytes};
+}
+
 bool template_read_file(struct template *template, const struct template_doc *doc, const struct node *node,
 			const struct field_path *path, struct span file, struct span *out_path,
 			struct span *out_bytes)
@@ -176,5 +188,6 @@ bool template_read_file(struct template *template, const struct template_doc *do
 	}
 	*out_path = finding.best_path;
 	*out_bytes = finding.best->bytes;
+	keep_file(template, file, *out_path, *out_bytes);
 	return true;
 }

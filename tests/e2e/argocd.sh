@@ -120,7 +120,13 @@ mkdir -p "$repository/patches" && echo 'machine: {sysctls: {a: b}}' >"$repositor
 sed 's/^  talos:.*/&\n  templateRoot: .\n  patches: [{name: sysctl, file: patches\/sysctl.yaml}]/' "$repository/apps/prod/prod.yaml" >"$repository/apps/with-file.yaml"
 check "a patch file anywhere in the repository" exits 0 generate ARGOCD_APP_PARAMETERS='[{"array":["../with-file.yaml"],"name":"paths"}]'
 check "… is named in the template" says 'file: patches/sysctl.yaml'
-check "… and not copied" says_not sysctls
+check "… and shown beside it" says '  name: prod-omni-files'
+check "… with what it says" bash -c "sed -n '/patches_sysctl.yaml: |/,/^---/p' '$room/out' | grep -q 'machine: {sysctls: {a: b}}'"
+cp "$room/out" "$room/before"
+echo 'machine: {sysctls: {a: c}, registries: {config: {a: {auth: {password: hunter2}}}}}' >"$repository/patches/sysctl.yaml"
+check "… so that a change of it is seen" exits 0 generate ARGOCD_APP_PARAMETERS='[{"array":["../with-file.yaml"],"name":"paths"}]'
+check "… in it alone" bash -c "diff '$room/before' '$room/out' | grep -c '^[<>]' | grep -qxE '[2-9]|1[0-2]'"
+check "… without secrets" bash -c "grep -q 'sha256:' '$room/out' && ! grep hunter2 '$room/out'"
 sed 's/patches\/sysctl/..\/secret\/a/' "$repository/apps/with-file.yaml" >"$repository/apps/outside.yaml"
 check "… but none outside" parameter '[{"array":["../outside.yaml"],"name":"paths"}]'
 

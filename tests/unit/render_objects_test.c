@@ -36,7 +36,7 @@ static size_t print(struct text *out, const char *folder, enum objects_mode mode
 {
 	struct fixture fixture;
 	struct objects objects;
-	struct objects_options options = {mode, SPAN("apps"), version, mode == OBJECTS_PASS_THROUGH};
+	struct objects_options options = {.mode = mode, .ns = SPAN("apps"), .version = version, .ask_before_delete = mode == OBJECTS_PASS_THROUGH};
 	load(&fixture, folder);
 	objects_make(&fixture.arena, &fixture.fleet, &options, &objects);
 	if (fixture.fleet.diags.error_count == 0)
@@ -97,7 +97,7 @@ static void printed_objects_print_the_same(void **state)
 		struct text first, second, faults;
 		struct fixture fixture;
 		struct objects objects;
-		struct objects_options options = {OBJECTS_PASS_THROUGH, SPAN("apps"), version, true};
+		struct objects_options options = {.mode = OBJECTS_PASS_THROUGH, .ns = SPAN("apps"), .version = version, .ask_before_delete = true};
 		struct fail fail;
 		char folder[128];
 		snprintf(folder, sizeof folder, "%s/%s", ROOT, cases[i]);
