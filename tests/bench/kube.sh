@@ -47,31 +47,29 @@ kube_wait_quiet() { # until nothing was written for two seconds, here and there
 }
 
 kube_idle() {
-	local cpu calls seconds=30
+	local cpu calls writes seconds=$IDLE_SECONDS
 	kube_mark
 	calls=$(omni_calls) cpu=$(omni_cpu_us)
 	sleep "$seconds"
-	note "then nothing happens for $seconds s: $(kube_writes) writes to the API server, $(($(omni_calls) - calls)) calls of Omni," \
+	calls=$(($(omni_calls) - calls)) writes=$(kube_writes)
+	note "then nothing happens for $seconds s: $writes writes to the API server and $calls calls of Omni" \
+		"($(per_hour "$writes" "$seconds") and $(per_hour "$calls" "$seconds") per hour)," \
 		"$(awk -v us=$(($(omni_cpu_us) - cpu)) -v s="$seconds" 'BEGIN { printf "%.1f", us / 1000 / s }') ms of CPU per second (budget 2)," \
 		"$(awk -v kib="$(agent_kib)" 'BEGIN { printf "%.1f", kib / 1024 }') MiB (budget 48)"
 }
 
 # From the moment when the API server had it until Omni was asked to write it.
 kube_changes() {
-	local i taken updates names=()
+	local i taken names=()
 	for ((i = 0; i < SAMPLES; i++)); do
 		names+=("$(printf 'cluster-%04d' $((i * 7 % CLUSTERS)))")
 	done
 	coproc "$kube_bench" change "$kube_config" fleet "${names[@]}"
 	for ((i = 0; i < SAMPLES; i++)); do
-		updates=$(omni_updates)
+		omni_await
 		echo >&"${COPROC[1]}"
 		read -r taken <&"${COPROC[0]}" || break
-		while [ "$(omni_updates)" = "$updates" ]; do
-			[ $((${EPOCHREALTIME/./} - taken)) -lt 60000000 ] || { note "a change does not arrive" >&2; return; }
-			sleep 0.005
-		done
-		echo $((${EPOCHREALTIME/./} - taken))
+		omni_written "$taken" || return
 		sleep 0.5
 	done >"$room/changes"
 	percentiles "a change until its first write to Omni" 250 <"$room/changes"

@@ -38,23 +38,40 @@ func describe(method string, request any) call {
 	return c
 }
 
-// calls counts per method, and remembers each.
+// calls counts per method, and remembers each, and when the newest came.
 type calls struct {
 	mu     sync.Mutex
 	counts map[string]int
+	newest map[string]time.Time
+	grown  sync.Cond
 	list   []call
 }
 
 func (c *calls) reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.counts, c.list = map[string]int{}, nil
+	c.grown.L = &c.mu
+	c.counts, c.newest, c.list = map[string]int{}, map[string]time.Time{}, nil
 }
 
 func (c *calls) count(method string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.counts[method]++
+	c.newest[method] = time.Now()
+	c.grown.Broadcast()
+}
+
+// await waits until there were more calls of a method than so many, and tells when the newest came; false: not in time.
+func (c *calls) await(method string, after int, limit time.Duration) (time.Time, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	end := time.Now().Add(limit)
+	defer time.AfterFunc(limit, c.grown.Broadcast).Stop()
+	for c.counts[method] <= after && time.Now().Before(end) {
+		c.grown.Wait()
+	}
+	return c.newest[method], c.counts[method] > after
 }
 
 func (c *calls) remember(done call) {

@@ -77,6 +77,7 @@ func (g *rig) handler() http.Handler {
 		})
 	}
 	mux.HandleFunc("GET /counts", g.counts)
+	mux.HandleFunc("GET /await", g.await)
 	mux.HandleFunc("GET /calls", func(w http.ResponseWriter, _ *http.Request) { g.gate.calls.write(w) })
 	mux.HandleFunc("GET /watches", g.listWatches)
 	mux.HandleFunc("GET /resources", g.list)
@@ -105,6 +106,15 @@ func (g *rig) counts(w http.ResponseWriter, _ *http.Request) {
 	g.gate.calls.mu.Lock()
 	defer g.gate.calls.mu.Unlock()
 	_ = json.NewEncoder(w).Encode(g.gate.calls.counts)
+}
+
+func (g *rig) await(w http.ResponseWriter, r *http.Request) {
+	came, ok := g.gate.calls.await(r.FormValue("method"), number(r, "after", 0), time.Minute)
+	if !ok {
+		http.Error(w, "no such call within a minute", http.StatusRequestTimeout)
+		return
+	}
+	fmt.Fprintln(w, came.UnixMicro())
 }
 
 func (g *rig) listWatches(w http.ResponseWriter, _ *http.Request) {

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -150,6 +151,9 @@ func TestFaultsHappenInTheirOrderAndThenEnd(t *testing.T) {
 	}
 	if !strings.Contains(p.ask("counts"), `"Get":4`) {
 		t.Fatal(p.ask("counts"))
+	}
+	if came, err := strconv.ParseInt(strings.TrimSpace(p.ask("await?method=Get&after=3")), 10, 64); err != nil || time.Since(time.UnixMicro(came)) > time.Minute {
+		t.Fatal(came, err)
 	}
 	p.order("reset", "")
 	if p.ask("calls") != "" {
