@@ -13,11 +13,6 @@ enum {
 	PROBE_SOON_MS = 15000,	 /* while a cluster has not answered yet */
 };
 
-static void drop_json(void *json)
-{
-	json_decref(json);
-}
-
 static struct span status_text(const struct export *export, const char *key)
 {
 	const json_t *value = json_object_get(export->call->object->status, key);
@@ -85,15 +80,9 @@ static bool may_begin(struct export *export)
 static bool read_place(struct export *export, struct export_place place, struct stored_secret *secret, struct export_state *state,
 		       struct fail *fail)
 {
-	const struct handler_call *call = export->call;
-	outcome_watch(export->out, place.ns, place.name);
-	bool exists = secret_store_read(call->env->secrets, place.ns, place.name, call->deadline_ms, export->arena, secret, fail);
+	bool exists = export_read(export, place, secret, fail);
 	if (!exists && fail->code != FAIL_NOT_FOUND)
-		return fail_wrap(fail, "failed to read Secret \"%.*s/%.*s\"", SPAN_ARG(place.ns), SPAN_ARG(place.name));
-	if (exists) {
-		arena_defer(export->arena, drop_json, secret->labels);
-		arena_defer(export->arena, drop_json, secret->annotations);
-	}
+		return false;
 	export_state_read(export->arena, &export->owner, exists ? secret : NULL, place.key, state);
 	return true;
 }
@@ -198,19 +187,26 @@ static bool is_bearable(const struct export *export)
 	return export->why == EXPORT_DUE && export->was_ready && export->facts.now_s < times.alarm_s;
 }
 
+/* A cluster that has just been declared is not in Omni yet. */
+static bool is_on_its_way(const struct export *export, const struct fail *fail)
+{
+	return export->is_unanswered && export->why == EXPORT_NO_SECRET && !export->call->object->cluster.is_ready &&
+	       (fail->code == FAIL_NOT_FOUND || fail->code == FAIL_UNAVAILABLE);
+}
+
 static void tell_failed(struct export *export, const struct fail *fail)
 {
 	if (export->is_barred)
 		return;
 	export->out->has_failed = true;
-	export->out->is_progressing = fail->code == FAIL_NOT_FOUND || fail_is_retryable(fail->code);
+	export->out->is_progressing = is_on_its_way(export, fail);
 	if (is_bearable(export)) {
 		export_tell_ready(export);
 		outcome_condition(export->out, "Ready", true, "Exported", "exported kubeconfig to %.*s; renewing it failed and is tried again: %s",
 				  SPAN_ARG(export_shown(export->arena, export->spec.target)), fail->text);
 		return;
 	}
-	export_tell_trouble(export, "ExportFailed", "%s", fail->text);
+	export_tell_trouble(export, export->out->is_progressing ? "Progressing" : "ExportFailed", "%s", fail->text);
 	export_tell_ending(export, fail->text);
 }
 
@@ -285,7 +281,7 @@ static bool settle(struct export *export, struct fail *fail)
 		return false;
 	if (!export_outputs(export, fail))
 		return false;
-	if (export->is_moving && !export_remove(export, export->held, fail))
+	if (export->is_moving && !export_remove(export, export->held, true, fail))
 		return false;
 	export->is_moving = false;
 	return true;

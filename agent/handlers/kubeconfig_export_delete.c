@@ -20,9 +20,9 @@ static bool remove_all(struct export *export, struct fail *fail)
 {
 	if (export->spec.keeps)
 		return true;
-	if (export->held.name.len > 0 && !export_remove(export, export->held, fail))
+	if (export->held.name.len > 0 && !export_remove(export, export->held, true, fail))
 		return false;
-	if (span_trim(export->spec.target.name).len > 0 && !export_remove(export, export->spec.target, fail))
+	if (span_trim(export->spec.target.name).len > 0 && !export_remove(export, export->spec.target, false, fail))
 		return false;
 	return export_outputs_remove(export, fail);
 }

@@ -80,7 +80,6 @@ struct export_content {
 void export_shape(struct arena *arena, const struct export_owner *owner, const struct export_spec *spec,
 		  const struct export_content *content, const struct stored_secret *before, struct span former_key, struct stored_secret *out);
 void export_shape_labels(struct arena *arena, const struct export_owner *owner, const struct stored_secret *before, struct stored_secret *out);
-/* INVALID: the kubeconfig is none that this form can say. */
 bool export_shape_output(struct arena *arena, const struct export_owner *owner, const struct export_output *output,
 			 const struct export_content *content, const struct stored_secret *before, struct stored_secret *out, struct fail *fail)
 	__attribute__((warn_unused_result));
@@ -163,7 +162,7 @@ struct export {
 	bool is_read;		/* state is known */
 	bool is_moving;		/* the former Secret has not gone yet */
 	bool is_current;	/* the Secret is what is declared */
-	bool is_barred;		/* another replica acts */
+	bool is_barred, is_unanswered; /* another replica acts; Omni gave nothing */
 	bool was_ready;
 	enum export_why why;
 	json_t *outputs;	/* of the status */
@@ -173,10 +172,9 @@ struct export {
 /* Is the kubeconfig accepted by the cluster? Blocks for at most ten seconds. (kubeconfig_export_probe.c) */
 enum export_seen export_probe(const struct handler_call *call, struct span kubeconfig, struct span user, struct fail *fail);
 
-/* New credentials into the Secret. (kubeconfig_export_issue.c) */
+/* kubeconfig_export_issue.c: new credentials into the Secret. */
 bool export_renew(struct export *export, struct fail *fail);
-/* What is there is written as it is: to a new place, or with its labels. */
-bool export_copy(struct export *export, struct fail *fail);
+bool export_copy(struct export *export, struct fail *fail); /* what is there: to the new place, with its labels */
 bool export_relabel(struct export *export, struct fail *fail);
 bool export_may_act(struct export *export, struct fail *fail);
 
@@ -184,8 +182,10 @@ bool export_may_act(struct export *export, struct fail *fail);
 bool export_outputs(struct export *export, struct fail *fail); /* EXISTS: one of them is somebody else's */
 /* Removes those of the status and of the declaration. */
 bool export_outputs_remove(struct export *export, struct fail *fail);
-/* Removes what is ours at that place. */
-bool export_remove(struct export *export, struct export_place place, struct fail *fail);
+/* NOT_FOUND: there is none. What it refers to lives as long as the arena. */
+bool export_read(struct export *export, struct export_place place, struct stored_secret *out, struct fail *fail);
+/* Removes what is ours there. is_known: something is; else it may well be that nobody lets us look. */
+bool export_remove(struct export *export, struct export_place place, bool is_known, struct fail *fail);
 
 /* --- what is told (kubeconfig_export_told.c) --- */
 struct span export_shown(struct arena *arena, struct export_place place); /* Secret "ns/name" key "key" */

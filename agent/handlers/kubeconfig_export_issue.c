@@ -67,7 +67,8 @@ static bool ask(struct export *export, struct span *out_yaml, struct fail *fail)
 		return true;
 	if (!export_may_act(export, fail))
 		return false;
-	if (!env->kubeconfig(env->ctx, export->call->object, &request, export->arena, out_yaml, fail))
+	export->is_unanswered = !env->kubeconfig(env->ctx, export->call->object, &request, export->arena, out_yaml, fail);
+	if (export->is_unanswered)
 		return fail_wrap(fail, "failed to export kubeconfig: get kubeconfig for Omni cluster \"%.*s\"", SPAN_ARG(export->owner.cluster));
 	export_pace_count(&export->memory->pace, clock_monotonic_ms());
 	keep_pending(export, *out_yaml);

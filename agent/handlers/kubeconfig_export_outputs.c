@@ -4,6 +4,8 @@
 
 static bool wrap(const char *what, struct export_place place, struct fail *fail)
 {
+	if (fail->code == FAIL_DENIED)
+		fail_wrap(fail, "a Role in the namespace \"%.*s\" has to let the agent get, create, update and delete Secrets", SPAN_ARG(place.ns));
 	return fail_wrap(fail, "failed to %s Secret \"%.*s/%.*s\"", what, SPAN_ARG(place.ns), SPAN_ARG(place.name));
 }
 
@@ -13,7 +15,7 @@ static void drop_json(void *json)
 }
 
 /* False with NOT_FOUND: there is none. */
-static bool read_secret(struct export *export, struct export_place place, struct stored_secret *out, struct fail *fail)
+bool export_read(struct export *export, struct export_place place, struct stored_secret *out, struct fail *fail)
 {
 	const struct handler_call *call = export->call;
 	outcome_watch(export->out, place.ns, place.name);
@@ -24,12 +26,12 @@ static bool read_secret(struct export *export, struct export_place place, struct
 	return true;
 }
 
-bool export_remove(struct export *export, struct export_place place, struct fail *fail)
+bool export_remove(struct export *export, struct export_place place, bool is_known, struct fail *fail)
 {
 	const struct handler_call *call = export->call;
 	struct stored_secret secret = {0};
-	if (!read_secret(export, place, &secret, fail))
-		return fail->code == FAIL_NOT_FOUND;
+	if (!export_read(export, place, &secret, fail))
+		return fail->code == FAIL_NOT_FOUND || (!is_known && fail->code == FAIL_DENIED);
 	if (!export_is_ours(&export->owner, &secret) || secret.is_deleted)
 		return true;
 	return export_may_act(export, fail) &&
@@ -44,7 +46,7 @@ static bool write_output(struct export *export, const struct export_output *outp
 	const struct handler_call *call = export->call;
 	const struct export_content content = {export->state.kubeconfig, export->state.expires_s, export->state.rotated_s};
 	struct stored_secret before = {0}, wanted;
-	bool exists = read_secret(export, output->place, &before, fail);
+	bool exists = export_read(export, output->place, &before, fail);
 	if (!exists && fail->code != FAIL_NOT_FOUND)
 		return false;
 	if (exists && !export_is_ours(&export->owner, &before))
@@ -101,7 +103,7 @@ static bool remove_former(struct export *export, struct fail *fail)
 	bool ok = true;
 	json_array_foreach(noted_outputs(export), i, noted) {
 		struct export_place place = place_of(export, noted);
-		if (place.name.len == 0 || is_declared(export, place) || export->spec.keeps || export_remove(export, place, fail))
+		if (place.name.len == 0 || is_declared(export, place) || export->spec.keeps || export_remove(export, place, true, fail))
 			continue;
 		json_array_append(export->outputs, (json_t *)(uintptr_t)noted);
 		ok = false;
@@ -146,11 +148,11 @@ bool export_outputs_remove(struct export *export, struct fail *fail)
 	size_t i;
 	json_array_foreach(noted_outputs(export), i, noted) {
 		struct export_place place = place_of(export, noted);
-		if (place.name.len > 0 && !export_remove(export, place, fail))
+		if (place.name.len > 0 && !export_remove(export, place, true, fail))
 			return false;
 	}
 	for (i = 0; i < export->spec.output_count; i++)
-		if (export->spec.outputs[i].place.name.len > 0 && !export_remove(export, export->spec.outputs[i].place, fail))
+		if (export->spec.outputs[i].place.name.len > 0 && !export_remove(export, export->spec.outputs[i].place, false, fail))
 			return false;
 	return true;
 }

@@ -158,6 +158,24 @@ static void a_cluster_that_does_not_answer_yet(void **state)
 	assert_int_equal(world.asked, 1);
 }
 
+static void a_cluster_that_is_not_in_omni_yet(void **state)
+{
+	(void)state;
+	world.object.cluster.is_ready = false;
+	world.omni_says = FAIL_NOT_FOUND;
+	world_look();
+	assert_condition("Ready", "False Progressing");
+	assert_condition("Exported", "False Progressing");
+	assert_true(world.out.is_progressing && world.out.has_failed);
+	world.object.cluster.is_ready = true;
+	world_look();
+	assert_condition("Ready", "False ExportFailed");
+	assert_false(world.out.is_progressing);
+	world.omni_says = FAIL_NONE;
+	world_look();
+	assert_condition("Ready", "True Exported");
+}
+
 /* --- no credentials are lost or leaked ------------------------------------------------------------------------------------------ */
 
 static void none_is_asked_for_that_has_nowhere_to_go(void **state)
@@ -368,6 +386,7 @@ int main(void)
 		WORLD_TEST(the_first_one), WORLD_TEST(nothing_to_do_is_nothing_done), WORLD_TEST(the_operators_secret_goes_on),
 		WORLD_TEST(an_export_made_anew_is_the_heir), WORLD_TEST(renewed_before_its_end),
 		WORLD_TEST(next_rotation_is_what_happens), WORLD_TEST(a_cluster_that_does_not_answer_yet),
+		WORLD_TEST(a_cluster_that_is_not_in_omni_yet),
 		WORLD_TEST(none_is_asked_for_that_has_nowhere_to_go), WORLD_TEST(one_that_could_not_be_written_is_kept),
 		WORLD_TEST(omni_away_takes_nothing_away), WORLD_TEST(a_changed_declaration_that_fails_leaves_what_works),
 		WORLD_TEST(a_store_that_does_not_answer), WORLD_TEST(somebody_deletes_it_again_and_again),
