@@ -30,7 +30,7 @@ bool charts_new(const struct charts_options *options, struct charts **out, struc
 	pthread_condattr_destroy(&attributes);
 	arena_init(&charts->arena, ARENA_NO_LIMIT);
 	map_init(&charts->known, &charts->arena);
-	if (!cache_init(charts, fail)) {
+	if (!chart_cache_init(charts, fail)) {
 		charts_free(charts);
 		return false;
 	}
@@ -207,7 +207,7 @@ static bool wait_for(struct charts *charts, const struct known *known, const str
 static void load(struct charts *charts, struct known *known, const struct place *place, struct arena *arena)
 {
 	struct found found;
-	if (!known->is_loaded && cache_load(charts, place->key, arena, &found))
+	if (!known->is_loaded && chart_cache_load(charts, place->key, arena, &found))
 		known_set(known, &found);
 	known->is_loaded = true;
 }
@@ -227,7 +227,7 @@ static bool ask(struct charts *charts, struct known *known, const struct chart_r
 	if (ok) {
 		take(known, request, &found);
 		known_trouble(known, NULL);
-		cache_save(charts, place->key, &known->found);
+		chart_cache_save(charts, place->key, &known->found);
 		return true;
 	}
 	if (!known->is_found || why.code == FAIL_CANCELLED)
@@ -268,14 +268,14 @@ bool charts_open(struct charts *charts, const struct chart_request *request, con
 	struct place place;
 	struct arena arena;
 	struct found found;
-	if (cache_open(charts, chart->digest, out_fd, NULL))
+	if (chart_cache_open(charts, chart->digest, out_fd, NULL))
 		return true;
 	arena_init(&arena, ARENA_NO_LIMIT);
 	bool ok = place_of(request, &arena, &place, fail) && look_at(charts, request, &place, &arena, &found, fail);
 	if (ok && strcmp(found.digest, chart->digest) != 0)
 		ok = fail_set(fail, FAIL_CONFLICT, "%.*s has other content by now (%s), and what was known of it (%s) is gone from the cache",
 			      SPAN_ARG(found.from), found.digest, chart->digest);
-	ok = ok && cache_open(charts, chart->digest, out_fd, fail);
+	ok = ok && chart_cache_open(charts, chart->digest, out_fd, fail);
 	arena_done(&arena);
 	return ok;
 }

@@ -16,7 +16,7 @@ enum { FOUND_MAX = 64 << 10, STALE_S = 30 * 24 * 3600, LEFT_S = 3600 };
 
 static const char *const parts[] = {"archives", "found", "indexes"};
 
-void cache_path(const struct charts *charts, const char *part, const char *name, const char *ending, char out[4096])
+void chart_cache_path(const struct charts *charts, const char *part, const char *name, const char *ending, char out[4096])
 {
 	if (snprintf(out, 4096, "%s/%s/%s%s", charts->dir, part, name, ending) >= 4096)
 		out[0] = '\0';
@@ -60,7 +60,7 @@ static void list(struct charts *charts, const char *part, struct arena *arena, s
 static void drop(struct charts *charts, const char *part, const struct file *file)
 {
 	char path[4096];
-	cache_path(charts, part, file->name, "", path);
+	chart_cache_path(charts, part, file->name, "", path);
 	unlink(path);
 }
 
@@ -71,7 +71,7 @@ static int by_use(const void *a, const void *b)
 }
 
 /* Who has one open keeps it. */
-void cache_evict(struct charts *charts, const char *keep_digest)
+void chart_cache_evict(struct charts *charts, const char *keep_digest)
 {
 	struct arena arena;
 	struct files files = {0};
@@ -113,7 +113,7 @@ static void expire(struct charts *charts)
 	arena_done(&arena);
 }
 
-bool cache_init(struct charts *charts, struct fail *fail)
+bool chart_cache_init(struct charts *charts, struct fail *fail)
 {
 	char path[4096];
 	for (size_t i = 0; i < COUNT_OF(parts); i++) {
@@ -123,7 +123,7 @@ bool cache_init(struct charts *charts, struct fail *fail)
 			return fail_wrap(fail, "the cache of charts");
 	}
 	expire(charts);
-	cache_evict(charts, "none");
+	chart_cache_evict(charts, "none");
 	return true;
 }
 
@@ -149,10 +149,10 @@ static bool has_digest(int fd, const char *digest)
 	return got == 0 && strcmp(hex, digest) == 0;
 }
 
-bool cache_open(struct charts *charts, const char *digest, int *out_fd, struct fail *fail)
+bool chart_cache_open(struct charts *charts, const char *digest, int *out_fd, struct fail *fail)
 {
 	char path[4096];
-	cache_path(charts, "archives", digest, ".tgz", path);
+	chart_cache_path(charts, "archives", digest, ".tgz", path);
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return fail_errno(fail, errno, "the archive of a chart (%s)", path);
@@ -166,9 +166,9 @@ bool cache_open(struct charts *charts, const char *digest, int *out_fd, struct f
 	return true;
 }
 
-bool cache_begin(struct charts *charts, char path[4096], int *out_fd, struct fail *fail)
+bool chart_cache_begin(struct charts *charts, char path[4096], int *out_fd, struct fail *fail)
 {
-	cache_path(charts, "archives", ".new.XXXXXX", ".tmp", path);
+	chart_cache_path(charts, "archives", ".new.XXXXXX", ".tmp", path);
 	int fd = mkostemps(path, 4, O_CLOEXEC);
 	if (fd < 0)
 		return fail_errno(fail, errno, "the cache of charts (%s)", path);
@@ -176,22 +176,22 @@ bool cache_begin(struct charts *charts, char path[4096], int *out_fd, struct fai
 	return true;
 }
 
-void cache_drop(const char *path)
+void chart_cache_drop(const char *path)
 {
 	unlink(path);
 }
 
-bool cache_keep(struct charts *charts, const char *path, int fd, const char *digest, struct fail *fail)
+bool chart_cache_keep(struct charts *charts, const char *path, int fd, const char *digest, struct fail *fail)
 {
 	char final[4096], folder[4096];
-	cache_path(charts, "archives", digest, ".tgz", final);
+	chart_cache_path(charts, "archives", digest, ".tgz", final);
 	snprintf(folder, sizeof folder, "%.4000s/archives", charts->dir);
 	if (fchmod(fd, 0400) != 0 || fsync(fd) != 0 || rename(path, final) != 0)
 		return fail_errno(fail, errno, "the cache of charts (%s)", final);
 	CLEANUP(close_fd) int dir_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd >= 0)
 		fsync(dir_fd);
-	cache_evict(charts, digest);
+	chart_cache_evict(charts, digest);
 	return true;
 }
 
@@ -212,12 +212,12 @@ static bool take_digest(struct span text, char out[DIGEST_HEX_SIZE])
 	return text.len == DIGEST_HEX_SIZE - 1 || text.len == 0;
 }
 
-bool cache_load(struct charts *charts, const char *key, struct arena *arena, struct found *out)
+bool chart_cache_load(struct charts *charts, const char *key, struct arena *arena, struct found *out)
 {
 	char path[4096];
 	struct span bytes;
 	struct found found = {0};
-	cache_path(charts, "found", key, ".json", path);
+	chart_cache_path(charts, "found", key, ".json", path);
 	if (!files_read(arena, path, FOUND_MAX, &bytes, NULL))
 		return false;
 	json_t *root = json_loadb(bytes.ptr, bytes.len, JSON_REJECT_DUPLICATES, NULL);
@@ -236,7 +236,7 @@ bool cache_load(struct charts *charts, const char *key, struct arena *arena, str
 }
 
 /* That it cannot be kept costs a request after the next start. */
-void cache_save(struct charts *charts, const char *key, const struct found *found)
+void chart_cache_save(struct charts *charts, const char *key, const struct found *found)
 {
 	char path[4096];
 	struct fail fail;
@@ -246,7 +246,7 @@ void cache_save(struct charts *charts, const char *key, const struct found *foun
 				 "offered", found->offered, "found", (json_int_t)found->found_s);
 	char *text = root == NULL ? NULL : json_dumps(root, JSON_INDENT(1));
 	json_decref(root);
-	cache_path(charts, "found", key, ".json", path);
+	chart_cache_path(charts, "found", key, ".json", path);
 	if (text != NULL && !files_write(path, span_of(text), 0600, &fail))
 		log_warn(charts->log, "helm", "what was found of a chart is not kept", log_fail(&fail));
 	free(text);

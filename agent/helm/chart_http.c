@@ -41,20 +41,20 @@ static bool pull_to(struct look *look, pull_fn pull, void *ctx, const char *path
 	if (wanted != NULL && strcmp(wanted, digest) != 0)
 		return fail_set(fail, FAIL_INVALID, "the archive of %.*s has the digest %s, and should have %s: it was damaged on its way, or replaced",
 				SPAN_ARG(out->from), digest, wanted);
-	return describe(look, fd, digest, out, fail) && cache_keep(look->charts, path, fd, digest, fail);
+	return describe(look, fd, digest, out, fail) && chart_cache_keep(look->charts, path, fd, digest, fail);
 }
 
 bool look_archive(struct look *look, const char *digest, pull_fn pull, void *ctx, struct found *out, struct fail *fail)
 {
 	char path[4096];
 	CLEANUP(close_fd) int fd = -1;
-	if (digest != NULL && cache_open(look->charts, digest, &fd, NULL))
+	if (digest != NULL && chart_cache_open(look->charts, digest, &fd, NULL))
 		return describe(look, fd, digest, out, fail);
-	if (!cache_begin(look->charts, path, &fd, fail))
+	if (!chart_cache_begin(look->charts, path, &fd, fail))
 		return false;
 	bool ok = pull_to(look, pull, ctx, path, fd, digest, out, fail);
 	if (!ok)
-		cache_drop(path);
+		chart_cache_drop(path);
 	return ok;
 }
 
@@ -70,7 +70,7 @@ static void load_meta(struct look *look, struct index_meta *out)
 	char path[4096];
 	struct span bytes;
 	*out = (struct index_meta){0};
-	cache_path(look->charts, "indexes", look->place->index_key, ".json", path);
+	chart_cache_path(look->charts, "indexes", look->place->index_key, ".json", path);
 	if (!files_read(look->arena, path, META_MAX, &bytes, NULL))
 		return;
 	json_t *root = json_loadb(bytes.ptr, bytes.len, 0, NULL);
@@ -86,7 +86,7 @@ static void save_meta(struct look *look, const struct index_meta *meta)
 	json_t *root = json_pack("{s:s, s:I}", "etag", meta->etag, "checked", (json_int_t)meta->checked_ms);
 	char *text = root == NULL ? NULL : json_dumps(root, 0);
 	json_decref(root);
-	cache_path(look->charts, "indexes", look->place->index_key, ".json", path);
+	chart_cache_path(look->charts, "indexes", look->place->index_key, ".json", path);
 	if (text != NULL)
 		(void)!files_write(path, span_of(text), 0600, NULL);
 	free(text);
@@ -95,7 +95,7 @@ static void save_meta(struct look *look, const struct index_meta *meta)
 static bool store_index(struct look *look, const char *path, int fd, struct fail *fail)
 {
 	char final[4096];
-	cache_path(look->charts, "indexes", look->place->index_key, ".yaml", final);
+	chart_cache_path(look->charts, "indexes", look->place->index_key, ".yaml", final);
 	if (fsync(fd) != 0 || rename(path, final) != 0)
 		return fail_errno(fail, errno, "the cache of charts (%s)", final);
 	return true;
@@ -117,7 +117,7 @@ static bool fetch_index(struct look *look, struct index_meta *meta, bool has_fil
 	request.what = arena_spanf(look->arena, "the index of the repository %.*s", SPAN_ARG(look->place->repository)).ptr;
 	request.etag = has_file ? span_of(meta->etag) : SPAN("");
 	set_login(look, &request);
-	if (!cache_begin(look->charts, path, &fd, fail))
+	if (!chart_cache_begin(look->charts, path, &fd, fail))
 		return false;
 	request.file_fd = fd;
 	bool ok = fetch(&look->fetcher, &request, &answer, fail);
@@ -127,7 +127,7 @@ static bool fetch_index(struct look *look, struct index_meta *meta, bool has_fil
 		ok = store_index(look, path, fd, fail);
 		snprintf(meta->etag, sizeof meta->etag, "%s", answer.etag);
 	}
-	cache_drop(path);
+	chart_cache_drop(path);
 	fetch_answer_done(&answer);
 	if (!ok)
 		return false;
@@ -140,7 +140,7 @@ static bool read_index(struct look *look, struct index_entry **out, size_t *out_
 {
 	char path[4096];
 	struct stat seen;
-	cache_path(look->charts, "indexes", look->place->index_key, ".yaml", path);
+	chart_cache_path(look->charts, "indexes", look->place->index_key, ".yaml", path);
 	CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &seen) != 0)
 		return fail_errno(fail, errno, "the cache of charts (%s)", path);
@@ -195,7 +195,7 @@ static bool find_entry(struct look *look, const struct index_entry **out, struct
 	struct index_meta meta;
 	char path[4096];
 	load_meta(look, &meta);
-	cache_path(look->charts, "indexes", look->place->index_key, ".yaml", path);
+	chart_cache_path(look->charts, "indexes", look->place->index_key, ".yaml", path);
 	int64_t age_ms = clock_wall_ms() - meta.checked_ms;
 	bool has_file = access(path, R_OK) == 0;
 	bool is_young = has_file && age_ms >= 0 && age_ms < CHART_RANGE_MS && !look->request->again;

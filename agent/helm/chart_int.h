@@ -66,18 +66,18 @@ bool look_http(struct look *look, struct found *out, struct fail *fail); /* char
 bool look_oci(struct look *look, struct found *out, struct fail *fail);
 
 /* --- chart_cache.c --- */
-bool cache_init(struct charts *charts, struct fail *fail);
+bool chart_cache_init(struct charts *charts, struct fail *fail);
 /* NOT_FOUND: it is not there, or was broken and is gone. */
-bool cache_open(struct charts *charts, const char *digest, int *out_fd, struct fail *fail);
+bool chart_cache_open(struct charts *charts, const char *digest, int *out_fd, struct fail *fail);
 /* A new file, in the place of archives; then it becomes the archive with that digest, or is removed. */
-bool cache_begin(struct charts *charts, char path[4096], int *out_fd, struct fail *fail);
-bool cache_keep(struct charts *charts, const char *path, int fd, const char *digest, struct fail *fail);
-void cache_drop(const char *path);
-void cache_evict(struct charts *charts, const char *keep_digest);
-void cache_path(const struct charts *charts, const char *part, const char *name, const char *ending, char out[4096]);
+bool chart_cache_begin(struct charts *charts, char path[4096], int *out_fd, struct fail *fail);
+bool chart_cache_keep(struct charts *charts, const char *path, int fd, const char *digest, struct fail *fail);
+void chart_cache_drop(const char *path);
+void chart_cache_evict(struct charts *charts, const char *keep_digest);
+void chart_cache_path(const struct charts *charts, const char *part, const char *name, const char *ending, char out[4096]);
 /* found/KEY.json */
-bool cache_load(struct charts *charts, const char *key, struct arena *arena, struct found *out);
-void cache_save(struct charts *charts, const char *key, const struct found *found);
+bool chart_cache_load(struct charts *charts, const char *key, struct arena *arena, struct found *out);
+void chart_cache_save(struct charts *charts, const char *key, const struct found *found);
 
 /* The archive with the digest, out of the cache or by `pull`; then what it says of itself. digest NULL: found out by pull. */
 bool look_archive(struct look *look, const char *digest, bool (*pull)(void *ctx, int fd, char out_digest[DIGEST_HEX_SIZE], struct fail *fail),
