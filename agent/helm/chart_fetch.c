@@ -49,7 +49,7 @@ void fetch_answer_done(struct fetch_answer *answer)
 static char *url_part(CURLU *url, CURLUPart part)
 {
 	char *out = NULL;
-	return curl_url_get(url, part, &out, CURLU_DEFAULT_PORT) == CURLUE_OK ? out : NULL;
+	return curl_url_get(url, part, &out, part == CURLUPART_PORT ? CURLU_DEFAULT_PORT : 0) == CURLUE_OK ? out : NULL;
 }
 
 static bool has_part(CURLU *url, CURLUPart part)
