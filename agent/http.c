@@ -11,6 +11,7 @@
 
 #include "agent/cluster_api.h"
 #include "agent/link.h"
+#include "agent/report/handlers_report.h"
 #include "agent/told.h"
 #include "agent/webhook.h"
 #include "base/cleanup.h"
@@ -113,6 +114,7 @@ static void report_free(struct agent_report *report)
 	free(report->sources);
 	free(report->omnis);
 	free(report->unmanaged);
+	handlers_report_free(report->handlers);
 }
 
 /* --- answers -------------------------------------------------------------------------------------------------------- */

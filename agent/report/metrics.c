@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/report/handlers_report.h"
 #include "agent/report/state.h"
 #include "base/cleanup.h"
 
@@ -387,6 +388,8 @@ void report_metrics(struct text *out, const struct agent_report *report)
 	print_units(out, report);
 	print_omnis(out, report);
 	print_kubernetes(out, &report->kubernetes);
+	if (report->handlers != NULL)
+		handlers_metrics(out, report->handlers);
 	print_leases(out, report);
 	print_work(out, report);
 	print_process(out, report);
