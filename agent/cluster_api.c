@@ -350,6 +350,7 @@ void cluster_api_report(const struct agent *agent, struct agent_report *report)
 	kube_client_counts(api->client, &asked);
 	kube_cache_counts(api->cache, &held);
 	controller_counts(api->controller, &written);
+	cluster_handlers_report(api, report);
 	*out = (struct kubernetes_report){
 		.is_used = true, .is_synced = kube_cache_is_synced(api->cache, &why),
 		.objects = held.objects, .bytes = held.bytes, .queued = written.queued,

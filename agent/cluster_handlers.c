@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "agent/controller/controller.h"
+#include "agent/handler_tools.h"
 #include "agent/handlers/handlers.h"
 #include "agent/kube/cache.h"
+#include "agent/report/handlers_report.h"
 #include "agent/report/status_handled.h"
 #include "base/clock.h"
 #include "crds/kinds.h"
@@ -16,6 +18,7 @@ struct cluster_handlers {
 	struct handlers *handlers;
 	struct secret_store *secrets;
 	struct workloads *workloads;
+	struct handler_tools tools;
 };
 
 bool cluster_handlers_have(const struct kind *kind)
@@ -282,8 +285,7 @@ static void set_env(struct cluster_handlers *own, struct handler_env *env)
 	env->may_act = may_act;
 	env->now_s = now_s;
 	env->ctx = own;
-	env->cache_dir = agent->settings->cache_dir;
-	env->ca_file = agent->settings->ca_file;
+	handler_tools_open(&own->tools, agent->settings, agent->log, env);
 }
 
 void cluster_handlers_start(struct cluster_api *api)
@@ -309,6 +311,42 @@ void cluster_handlers_look(struct cluster_api *api)
 		handlers_look(api->handlers->handlers);
 }
 
+static void note_expiry(void *ctx, struct span ns, struct span name, int64_t expires_s)
+{
+	struct handlers_report *report = ctx;
+	if (report->export_count >= report->export_room)
+		return;
+	struct export_report *one = &report->exports[report->export_count++];
+	snprintf(one->ns, sizeof one->ns, "%.*s", SPAN_ARG(ns));
+	snprintf(one->name, sizeof one->name, "%.*s", SPAN_ARG(name));
+	one->expires_s = expires_s;
+}
+
+void cluster_handlers_report(const struct cluster_api *api, struct agent_report *report)
+{
+	struct handlers_counts counts;
+	if (api->handlers == NULL)
+		return;
+	struct handlers_report *out = calloc(1, sizeof *out);
+	if (out == NULL)
+		abort();
+	handlers_counts(api->handlers->handlers, &counts);
+	for (size_t i = 0; i < HANDLERS_REPORTED; i++) {
+		out->kinds[i].objects = counts.objects[i];
+		out->kinds[i].ready = counts.ready[i];
+		out->kinds[i].looks = counts.looks[i];
+		out->kinds[i].failures = counts.failures[i];
+	}
+	out->queued = counts.queued;
+	out->running = counts.running;
+	out->export_room = counts.objects[0];
+	out->exports = calloc(out->export_room + 1, sizeof *out->exports);
+	if (out->exports == NULL)
+		abort();
+	handlers_expiries(api->handlers->handlers, note_expiry, out);
+	report->handlers = out;
+}
+
 void cluster_handlers_stop(struct cluster_api *api)
 {
 	if (api->handlers == NULL)
@@ -326,6 +364,7 @@ bool cluster_handlers_free(struct cluster_api *api, int64_t deadline_ms)
 		return false;
 	secret_store_free(own->secrets);
 	workloads_free(own->workloads);
+	handler_tools_close(&own->tools);
 	free(own);
 	api->handlers = NULL;
 	return true;

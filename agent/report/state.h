@@ -105,6 +105,8 @@ struct lease_report {
 	bool is_held; /* by this agent */
 };
 
+struct handlers_report;
+
 /* A copy of everything, for the status page, the API and the metrics. Free with report_done. */
 struct agent_report {
 	struct unit_report *units;
@@ -133,6 +135,7 @@ struct agent_report {
 	} *unmanaged;
 	size_t unmanaged_count;
 	struct kubernetes_report kubernetes;
+	struct handlers_report *handlers; /* agent/report/handlers_report.h, of the heap; NULL: nothing is looked after */
 	struct lease_report leases[LEASES_REPORTED];
 	size_t lease_count; /* 0: this agent is alone */
 	size_t queue_depth, queue_running;

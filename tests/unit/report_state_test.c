@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "agent/report/handlers_report.h"
 #include "agent/report/state.h"
 #include "base/files.h"
 
@@ -15,6 +16,8 @@ struct bench {
 	struct unit_report units[3];
 	struct source_state sources[2];
 	struct omni_report omnis[2];
+	struct handlers_report handlers;
+	struct export_report exported;
 	struct unmanaged_report unmanaged[1];
 	struct agent_counters counters;
 	struct agent_report report;
@@ -56,7 +59,11 @@ static struct bench *sample(void)
 					      .omnis = bench->omnis, .omni_count = 2, .counters = &bench->counters,
 					      .unmanaged = bench->unmanaged, .unmanaged_count = 1,
 					      .leases = {{"leader", true}}, .lease_count = 1,
+					      .handlers = &bench->handlers,
 					      .kubernetes = {.is_used = true, .objects = 7, .requests = {[3] = 9}, .writes = {4}}};
+	bench->handlers = (struct handlers_report){.kinds = {[1] = {.objects = 3, .ready = 2}}, .exports = &bench->exported,
+						   .export_count = 1};
+	bench->exported = (struct export_report){"fleet", "demo", 1826810335};
 	snprintf(bench->unmanaged[0].id, sizeof bench->unmanaged[0].id, NASTY);
 	snprintf(bench->unmanaged[0].type, sizeof bench->unmanaged[0].type, "MachineClasses.omni.sidero.dev");
 	remote->unmanaged_resources = 1;
@@ -130,6 +137,8 @@ static void metrics_are_well_formed_and_documented(void **state)
 	assert_true(span_contains(text_span(&out), "omni_agent_omni_requests_total{omni=\"dir:/x\",method=\"Get\",code=\"NOT_FOUND\"} 3\n"));
 	assert_true(span_contains(text_span(&out), "omni_agent_omni_request_seconds_total{omni=\"dir:/x\",method=\"Get\"} 1.5\n"));
 	assert_true(span_contains(text_span(&out), "omni_agent_kubernetes_objects 7\n"));
+	assert_true(span_contains(text_span(&out), "omni_agent_handler_ready{kind=\"OmniSecretSync\"} 2\n"));
+	assert_true(span_contains(text_span(&out), "expiry_timestamp_seconds{namespace=\"fleet\",name=\"demo\"} 1826810335\n"));
 	assert_true(span_contains(text_span(&out), "omni_agent_kubernetes_requests_total{verb=\"patch\"} 9\n"));
 	assert_true(span_contains(text_span(&out), "omni_agent_kubernetes_writes_total{what=\"status\"} 4\n"));
 	assert_true(span_contains(text_span(&out), "omni_agent_clusters{state=\"Held\"} 1\n"));
