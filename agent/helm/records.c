@@ -93,7 +93,7 @@ static int by_revision(const void *a, const void *b)
 	return x->revision < y->revision ? -1 : x->revision > y->revision;
 }
 
-bool records_read(const json_t *answer, struct span release, struct arena *arena, struct record_list *out, struct fail *fail)
+bool records_parse(const json_t *answer, struct span release, struct arena *arena, struct record_list *out, struct fail *fail)
 {
 	const json_t *items = json_object_get(answer, "items"), *metadata = json_object_get(answer, "metadata");
 	if (!json_is_array(items) && !json_is_null(items))
@@ -163,7 +163,7 @@ bool records_list(struct kube_client *client, struct span ns, struct span releas
 		.deadline_ms = deadline_ms,
 		.max_bytes = 8 << 20,
 	};
-	if (!kube_call(client, &request, &answer, fail) || !records_read(answer, release, arena, out, fail))
+	if (!kube_call(client, &request, &answer, fail) || !records_parse(answer, release, arena, out, fail))
 		return fail_wrap(fail, "the records of the release \"%.*s\" in the namespace \"%.*s\" of %s cannot be read", SPAN_ARG(release),
 				 SPAN_ARG(ns), kube_client_url(client));
 	return true;

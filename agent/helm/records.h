@@ -56,7 +56,7 @@ const struct record_head *records_deployed(const struct record_list *list); /* t
 bool records_list(struct kube_client *client, struct span ns, struct span release, int64_t deadline_ms, struct arena *arena,
 		  struct record_list *out, struct fail *fail) __attribute__((warn_unused_result));
 /* The same of an answer: a list of Secrets, or of their metadata alone. INVALID: it is no such list, or too long. */
-bool records_read(const json_t *answer, struct span release, struct arena *arena, struct record_list *out, struct fail *fail)
+bool records_parse(const json_t *answer, struct span release, struct arena *arena, struct record_list *out, struct fail *fail)
 	__attribute__((warn_unused_result));
 /* "/api/v1/namespaces/NS/secrets?labelSelector=owner%3Dhelm%2Cname%3DRELEASE", in the arena; and how to ask for metadata alone. */
 const char *records_path(struct arena *arena, struct span ns, struct span release);

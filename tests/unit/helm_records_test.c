@@ -62,7 +62,7 @@ static void labels_of_all(void **state)
 	for (size_t i = 0; i < COUNT_OF(majors); i++) {
 		struct record_list list;
 		struct fail fail = {0};
-		assert_true(records_read(load(place, majors[i], "list"), SPAN("web"), &place->arena, &list, &fail));
+		assert_true(records_parse(load(place, majors[i], "list"), SPAN("web"), &place->arena, &list, &fail));
 		assert_int_equal(list.count, 3);
 		assert_int_equal(list.heads[0].status, RELEASE_SUPERSEDED);
 		assert_span(list.heads[0].hash, "abc");
@@ -96,7 +96,7 @@ static void order_by_number_and_only_ours(void **state)
 				head("sh.helm.release.v1.web.v14", "me", "web", "deployed"));
 	struct record_list list;
 	struct fail fail = {0};
-	assert_true(records_read(place->json, SPAN("web"), &place->arena, &list, &fail));
+	assert_true(records_parse(place->json, SPAN("web"), &place->arena, &list, &fail));
 	assert_int_equal(list.count, 2);
 	assert_int_equal(records_latest(&list)->revision, 10);
 	assert_int_equal(records_deployed(&list)->revision, 9);
@@ -108,11 +108,11 @@ static void lists_that_are_none(void **state)
 	struct record_list list;
 	struct fail fail = {0};
 	place->json = json_pack("{s:s}", "kind", "Status");
-	assert_false(records_read(place->json, SPAN("web"), &place->arena, &list, &fail));
+	assert_false(records_parse(place->json, SPAN("web"), &place->arena, &list, &fail));
 	assert_int_equal(fail.code, FAIL_PROTOCOL);
 	json_object_set_new(place->json, "items", json_array());
 	json_object_set_new(place->json, "metadata", json_pack("{s:s}", "continue", "more"));
-	assert_false(records_read(place->json, SPAN("web"), &place->arena, &list, &fail));
+	assert_false(records_parse(place->json, SPAN("web"), &place->arena, &list, &fail));
 	assert_int_equal(fail.code, FAIL_TOO_BIG);
 }
 
