@@ -118,7 +118,7 @@ static const struct field spec_rows[] = {
 	{.name = "ttl", .type = FIELD_DURATION, .flags = FIELD_REQUIRED, .rules = ttl_rules,
 	 .doc = "How long the credentials are valid, for example `24h`."},
 	{.name = "renewBefore", .type = FIELD_DURATION, .rules = renew_rules,
-	 .doc = "How long before their end new credentials are made. Less than ttl."},
+	 .doc = "How long before their end new credentials are made; a fifth of ttl when absent. Less than ttl."},
 	{.name = "deletionPolicy", .type = FIELD_STRING, .flags = FIELD_REQUIRED, .choices = CHOICES_DELETE_ORPHAN,
 	 .doc = "What happens to the Secret when this object is deleted."},
 	{.name = "outputs", .type = FIELD_OBJECT, .flags = FIELD_OURS, .sub = &outputs,

@@ -66,7 +66,6 @@ static bool may_begin(struct export *export)
 	tell_accepted(export);
 	if (cluster->exists && cluster->has_connection)
 		return true;
-	export->out->is_progressing = true;
 	if (!cluster->exists)
 		export_tell_trouble(export, "MissingCluster", "OmniCluster \"%.*s\" does not exist", SPAN_ARG(cluster->object));
 	else

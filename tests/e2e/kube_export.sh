@@ -108,6 +108,7 @@ check "a cluster" apply < <(connection; echo ---; class | sed 's/, namespace: om
 # --- one that is used ---------------------------------------------------------------------------------------------------------
 
 check "an export" apply < <(export_of gitops demo "contextNamespace: apps")
+check "and another one" apply < <(export_of ci demo)
 check "is ready, because the cluster takes it" within 20 condition gitops Ready "True Exported"
 check "which it was asked" grep -qF '/api' "$kube_room/work/audit.log"
 whoami() { use gitops kubeconfig auth whoami -o json | jq -r '.status.userInfo | .username, .groups[]' | sort | tr '\n' ' '; }
@@ -149,26 +150,7 @@ old=$(hash_of gitops)
 sleep 1 # tokens of one second are the same
 kc delete secret gitops >/dev/null
 check "what somebody deleted, too" within 10 eval 'kc get secret gitops >/dev/null 2>&1 && is_new gitops "$old"'
-
-# --- refused ------------------------------------------------------------------------------------------------------------------
-
-check "it works" within 5 reads
-old=$(hash_of gitops)
-before=$(asked)
-cosi_order proxy -d answer=503
-kc annotate omnikubeconfigexport gitops omni.texashpc.com/requested-at=one >/dev/null
-sleep 1
-check "a cluster that does not answer changes nothing" eval '! is_new gitops "$old" && condition gitops Ready "True Exported"'
-cosi_order proxy -d answer=0
-cosi_order destroy -d type=Clusters.omni.sidero.dev -d id=demo >"$room/out" 2>&1
-check "the cluster is made anew in Omni" within 20 eval 'omniops get clusters --omni "$cosi_endpoint" --omni-key-file "$cosi_key" --omni-ca-file "$cosi_ca" | grep -q demo'
-check "where the old credentials are refused" eval '! reads >"$room/out" 2>&1'
-stop_agent
-start # whoever begins asks the cluster at once; else it is asked every five minutes
-check "which is seen, and new ones are made" within 90 is_new gitops "$old"
-check "that are taken" within 10 reads
-check "because of the refusal" within 5 event Rotated gitops "the cluster refused the last ones"
-check "all is well" within 10 condition gitops Ready "True Exported"
+check "and works" within 5 reads
 
 # --- moves --------------------------------------------------------------------------------------------------------------------
 
@@ -226,6 +208,24 @@ check "they are renewed together" within 5 eval '[ "$(note theirs kubeconfig-exp
 	[ "$(secret demo config argocd | jq -r .bearerToken)" = "$(secret theirs value | sed -n "s/ *token: //p")" ]'
 change gitops '{"spec":{"outputs":{"argoCD":null}}}'
 check "one that is not declared any more goes" within 5 eval '! kube_ctl -n argocd get secret demo 2>/dev/null'
+
+# --- refused ------------------------------------------------------------------------------------------------------------------
+
+old=$(hash_of ci)
+cosi_order proxy -d answer=503
+kc annotate omnikubeconfigexport ci omni.texashpc.com/requested-at=one >/dev/null
+sleep 1
+check "a cluster that does not answer changes nothing" eval '! is_new ci "$old" && condition ci Ready "True Exported"'
+cosi_order proxy -d answer=0
+cosi_order destroy -d type=Clusters.omni.sidero.dev -d id=demo >"$room/out" 2>&1
+check "the cluster is made anew in Omni" within 20 eval 'omniops get clusters --omni "$cosi_endpoint" --omni-key-file "$cosi_key" --omni-ca-file "$cosi_ca" | grep -q demo'
+check "where the old credentials are refused" eval '! use ci kubeconfig version >"$room/out" 2>&1'
+stop_agent
+start # whoever begins asks the cluster at once; else it is asked every five minutes
+check "which is seen, and new ones are made" within 90 is_new ci "$old" # at most one in a minute
+check "that are taken" within 10 use ci kubeconfig version
+check "because of the refusal" within 5 event Rotated ci "the cluster refused the last ones"
+check "all is well" within 10 condition ci Ready "True Exported"
 
 # --- the end --------------------------------------------------------------------------------------------------------------------
 
