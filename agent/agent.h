@@ -56,6 +56,7 @@ struct feed {
 	int cancel_fd, wake_fd; /* eventfd: stop; poll now */
 	bool forget;		/* next poll starts from scratch; guarded by agent->lock */
 	/* only its thread */
+	struct sandbox_child *child; /* the renderer of what is about to be read; NULL: none was started yet */
 	int64_t spliced_ms, whole_ms; /* since when something is kept instead of rendered; when all is rendered again; 0: not */
 	/* guarded by agent->lock */
 	struct snapshot *current, *taken; /* the newest; the one that desired_update works with */

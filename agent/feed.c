@@ -120,13 +120,20 @@ static void tell_revision(struct feed *feed, const struct snapshot *snapshot)
 	note_render(feed, snapshot);
 }
 
+static bool render_confined(void *ctx, struct tree *tree, const struct fleet_options *options, const struct fleet_taker *taker,
+			    struct arena *arena, struct fleet **out, struct fail *fail)
+{
+	struct feed *feed = ctx;
+	return sandbox_render_by(&feed->agent->sandbox, &feed->child, tree, options, taker, arena, out, 0, fail);
+}
+
 static bool render(struct feed *feed, const struct source_result *result, bool may_splice, struct fail *fail)
 {
 	struct agent *agent = feed->agent;
 	struct snapshot *snapshot = NULL;
 	struct settings settings;
 	struct fleet_options options = FLEET_OPTIONS_DEFAULT;
-	const struct renderer renderer = snapshot_renderer(&agent->sandbox);
+	const struct renderer renderer = {render_confined, feed};
 	agent->counters.renders++;
 	feed_settings(agent, &settings);
 	rules_take_settings(&settings, &options);
@@ -234,6 +241,19 @@ static void drain(int fd)
 		abort();
 }
 
+/* What is watched of an API server is in memory: soon it is read, and rendered. */
+static void start_renderer(struct feed *feed)
+{
+	if (feed->child == NULL && source_kind(feed->source) == SOURCE_KUBERNETES)
+		feed->child = sandbox_child_start();
+}
+
+static void stop_renderer(struct feed *feed)
+{
+	sandbox_child_stop(feed->child);
+	feed->child = NULL;
+}
+
 /* Until something is due; false: stop. */
 static bool wait_for_turn(struct feed *feed, struct schedule *schedule)
 {
@@ -251,8 +271,10 @@ static bool wait_for_turn(struct feed *feed, struct schedule *schedule)
 			drain(feed->wake_fd);
 			schedule_hint(schedule, clock_monotonic_ms());
 		}
-		if (count > 0 && fds[2].revents != 0 && source_drain(feed->source))
+		if (count > 0 && fds[2].revents != 0 && source_drain(feed->source)) {
 			schedule_hint(schedule, clock_monotonic_ms());
+			start_renderer(feed);
+		}
 	}
 }
 
@@ -262,9 +284,11 @@ static void *feed_main(void *argument)
 	struct schedule schedule;
 	feeds_settle_rules(feed->agent);
 	schedule_init_for(&schedule, feed->source, clock_monotonic_ms(), (uint64_t)clock_wall_ms() + feed->index);
-	do
+	do {
 		poll_once(feed, &schedule);
-	while (wait_for_turn(feed, &schedule));
+		stop_renderer(feed);
+	} while (wait_for_turn(feed, &schedule));
+	stop_renderer(feed);
 	return NULL;
 }
 

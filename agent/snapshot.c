@@ -31,17 +31,6 @@ struct snapshot *snapshot_new(void)
 
 /* --- making one ----------------------------------------------------------------------------------------------------- */
 
-static bool render_confined(void *ctx, struct tree *tree, const struct fleet_options *options, const struct fleet_taker *taker,
-			    struct arena *arena, struct fleet **out, struct fail *fail)
-{
-	return sandbox_render(ctx, tree, options, taker, arena, out, 0, fail);
-}
-
-struct renderer snapshot_renderer(struct sandbox *sandbox)
-{
-	return (struct renderer){render_confined, sandbox};
-}
-
 static bool render_whole(const struct renderer *renderer, const struct fleet_options *options, struct source_tree *tree,
 			 const struct snapshot *before, struct snapshot **out, struct fail *fail)
 {

@@ -82,13 +82,12 @@ struct declared {
 	size_t index; /* of the cluster in the fleet */
 };
 
-/* Who renders a tree: a confined child (snapshot_renderer), or a test. */
+/* Who renders a tree: a confined child (feed.c), or a test. */
 struct renderer {
 	bool (*render)(void *ctx, struct tree *tree, const struct fleet_options *options, const struct fleet_taker *taker,
 		       struct arena *arena, struct fleet **out, struct fail *fail);
 	void *ctx;
 };
-struct renderer snapshot_renderer(struct sandbox *sandbox);
 
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 void snapshot_unref(struct snapshot *snapshot); /* NULL is fine */

@@ -1,6 +1,7 @@
 #include "agent/source/sandbox.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/source/channel.h"
@@ -230,13 +231,55 @@ static bool converse(struct rendering *rendering, struct arena *messages, struct
 	return fail_set(fail, FAIL_TOO_BIG, "the documents name more than %d files", MAX_READS);
 }
 
+struct sandbox_child {
+	struct channel channel;
+};
+
+static bool start_renderer(struct channel *channel, struct fail *fail)
+{
+	return channel_start(channel, CHILD_ARGUMENT_RENDER, "the renderer", fail);
+}
+
+struct sandbox_child *sandbox_child_start(void)
+{
+	struct sandbox_child *child = calloc(1, sizeof *child);
+	if (child == NULL || start_renderer(&child->channel, NULL))
+		return child;
+	free(child);
+	return NULL;
+}
+
+void sandbox_child_stop(struct sandbox_child *child)
+{
+	if (child != NULL)
+		channel_stop(&child->channel);
+	free(child);
+}
+
 bool sandbox_render(struct sandbox *sandbox, struct tree *tree, const struct fleet_options *options, const struct fleet_taker *taker,
 		    struct arena *arena, struct fleet **out, int64_t deadline_ms, struct fail *fail)
+{
+	struct sandbox_child *none = NULL;
+	return sandbox_render_by(sandbox, &none, tree, options, taker, arena, out, deadline_ms, fail);
+}
+
+static bool take_child(struct sandbox_child **child, struct channel *channel, struct fail *fail)
+{
+	if (*child == NULL)
+		return start_renderer(channel, fail);
+	*channel = (*child)->channel;
+	free(*child);
+	*child = NULL;
+	return true;
+}
+
+bool sandbox_render_by(struct sandbox *sandbox, struct sandbox_child **child, struct tree *tree, const struct fleet_options *options,
+		       const struct fleet_taker *taker, struct arena *arena, struct fleet **out, int64_t deadline_ms, struct fail *fail)
 {
 	struct rendering rendering = {.sandbox = sandbox, .tree = tree, .options = options, .taker = taker};
 	rendering.patience.cancel_fd = -1;
 	rendering.patience.deadline_ms = deadline_ms != 0 ? deadline_ms : clock_monotonic_ms() + sandbox->timeout_ms;
-	if (!channel_start(&rendering.channel, CHILD_ARGUMENT_RENDER, "the renderer", fail))
+	if (!take_child(child, &rendering.channel, fail))
 		return false;
 	struct arena messages;
 	arena_init(&messages, ARENA_NO_LIMIT);

@@ -47,6 +47,14 @@ struct fleet_taker; /* agent/source/wire.h */
 bool sandbox_render(struct sandbox *sandbox, struct tree *tree, const struct fleet_options *options, const struct fleet_taker *taker,
 		    struct arena *arena, struct fleet **out, int64_t deadline_ms, struct fail *fail);
 
+/* A renderer that was started and waits, while it is still worked out what it shall render: starting takes longer than a small
+ * rendering. It has been given nothing so far. NULL: none could be started, sandbox_render_by starts its own. */
+struct sandbox_child *sandbox_child_start(void);
+void sandbox_child_stop(struct sandbox_child *child); /* NULL is fine */
+/* Takes *child, which is NULL afterwards. */
+bool sandbox_render_by(struct sandbox *sandbox, struct sandbox_child **child, struct tree *tree, const struct fleet_options *options,
+		       const struct fleet_taker *taker, struct arena *arena, struct fleet **out, int64_t deadline_ms, struct fail *fail);
+
 /* The same for the tree of a source, with its own findings among the diagnostics. */
 bool source_tree_render(struct sandbox *sandbox, struct source_tree *tree, const struct fleet_options *options,
 			const struct fleet_taker *taker, struct arena *arena, struct fleet **out, int64_t deadline_ms,

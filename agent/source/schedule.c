@@ -1,6 +1,6 @@
 #include "agent/source/source.h"
 
-enum { BACK_OFF_FIRST_MS = 5000, BACK_OFF_MAX_MS = 300000, QUIET_MS = 1000, KUBERNETES_DEBOUNCE_MS = 20, KUBERNETES_QUIET_MS = 50 };
+enum { BACK_OFF_FIRST_MS = 5000, BACK_OFF_MAX_MS = 300000, QUIET_MS = 1000, KUBERNETES_DEBOUNCE_MS = 10, KUBERNETES_QUIET_MS = 50 };
 
 /* splitmix64 */
 static uint64_t next_random(uint64_t *state)

@@ -280,6 +280,26 @@ static void a_read_that_fails_for_other_reasons_ends_the_rendering(void **state)
 	arena_done(&scene.arena);
 }
 
+/* Started before it is known what there is to render; used once, and no harm when it is not. */
+static void a_renderer_may_be_started_ahead(void **state)
+{
+	(void)state;
+	struct scene scene = scene_new("ahead", template);
+	const struct fleet_options options = FLEET_OPTIONS_DEFAULT;
+	struct sandbox_child *child = sandbox_child_start();
+	scene.tree.ctx = &scene;
+	assert_non_null(child);
+	for (int i = 0; i < 2; i++) { /* the second time there is none */
+		if (!sandbox_render_by(&scene.sandbox, &child, &scene.tree, &options, NULL, &scene.arena, &scene.fleet, 0, &scene.fail))
+			fail_msg("%s", scene.fail.text);
+		assert_null(child);
+		assert_int_equal(scene.fleet->cluster_count, 1);
+	}
+	sandbox_child_stop(sandbox_child_start());
+	sandbox_child_stop(NULL);
+	arena_done(&scene.arena);
+}
+
 static void modes(void **state)
 {
 	(void)state;
@@ -308,6 +328,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_bomb_stays_in_its_box),
 		cmocka_unit_test(a_limit_of_memory_is_a_failure_that_says_so),
 		cmocka_unit_test(a_read_that_fails_for_other_reasons_ends_the_rendering),
+		cmocka_unit_test(a_renderer_may_be_started_ahead),
 		cmocka_unit_test(modes),
 	};
 	return RUN_TESTS(tests);
