@@ -3,5 +3,6 @@
 const struct handler *const HANDLERS[] = {
 	&HANDLER_EXPORT,
 	&HANDLER_SYNC,
+	&HANDLER_RELEASE,
 	NULL,
 };
