@@ -15,8 +15,10 @@ static const char usage[] =
 	"post-renderer: the stream comes out unchanged, the ConfigMaps behind it). As a KRM function whose configuration has\n"
 	"spec.paths it reads those files and directories instead. Files that templates name are read below the working\n"
 	"directory. Faults go to standard error and the exit status is 1.\n\n"
-	"  version        print the version\n"
-	"  --allow-empty  an empty input is no error\n";
+	"  version           print the version\n"
+	"  --allow-empty     an empty input is no error\n"
+	"  --flux-variables  Flux applies what comes out with variable substitution (postBuild): warn where it would change texts\n"
+	"                    of patches, manifests and charts\n";
 
 static int failed(const char *words)
 {
@@ -51,12 +53,13 @@ static bool answer(struct run *run, bool allow_empty, struct fail *fail)
 	return krm_is_list(run->arena, run->input, &list) ? krm_answer(run, &list, fail) : stream_answer(run, fail);
 }
 
-static int filter(bool allow_empty)
+static int filter(bool allow_empty, bool flux_variables)
 {
 	struct arena arena;
 	struct fail fail = {0};
 	const char *mask_key = getenv(MASK_KEY_VARIABLE);
-	struct run run = {.arena = &arena, .mask_key = mask_key == NULL ? SPAN("") : span_of(mask_key)};
+	struct run run = {.arena = &arena, .mask_key = mask_key == NULL ? SPAN("") : span_of(mask_key),
+			  .warns_of_variables = flux_variables};
 	arena_init(&arena, ARENA_NO_LIMIT);
 	text_init(&run.out, TEXT_NO_LIMIT);
 	text_init(&run.message, TEXT_NO_LIMIT);
@@ -80,8 +83,13 @@ int main(int argc, char **argv)
 		return puts("omniops-flux " OMNIOPS_VERSION) < 0;
 	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
 		return fputs(usage, stdout) < 0;
-	bool allow_empty = strcmp(word, "--allow-empty") == 0;
-	if (argc > 2 || (argc == 2 && !allow_empty))
-		return failed("it takes no arguments but --allow-empty; see omniops-flux --help");
-	return filter(allow_empty);
+	bool allow_empty = false, flux_variables = false;
+	for (int i = 1; i < argc; i++) {
+		bool is_empty = strcmp(argv[i], "--allow-empty") == 0, is_variables = strcmp(argv[i], "--flux-variables") == 0;
+		if (!is_empty && !is_variables)
+			return failed("it takes --allow-empty and --flux-variables; see omniops-flux --help");
+		allow_empty |= is_empty;
+		flux_variables |= is_variables;
+	}
+	return filter(allow_empty, flux_variables);
 }

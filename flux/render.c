@@ -1,6 +1,7 @@
 #include "flux/render.h"
 
 #include "render/diag_brief.h"
+#include "render/flux_variables.h"
 
 void render_open(struct run *run)
 {
@@ -11,7 +12,11 @@ void render_open(struct run *run)
 
 bool render_load(struct run *run, struct fail *fail)
 {
-	return fleet_load(&run->fleet, &run->tree, fail);
+	if (!fleet_load(&run->fleet, &run->tree, fail))
+		return false;
+	flux_variables_check(&run->fleet, run->warns_of_variables);
+	diag_sort(&run->fleet.diags);
+	return true;
 }
 
 bool render_objects(struct run *run, enum objects_mode mode, struct objects *out)

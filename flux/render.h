@@ -12,6 +12,7 @@ struct run {
 	struct span input, mask_key; /* mask_key: of render/mask.h; may be empty */
 	struct tree tree; /* of the working directory: files that templates name are read there */
 	struct fleet fleet;
+	bool warns_of_variables; /* of Flux's own substitution */
 	struct text out, message; /* standard output and standard error */
 };
 

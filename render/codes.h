@@ -116,7 +116,9 @@
 	X(BadPatchValue, "A field of Talos has another form.", "The message says which.")                                       \
 	X(ForbiddenPatchContent, "Omni sets this itself.", "Remove it from the patch.")                                         \
 	X(DuplicatePatchDocument, "A patch has the same document twice.", "Merge them.")                                        \
-	X(ConflictingPatchDocuments, "Two documents of a patch configure the same thing.", "Keep one.")
+	X(ConflictingPatchDocuments, "Two documents of a patch configure the same thing.", "Keep one.")                         \
+	X(FluxVariable, "Flux's variable substitution (postBuild) would change a text, or fail at it.",                         \
+	  "Write $${NAME} if it is not meant for Flux.")
 
 #define DIAG_CODES_REFUSALS(X) \
 	X(VersionNotOffered, "Omni offers no such Talos or Kubernetes: `invalid talos version`.", \

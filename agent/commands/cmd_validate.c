@@ -5,6 +5,7 @@
 #include "agent/commands/input.h"
 #include "agent/commands/pass.h"
 #include "agent/settings/rules.h"
+#include "render/flux_variables.h"
 
 /* What Omni would refuse of what the declarations would change: found from what it lists, nothing is written. */
 static bool ask_omni(struct pass *pass, struct input *input)
@@ -27,6 +28,10 @@ static bool look(struct call *call, struct input *input, bool *out_read)
 	}
 	*out_read = input_read(call, input, &fail);
 	bool ok = *out_read || command_error(&fail) == EXIT_OK;
+	if (*out_read) {
+		flux_variables_check(&input->fleet, call->settings.flux_variables);
+		diag_sort(&input->fleet.diags);
+	}
 	if (call->settings.online) {
 		ok = ok && ask_omni(&pass, input);
 		pass_done(&pass);
@@ -58,7 +63,7 @@ static int run_validate(struct call *call)
 	return command_print(&out, diags->error_count > 0 || !is_complete ? EXIT_ERROR : EXIT_OK);
 }
 
-static const char *const settings[] = {"output", "rules", "no-schema", "root", "online", OMNI_SETTINGS, "timeout", "color", "help", NULL};
+static const char *const settings[] = {"output", "rules", "no-schema", "flux-variables", "root", "online", OMNI_SETTINGS, "timeout", "color", "help", NULL};
 
 const struct command cmd_validate = {
 	"validate", "[PATH…]", "Check declarations, offline or with an Omni, and report every fault",

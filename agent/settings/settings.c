@@ -38,6 +38,9 @@ static const struct setting settings_table[] = {
 	 "the release of the Omni of --omni; offline the newest."},
 	{"no-schema", 0, SETTING_FLAG, AT(no_schema), NULL, VALUE_ANY, NULL, NULL, NULL,
 	 "Do not check the fields of configuration patches against Talos's schema."},
+	{"flux-variables", 0, SETTING_FLAG, AT(flux_variables), NULL, VALUE_ANY, NULL, NULL, NULL,
+	 "Flux applies these files with variable substitution (postBuild): warn where it would change texts of patches, manifests and "
+	 "charts. Without it, when one of the files is a Kustomization of Flux that says so."},
 	{"online", 0, SETTING_FLAG, AT(online), NULL, VALUE_ANY, NULL, NULL, NULL,
 	 "Also check against what the Omni has: versions, machine classes, what it refuses. Nothing is written."},
 	{"connection", 0, SETTING_LIST, AT(connection), "NAME=URL", VALUE_ANY, NULL, NULL, NULL,

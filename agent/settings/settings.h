@@ -29,7 +29,7 @@ struct settings {
 	int64_t timeout_ms;
 	/* reading */
 	const char *root, *rules;
-	bool no_schema, online;
+	bool no_schema, online, flux_variables;
 	struct string_list connection, connection_key;
 	/* printing */
 	const char *output, *out_dir, *color, *log_format, *log_level;

@@ -69,6 +69,46 @@ check "… and nothing comes out" test ! -s "$room/out"
 check "an empty stream is an error" exits_with_input 1 "$flux"
 check "… unless it is meant" exits_with_input 0 "$flux" --allow-empty
 
+# --- variables of Flux
+with_script() { # text of a file that a patch writes
+	cluster prod 2 | sed "s|^  talos:.*|&\n  patches: [{name: a, inline: {machine: {files: [{path: /var/a, op: create, content: '$1'}]}}}]|"
+}
+warned() { # script, what is said; "": nothing
+	with_script "$1" >"$room/in"
+	exits_with_input 0 "$flux" --flux-variables || return
+	if [ -n "$2" ]; then complains "$2"; else [ ! -s "$room/err" ] || { cat "$room/err"; return 1; }; fi
+}
+place='prod: spec.patches[0].inline.machine.files[0].content: Flux'
+# shellcheck disable=SC2016
+{
+	check "a variable in a patch" warned 'echo ${HOME}' "$place's variable substitution replaces this: \${HOME} [FluxVariable]"
+	check "… with a default" warned 'echo ${A:-b}' 'replaces this: ${A:-b}'
+	check "… what is none" warned 'echo ${arr[@]}' 'fails here: ${arr[@]}'
+	check "… the worst of them" warned '${A} ${B' 'fails here: ${B'
+	check "… what is escaped" warned 'echo $${HOME}' ''
+	check "… without braces" warned 'echo $HOME $1' ''
+	check "… two of them" warned 'echo $$ ${A}' 'replaces this'
+	check "… beside an escaped one" warned 'echo $$ $${A}' 'makes one $ of this $$'
+	check "… and nothing to escape" warned 'echo $$' ''
+}
+with_script "echo \${HOME}" >"$room/in"
+check "nobody speaks of Flux without being asked" exits_with_input 0 "$flux"
+check "… or told" test ! -s "$room/err"
+sed -i 's/^metadata: {name: prod,/metadata: {annotations: {kustomize.toolkit.fluxcd.io\/substitute: disabled}, name: prod,/' "$room/in"
+check "an object that Flux leaves alone" exits_with_input 0 "$flux" --flux-variables
+check "… is left alone" test ! -s "$room/err"
+mkdir "$room/flux"
+with_script "echo \${HOME} \${site}" >"$room/flux/prod.yaml"
+printf 'apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: a}\nspec: {postBuild: {substitute: {site: x}}}\n' >"$room/flux/kustomization.yaml"
+check "validate knows a Kustomization that substitutes" exits 0 omniops validate "$room/flux"
+check "… and warns" says 'replaces this: ${HOME}'
+sed -i 's/site: x/HOME: x, &/' "$room/flux/kustomization.yaml"
+check "… not of what it sets" exits 0 omniops validate "$room/flux"
+check "… at all" says_not FluxVariable
+rm "$room/flux/kustomization.yaml"
+check "without one it is a flag" exits 0 omniops validate --flux-variables "$room/flux"
+check "… that warns" says 'replaces this: ${HOME}'
+
 # --- a ResourceList
 list() { # version; further fields on standard input
 	echo "apiVersion: config.kubernetes.io/$1"
@@ -109,6 +149,10 @@ for version in v1 v1beta1; do
 	check "… and the same values" says "version: \"1.10\""
 	check "… also the second time" again
 done
+items | sed "s/      talos: .*/&\n      patches: [{name: a, inline: {machine: {files: [{path: \/var\/a, op: create, content: '\${A}'}]}}}]/" | list v1 >"$room/in"
+check "a warning" exits_with_input 0 "$flux" --flux-variables
+check "… is a result" says 'severity: warning'
+check "… beside the answer" says 'name: prod-omni-template'
 awk '/omni.texashpc.com\/template-hash/ { print; print "        internal.config.kubernetes.io/path: kept/configmap.yaml"; next } { print }' "$room/out" >"$room/in"
 check "its own ConfigMap keeps what tools noted on it" exits_with_input 0 "$flux"
 check "… where it is kept" says 'internal.config.kubernetes.io/path: kept/configmap.yaml'
