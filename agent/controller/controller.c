@@ -13,8 +13,7 @@ static const int64_t GRACE_MS = 30000;
 /* A finalizer goes before everything: nothing is done about the object without it. */
 enum turn_class usual_class(const struct subject *subject)
 {
-	bool is_part = subject->kind == &KIND_CONTROL_PLANE || subject->kind == &KIND_WORKERS || subject->kind == &KIND_MACHINE;
-	if (is_part)
+	if (subject_is_part(subject))
 		return TURN_PART;
 	return subject->is_deleted || !subject->has_finalizer ? TURN_URGENT : TURN_STATUS;
 }

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "base/digest.h"
 #include "crds/kinds.h"
 
 enum { SETTLE_MS = 20 }; /* changes that come together are looked at together */
@@ -31,17 +30,6 @@ static bool same_id(const unsigned char *a, const unsigned char *b)
 	return memcmp(a, b, KUBE_CONTENT_ID) == 0;
 }
 
-static void note_version(struct subject *subject, struct span version)
-{
-	if (subject->shown_count == SHOWN_MAX) {
-		memmove(subject->shown, subject->shown + 1, sizeof *subject->shown * (SHOWN_MAX - 1));
-		subject->shown_count--;
-	}
-	if (subject->turn.state != TURN_BUSY)
-		subject->shown_count = 0;
-	subject->shown[subject->shown_count++] = digest_local(version);
-}
-
 /* Its parts say whether it is there, its connection waits for it, and what it is connected by may have to be known to it. */
 static void wake_family(struct controller *controller, struct subject *subject, bool children)
 {
@@ -55,15 +43,14 @@ static void wake_family(struct controller *controller, struct subject *subject, 
 static void take_now(struct controller *controller, struct subject *subject, const struct kube_object *old,
 		     const struct kube_object *now)
 {
-	bool is_own = echo_is_own(subject->echo, now->resource_version);
+	bool is_own = echo_is_own(subject_echo(subject), now->resource_version);
 	bool was_there = subject->is_there, was_deleted = subject->is_deleted, had_finalizer = subject->has_finalizer;
-	bool is_other = !span_is(now->uid, subject->uid);
-	if (is_other && subject->uid[0] != '\0')
+	bool is_other = !subject_is(subject, now->uid);
+	if (is_other && subject->uid != 0)
 		subject_renew(subject, now->uid);
 	else if (is_other)
-		snprintf(subject->uid, sizeof subject->uid, "%.*s", SPAN_ARG(now->uid));
-	note_version(subject, now->resource_version);
-	subject->echo = echo_see(subject->echo, now->resource_version);
+		subject_identify(subject, now->uid);
+	subject_see(subject, now->resource_version);
 	subject->is_there = true;
 	subject->is_deleted = now->deleted_s != 0;
 	subject->has_finalizer = controller_admits(now);

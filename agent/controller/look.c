@@ -45,10 +45,10 @@ static void gather_parent(struct controller *controller, struct look *look)
 	pthread_mutex_lock(&controller->lock);
 	if (look->subject->parent != NULL) {
 		kind = look->subject->parent->kind;
-		name = arena_copy(&look->arena, look->subject->parent->name);
+		name = arena_copy(&look->arena, subject_name(look->subject->parent));
 	}
 	pthread_mutex_unlock(&controller->lock);
-	if (kind != NULL && kube_cache_find(controller->options.cache, kind, look->subject->ns, name, &look->arena, &parent))
+	if (kind != NULL && kube_cache_find(controller->options.cache, kind, subject_ns(look->subject), name, &look->arena, &parent))
 		refresh_facts(controller, &parent);
 }
 
@@ -62,7 +62,7 @@ static struct span key_of(struct look *look)
 	if (facts != NULL)
 		return arena_copy(&look->arena, facts->name);
 	bool is_part = subject->kind != &KIND_CLUSTER && subject->kind != &KIND_CONNECTION;
-	return arena_copy(&look->arena, is_part && parent != NULL ? parent->name : subject->name);
+	return arena_copy(&look->arena, subject_name(is_part && parent != NULL ? parent : subject));
 }
 
 void look_begin(struct controller *controller, struct subject *subject, struct look *look)
@@ -70,7 +70,7 @@ void look_begin(struct controller *controller, struct subject *subject, struct l
 	const struct controller_options *options = &controller->options;
 	*look = (struct look){.subject = subject};
 	arena_init(&look->arena, ARENA_NO_LIMIT);
-	look->is_there = kube_cache_find(options->cache, subject->kind, subject->ns, subject->name, &look->arena, &look->object);
+	look->is_there = kube_cache_find(options->cache, subject->kind, subject_ns(subject), subject_name(subject), &look->arena, &look->object);
 	if (!look->is_there)
 		return;
 	refresh_facts(controller, &look->object);
@@ -120,7 +120,7 @@ static void judge_part(struct controller *controller, const struct subject *subj
 {
 	const struct subject *cluster = subject->parent;
 	const struct part_view view = {
-		.object = *object, .cluster = cluster == NULL ? (struct span){0} : cluster->name,
+		.object = *object, .cluster = cluster == NULL ? (struct span){0} : subject_name(cluster),
 		.has_cluster = cluster != NULL && cluster->is_there,
 		.declared = cluster == NULL ? NULL : cluster->life->declared};
 	/* Its faults are not known before the first fleet is: they may be in its status. */
@@ -151,7 +151,7 @@ static void judge_connection(struct look *look, const struct view *object, struc
 	size_t cap = 0;
 	for (const struct subject *child = subject->children; object->seen->is_deleted && child != NULL; child = child->next_sibling)
 		if (needs_connection(child))
-			ARENA_PUSH(&look->arena, users, view.user_count, cap) = child->name;
+			ARENA_PUSH(&look->arena, users, view.user_count, cap) = subject_name(child);
 	view.users = users;
 	decide_connection(&view, out);
 }
@@ -163,16 +163,17 @@ enum { WRITE_BURST = 10, WRITE_REFILL_MS = RESTRAINT_MS };
 
 static bool take_token(struct subject *subject, int64_t now_ms, int64_t *out_wait_ms)
 {
-	int64_t more = subject->tokens_ms == 0 ? WRITE_BURST : (now_ms - subject->tokens_ms) / WRITE_REFILL_MS;
-	if (more >= WRITE_BURST - (int64_t)subject->tokens) {
+	uint32_t passed_ms = (uint32_t)now_ms - subject->tokens_ms, more = passed_ms / WRITE_REFILL_MS;
+	if (!subject->has_tokens || more >= (uint32_t)WRITE_BURST - subject->tokens) {
+		subject->has_tokens = true;
 		subject->tokens = WRITE_BURST;
-		subject->tokens_ms = now_ms;
+		subject->tokens_ms = (uint32_t)now_ms;
 	} else {
 		subject->tokens = (unsigned char)(subject->tokens + more);
 		subject->tokens_ms += more * WRITE_REFILL_MS;
 	}
 	if (subject->tokens == 0) {
-		*out_wait_ms = subject->tokens_ms + WRITE_REFILL_MS - now_ms;
+		*out_wait_ms = WRITE_REFILL_MS - (int64_t)((uint32_t)now_ms - subject->tokens_ms);
 		return false;
 	}
 	subject->tokens--;
@@ -196,7 +197,7 @@ void look_decide(struct controller *controller, struct look *look, struct step *
 {
 	struct subject *subject = look->subject;
 	int64_t now_ms = clock_monotonic_ms();
-	const json_t *answer = echo_object(subject->echo, now_ms);
+	const json_t *answer = echo_object(subject_echo(subject), now_ms);
 	struct seen seen;
 	*out = (struct step){0};
 	if (subject->facts == NULL || subject->is_released)
@@ -205,7 +206,7 @@ void look_decide(struct controller *controller, struct look *look, struct step *
 		seen_take_answer(&seen, answer);
 	else
 		seen_take_cached(&seen, &look->object);
-	const struct view view = {.kind = subject->kind, .ns = subject->ns, .name = subject->name, .seen = &seen,
+	const struct view view = {.kind = subject->kind, .ns = subject_ns(subject), .name = subject_name(subject), .seen = &seen,
 				  .facts = subject->facts, .applied = subject->applied, .applied_to = subject->applied_to,
 				  .now_ms = now_ms, .now_s = clock_wall_ms() / 1000};
 	look->uid = arena_copy(&look->arena, seen.uid);
@@ -213,7 +214,7 @@ void look_decide(struct controller *controller, struct look *look, struct step *
 		judge_cluster(controller, look, &view, out);
 	else if (subject->kind == &KIND_CONNECTION)
 		judge_connection(look, &view, out);
-	else if (subject->kind == &KIND_CONTROL_PLANE || subject->kind == &KIND_WORKERS || subject->kind == &KIND_MACHINE)
+	else if (subject_is_part(subject))
 		judge_part(controller, subject, &view, out);
 	else
 		judge_handled(subject, &view, out);

@@ -30,7 +30,7 @@ static struct ordered *collect(struct controller *controller, struct arena *aren
 	for (size_t i = 0; i < controller->subjects.slot_count; i++)
 		for (const struct subject *s = controller->subjects.slots[i]; s != NULL; s = s->next_in_slot)
 			if (is_ordered(s)) {
-				struct ordered one = {arena_copy(arena, s->ns), arena_copy(arena, s->name)};
+				struct ordered one = {arena_copy(arena, subject_ns(s)), arena_copy(arena, subject_name(s))};
 				ARENA_PUSH(arena, items, count, cap) = one;
 			}
 	pthread_mutex_unlock(&controller->lock);

@@ -42,26 +42,36 @@ struct handled_told {
 	char status[]; /* JSON */
 };
 
+/* What only counts while something is being written. */
+struct writes {
+	uint64_t shown[SHOWN_MAX]; /* digests of the versions that the cache shows meanwhile, from the one before on; the newest last */
+	size_t shown_count;
+	uint64_t complaint; /* the failure that was logged last */
+	struct echo *echo;
+};
+
+/* There are tens of thousands of them: what few have is of its own. */
 struct subject {
 	struct turn turn; /* first */
 	struct subject *next_in_slot;
 	struct subject *parent, *children, *next_sibling, *prev_sibling;
 	const struct kind *kind;
-	struct span ns, name; /* texts[] */
-	char uid[40];
-	bool is_there, is_deleted, has_finalizer; /* as the cache shows it */
-	bool is_released; /* our finalizer was taken off: nothing about it is ours any more, whatever the cache still shows */
-	unsigned char shown_count;
-	unsigned char tokens; /* of status writes in a row */
-	int64_t tokens_ms;
-	uint64_t shown[SHOWN_MAX]; /* digests of the versions that the cache has shown since the last write began; the newest last */
+	uint64_t uid, version; /* digests, as the cache shows them; uid 0: none */
 	uint64_t applied, applied_to; /* digests: what was applied last, and what the server made of it */
-	uint64_t complaint;	      /* the failure that was logged last */
-	struct echo *echo;
-	struct facts *facts;	     /* NULL: not read yet */
-	struct cluster_life *life;   /* of OmniClusters */
-	struct connection_way *way;  /* of OmniConnections; NULL: nothing told */
-	struct handled_told *handled; /* NULL: nothing told */
+	struct facts *facts;	      /* NULL: not read yet; of parts: nothing is to be done */
+	struct writes *writes;	      /* NULL: nothing was written lately */
+	union {			      /* by kind */
+		struct cluster_life *life;    /* of OmniClusters */
+		struct connection_way *way;   /* of OmniConnections; NULL: nothing told */
+		struct handled_told *handled; /* of what handlers look after; NULL: nothing told */
+		void *of_kind;
+	};
+	uint32_t tokens_ms; /* when there were so many; it may overflow, which costs a wait at worst */
+	uint16_t ns_len, name_len; /* texts[], the namespace first */
+	unsigned char tokens; /* of status writes in a row, when tokens_ms counts */
+	bool has_tokens : 1;
+	bool is_there : 1, is_deleted : 1, has_finalizer : 1; /* as the cache shows it */
+	bool is_released : 1; /* our finalizer was taken off: nothing about it is ours any more, whatever the cache still shows */
 	char texts[];
 };
 
@@ -69,6 +79,24 @@ struct subjects {
 	struct subject **slots;
 	size_t slot_count, count;
 };
+
+struct span subject_ns(const struct subject *subject);
+struct span subject_name(const struct subject *subject);
+bool subject_is_part(const struct subject *subject); /* of an OmniCluster */
+/* Is this the object? Empty: there is none. */
+bool subject_is(const struct subject *subject, struct span uid);
+void subject_identify(struct subject *subject, struct span uid);
+const struct cluster_life *subject_life(const struct subject *subject); /* NULL: no OmniCluster */
+
+/* The cache shows a version; those that it shows while a write is under way are remembered. */
+void subject_see(struct subject *subject, struct span version);
+/* The answer to a write of it, or to a question. */
+void subject_take_answer(struct subject *subject, const json_t *answer, int64_t now_ms);
+const struct echo *subject_echo(const struct subject *subject); /* NULL: the cache is as far as we are */
+/* Is this failure another one than the last? */
+bool subject_complains(struct subject *subject, uint64_t failure);
+/* Its turn is over: what is not needed before the next one goes. */
+void subject_rest(struct subject *subject);
 
 void subjects_done(struct subjects *subjects);
 struct subject *subject_find(const struct subjects *subjects, const struct kind *kind, struct span ns, struct span name);

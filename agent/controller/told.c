@@ -152,7 +152,7 @@ void controller_told_handled(struct controller *controller, const struct control
 	const struct event_about about = {told->kind->name, told->ns, told->name, told->uid};
 	pthread_mutex_lock(&controller->lock);
 	struct subject *subject = subject_find(&controller->subjects, told->kind, told->ns, told->name);
-	bool is_there = subject != NULL && subject->is_there && span_is(told->uid, subject->uid);
+	bool is_there = subject != NULL && subject->is_there && subject_is(subject, told->uid);
 	const struct handled_told *old = is_there ? subject->handled : NULL;
 	bool is_news = is_there && (old == NULL || old->digest != kept->digest || old->is_gone != kept->is_gone);
 	if (is_there)
@@ -270,7 +270,7 @@ void controller_take_fleet(struct controller *controller, const struct controlle
 	}
 	for (size_t i = 0; i < controller->subjects.slot_count; i++)
 		for (struct subject *s = controller->subjects.slots[i]; s != NULL; s = s->next_in_slot)
-			if (s->life != NULL && s->life->declared != NULL && s->life->fleet != number) {
+			if (subject_life(s) != NULL && s->life->declared != NULL && s->life->fleet != number) {
 				s->life->declared = NULL;
 				wake_subject(controller, s, usual_class(s), NEWS_MS);
 				wake_children(controller, s);

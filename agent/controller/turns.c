@@ -23,7 +23,7 @@ void turns_done(struct turns *turns)
 static void place(struct turns *turns, struct turn *turn, size_t at)
 {
 	turns->heap[at] = turn;
-	turn->at = at;
+	turn->at = (uint32_t)at;
 }
 
 static void rise(struct turns *turns, size_t at)
@@ -159,7 +159,7 @@ void turns_give(struct turns *turns, struct turn *turn, enum turn_result result,
 	turns->busy--;
 	turn->state = TURN_IDLE;
 	bool has_failed = result == TURN_CONFLICT || result == TURN_FAILED;
-	turn->failures = has_failed ? turn->failures + 1 : 0;
+	turn->failures = has_failed ? (unsigned char)(turn->failures + (turn->failures < UINT8_MAX)) : 0;
 	turn->not_before_ms = 0;
 	if (has_failed) {
 		int64_t wait = result == TURN_CONFLICT ? backoff_ms(&turns->random, turn->failures, FIRST_CONFLICT_MS, LAST_CONFLICT_MS)

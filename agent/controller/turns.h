@@ -13,13 +13,13 @@ enum turn_class { TURN_URGENT, TURN_STATUS, TURN_PART, TURN_CLASSES };
 enum turn_state { TURN_IDLE, TURN_LATER, TURN_READY, TURN_BUSY };
 
 struct turn { /* embedded in the object; all zero: idle */
-	enum turn_state state;
-	enum turn_class class;
+	enum turn_state state : 8;
+	enum turn_class class : 8;
 	bool is_dirty;	     /* added while busy */
-	unsigned failures;   /* in a row */
+	unsigned char failures; /* in a row; so many, or more */
+	uint32_t at;	     /* LATER: its place in the heap */
 	int64_t due_ms;	     /* LATER: when it becomes READY */
 	int64_t not_before_ms; /* after a failure, whatever news there is */
-	size_t at;	     /* LATER: its place in the heap */
 	struct turn *next, *prev; /* READY */
 };
 

@@ -41,10 +41,7 @@ static bool is_gone(const struct op *op, const struct fail *fail)
 /* Once, until it is another failure. */
 static bool is_new_complaint(struct subject *subject, const struct fail *fail)
 {
-	uint64_t digest = digest_local(span_of(fail->text));
-	bool is_new = digest != subject->complaint && fail->code != FAIL_CANCELLED;
-	subject->complaint = digest;
-	return is_new;
+	return subject_complains(subject, digest_local(span_of(fail->text))) && fail->code != FAIL_CANCELLED;
 }
 
 /* Its connection may go by now. */
@@ -65,17 +62,17 @@ static void take_answer(struct op *op, const json_t *answer)
 {
 	struct controller *controller = op->controller;
 	struct subject *subject = op->subject;
-	const struct event_about about = {subject->kind->name, subject->ns, subject->name, span_of(op->uid)};
-	if (strcmp(subject->uid, op->uid) == 0 && op->step.kind == STEP_RELEASE) {
+	const struct event_about about = {subject->kind->name, subject_ns(subject), subject_name(subject), span_of(op->uid)};
+	if (subject_is(subject, span_of(op->uid)) && op->step.kind == STEP_RELEASE) {
 		release_subject(controller, subject);
-	} else if (strcmp(subject->uid, op->uid) == 0 && answer != NULL) {
-		subject->echo = echo_take(subject->echo, answer, subject->shown, subject->shown_count, clock_monotonic_ms());
+	} else if (subject_is(subject, span_of(op->uid)) && answer != NULL) {
+		subject_take_answer(subject, answer, clock_monotonic_ms());
 		if (op->applied != 0) {
 			subject->applied = op->applied;
 			subject->applied_to = patch_digest(json_object_get(answer, "status"));
 		}
 	}
-	subject->complaint = 0;
+	subject_complains(subject, 0);
 	count_write(controller, op->step.kind);
 	events_add(controller, &about, op->step.events, op->step.event_count);
 }
@@ -95,10 +92,13 @@ static void free_op(struct op *op)
 	free(op);
 }
 
-static void drop_absent(struct controller *controller, struct subject *subject)
+/* Its turn is over. */
+static void rest(struct controller *controller, struct subject *subject)
 {
-	if (subject->is_there)
+	if (subject->is_there) {
+		subject_rest(subject);
 		return;
+	}
 	turns_drop(&controller->turns, &subject->turn);
 	subject_drop_unused(&controller->subjects, subject);
 }
@@ -110,7 +110,7 @@ static void finish(struct op *op, enum turn_result result)
 	struct subject *subject = op->subject;
 	bool gives_up = controller->is_ending && result == TURN_FAILED;
 	turns_give(&controller->turns, &subject->turn, gives_up ? TURN_DONE : result, clock_monotonic_ms());
-	drop_absent(controller, subject);
+	rest(controller, subject);
 	pthread_cond_broadcast(&controller->wake);
 	free_op(op);
 	release_user(controller);
@@ -122,8 +122,8 @@ static void on_fresh(void *ctx, json_t *answer, const struct fail *fail)
 	struct subject *subject = op->subject;
 	(void)fail;
 	pthread_mutex_lock(&op->controller->lock);
-	if (answer != NULL && strcmp(subject->uid, op->uid) == 0)
-		subject->echo = echo_take(subject->echo, answer, subject->shown, subject->shown_count, clock_monotonic_ms());
+	if (answer != NULL && subject_is(subject, span_of(op->uid)))
+		subject_take_answer(subject, answer, clock_monotonic_ms());
 	finish(op, TURN_CONFLICT);
 }
 
@@ -159,8 +159,8 @@ static void on_answer(void *ctx, json_t *answer, const struct fail *fail)
 	controller->counts.failures++;
 	if (is_new_complaint(op->subject, fail))
 		log_at(controller->options.log, is_passing(fail) ? LEVEL_DEBUG : LEVEL_WARN, "kubernetes", "an object cannot be written; tried again",
-			 log_string("kind", op->subject->kind->name), log_span("namespace", op->subject->ns),
-			 log_span("name", op->subject->name), log_fail(fail));
+			 log_string("kind", op->subject->kind->name), log_span("namespace", subject_ns(op->subject)),
+			 log_span("name", subject_name(op->subject)), log_fail(fail));
 	finish(op, TURN_FAILED);
 }
 
@@ -181,7 +181,7 @@ static struct op *op_new(struct controller *controller, struct look *look, const
 		abort();
 	*op = (struct op){.controller = controller, .subject = look->subject, .step = *step};
 	snprintf(op->uid, sizeof op->uid, "%.*s", SPAN_ARG(look->uid));
-	op->path = copy_text(span_of(kube_object_path(&look->arena, look->subject->kind, look->subject->ns, look->subject->name, "")));
+	op->path = copy_text(span_of(kube_object_path(&look->arena, look->subject->kind, subject_ns(look->subject), subject_name(look->subject), "")));
 	if (step->kind == STEP_STATUS && patch_is_apply(&step->patch))
 		op->applied = patch_digest(step->patch.body);
 	return op;
@@ -193,7 +193,7 @@ static struct span secret_path(struct look *look)
 	const struct subject *connection = look->subject->parent;
 	if (connection == NULL || connection->facts == NULL || connection->facts->secret.len == 0)
 		return SPAN("");
-	return arena_spanf(&look->arena, "/api/v1/namespaces/%.*s/secrets/%.*s", SPAN_ARG(look->subject->ns),
+	return arena_spanf(&look->arena, "/api/v1/namespaces/%.*s/secrets/%.*s", SPAN_ARG(subject_ns(look->subject)),
 			   SPAN_ARG(connection->facts->secret));
 }
 
@@ -223,7 +223,7 @@ static void leave(struct controller *controller, struct subject *subject, int64_
 	turns_give(&controller->turns, &subject->turn, TURN_DONE, clock_monotonic_ms());
 	if (again_ms > 0 && !controller->is_ending)
 		wake_subject(controller, subject, usual_class(subject), again_ms);
-	drop_absent(controller, subject);
+	rest(controller, subject);
 }
 
 static void act(struct controller *controller, struct look *look)
