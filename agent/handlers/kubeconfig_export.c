@@ -331,6 +331,15 @@ static void set_again(struct export *export)
 	export->out->again_ms = again_ms > SECOND_MS ? again_ms : SECOND_MS;
 }
 
+/* Those for others are kept as they should be with what there is, while new ones are waited for. */
+static void keep_outputs(struct export *export)
+{
+	struct fail fail;
+	const struct export_state *state = &export->state;
+	if (!export->is_barred && state->is_ours && state->is_whole && state->has_times && state->expires_s > export->facts.now_s)
+		(void)export_outputs(export, &fail);
+}
+
 static void look_after(struct export *export)
 {
 	struct fail fail = {0};
@@ -346,6 +355,8 @@ static void look_after(struct export *export)
 	export->why = decide(export);
 	if (export->why == EXPORT_FRESH || renew(export))
 		finish(export);
+	else
+		keep_outputs(export);
 	set_again(export);
 }
 

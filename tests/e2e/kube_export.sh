@@ -188,7 +188,9 @@ check "system:masters" eval '! apply < <(export_of admin demo | sed "s/deployers
 
 # --- for Argo CD and Flux -------------------------------------------------------------------------------------------------------
 
-change gitops '{"spec":{"outputs":{"argoCD":{"secretName":"demo","namespace":"argocd","labels":{"env":"prod"}},"flux":{"secretName":"demo-flux"}}}}'
+check "an export with outputs" apply < <(export_of hub demo 'outputs: {argoCD: {secretName: demo, namespace: argocd, labels: {env: prod}},' \
+	'  flux: {secretName: demo-flux}}')
+at_work create rolebinding hub -n apps --role deploy --user hub-bot >/dev/null
 check "a Secret for Argo CD" within 5 kube_ctl -n argocd get secret demo
 check "found by its label" eval '[ "$(kube_ctl -n argocd get secrets -l argocd.argoproj.io/secret-type=cluster,env=prod -o name)" = secret/demo ]'
 server=$(secret demo server argocd)
@@ -201,12 +203,14 @@ as_argocd() { # as client-go reads it
 		users: [{name: "a", user: {token: $config[0].bearerToken}}], contexts: [{name: "a", context: {cluster: "a", user: "a"}}]}' \
 		>"$room/argo" && KUBECONFIG=$room/argo "$kubectl" --cache-dir "$room/cache" get configmaps -n apps
 }
-check "which leads there all the same" as_argocd
-check "one for Flux, where Flux looks" within 5 eval '[ "$(secret demo-flux value)" = "$(secret theirs value)" ]'
-change gitops '{"spec":{"ttl":"3h"}}'
-check "they are renewed together" within 5 eval '[ "$(note theirs kubeconfig-export-spec-hash)" ] && [ "$(secret demo-flux value)" = "$(secret theirs value)" ] &&
-	[ "$(secret demo config argocd | jq -r .bearerToken)" = "$(secret theirs value | sed -n "s/ *token: //p")" ]'
-change gitops '{"spec":{"outputs":{"argoCD":null}}}'
+check "which leads there all the same" within 5 as_argocd
+check "one for Flux, where Flux looks" within 5 eval '[ "$(secret demo-flux value)" = "$(secret hub kubeconfig)" ]'
+old=$(hash_of hub)
+change hub '{"spec":{"ttl":"3h"}}'
+check "with the declaration changes the first" within 5 is_new hub "$old"
+check "and the others with it" within 5 eval '[ "$(secret demo-flux value)" = "$(secret hub kubeconfig)" ] &&
+	[ "$(secret demo config argocd | jq -r .bearerToken)" = "$(secret hub kubeconfig | sed -n "s/ *token: //p")" ]'
+change hub '{"spec":{"outputs":{"argoCD":null}}}'
 check "one that is not declared any more goes" within 5 eval '! kube_ctl -n argocd get secret demo 2>/dev/null'
 
 # --- refused ------------------------------------------------------------------------------------------------------------------
@@ -229,8 +233,8 @@ check "all is well" within 10 condition ci Ready "True Exported"
 
 # --- the end --------------------------------------------------------------------------------------------------------------------
 
-check "deleted" kc delete omnikubeconfigexport gitops --timeout=15s
-check "with all its Secrets" eval 'gone secret theirs && gone secret demo-flux'
+check "deleted" kc delete omnikubeconfigexport gitops hub --timeout=15s
+check "with all its Secrets" eval 'gone secret theirs && gone secret hub && gone secret demo-flux'
 check "until when they are valid is told" within 5 event Deleted gitops 'cannot be taken back, they are valid until'
 check "those that never had one go as well" kc delete omnikubeconfigexport nowhere early --timeout=15s
 stop_agent

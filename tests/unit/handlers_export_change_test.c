@@ -304,8 +304,13 @@ static void others_get_the_same(void **state)
 	assert_true(span_eq(stored_secret_value(world_secret("harbor-flux"), SPAN("value")), stored_secret_value(world_secret("kc"), SPAN("kubeconfig"))));
 	assert_int_equal(world.asked, 2);
 	memory_secret_drop(&world.secrets, "argocd", "harbor");
+	world_set_spec("ttl", "12h");
+	world.omni_says = FAIL_UNAVAILABLE; /* with what there is */
 	world_look();
+	assert_condition("Ready", "False ExportFailed");
 	assert_non_null(memory_secret(&world.secrets, "argocd", "harbor"));
+	world.omni_says = FAIL_NONE;
+	world_look();
 	world_set_spec("outputs", "{\"flux\":{\"secretName\":\"harbor-flux\",\"namespace\":\"flux-system\"}}");
 	world_look();
 	assert_null(memory_secret(&world.secrets, "argocd", "harbor"));
