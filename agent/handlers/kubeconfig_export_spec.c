@@ -191,7 +191,7 @@ bool export_spec_read(struct arena *arena, const struct handler_object *object, 
 	} rows[] = {
 		{object->cluster.object.len == 0, "clusterRef.name is required"},
 		{is_blank(out->target.name), "targetSecretRef.name is required"},
-		{is_blank(out->target.ns), "targetSecretRef.namespace is required when set"},
+		{out->target.ns.len > 0 && is_blank(out->target.ns), "targetSecretRef.namespace is required when set"},
 		{is_blank(out->target.key), "targetSecretRef.key is required"},
 		{is_blank(out->user), "serviceAccount.user is required"},
 	};

@@ -9,7 +9,8 @@ enum { SECOND_MS = 1000 };
 
 struct span export_shown(struct arena *arena, struct export_place place)
 {
-	return arena_spanf(arena, "Secret \"%.*s/%.*s\" key \"%.*s\"", SPAN_ARG(place.ns), SPAN_ARG(place.name), SPAN_ARG(place.key));
+	return arena_spanf(arena, "Secret \"%.*s%s%.*s\" key \"%.*s\"", SPAN_ARG(place.ns), place.ns.len > 0 ? "/" : "",
+			   SPAN_ARG(place.name), SPAN_ARG(place.key));
 }
 
 static const char *time_text(int64_t time_s, char buffer[TIMESTAMP_SIZE])

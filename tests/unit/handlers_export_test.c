@@ -1,5 +1,7 @@
 /* Kubeconfig exports, look by look: a good life, no credentials lost or leaked, and whose a Secret is. */
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "tests/unit/export_world.h"
@@ -103,6 +105,38 @@ static void an_export_made_anew_is_the_heir(void **state)
 	assert_int_equal(world.asked, 0);
 	assert_string_equal(world.secrets.log, "read omni/kc, write omni/kc");
 	assert_string_equal(world_kept(world_secret("kc")->labels, EXPORT_LABEL_UID), "7c9611c3");
+}
+
+static void without_an_api_server(void **state)
+{
+	(void)state;
+	char dir[256], path[320], content[2048] = "";
+	const char *room = getenv("TMPDIR"); /* of the tests, which goes with all that is in it */
+	snprintf(dir, sizeof dir, "%s/export-XXXXXX", room == NULL ? "/tmp" : room);
+	assert_non_null(mkdtemp(dir));
+	world.env.secrets = secret_store_directory(dir);
+	world.object.uid = world.object.cluster.uid = world.object.ns = SPAN("");
+	for (int i = 0; i < 3; i++) {
+		world_look();
+		assert_condition("Ready", "True Exported");
+		assert_string_equal(world_message("Ready"), "exported kubeconfig to Secret \"kc\" key \"kubeconfig\"");
+	}
+	assert_int_equal(world.asked, 1);
+	snprintf(path, sizeof path, "%s/kc/kubeconfig", dir);
+	FILE *file = fopen(path, "r");
+	assert_non_null(file);
+	assert_true(fread(content, 1, sizeof content - 1, file) > 0);
+	fclose(file);
+	assert_non_null(strstr(content, "token: e30."));
+	world_pass(20 * HOUR);
+	world_look();
+	assert_int_equal(world.asked, 2);
+	world.object.is_deleted = true;
+	world_look();
+	assert_true(world.out.is_gone);
+	assert_int_not_equal(access(path, F_OK), 0);
+	secret_store_free(world.env.secrets);
+	world.env.secrets = NULL;
 }
 
 static void renewed_before_its_end(void **state)
@@ -384,7 +418,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(the_first_one), WORLD_TEST(nothing_to_do_is_nothing_done), WORLD_TEST(the_operators_secret_goes_on),
-		WORLD_TEST(an_export_made_anew_is_the_heir), WORLD_TEST(renewed_before_its_end),
+		WORLD_TEST(an_export_made_anew_is_the_heir), WORLD_TEST(without_an_api_server), WORLD_TEST(renewed_before_its_end),
 		WORLD_TEST(next_rotation_is_what_happens), WORLD_TEST(a_cluster_that_does_not_answer_yet),
 		WORLD_TEST(a_cluster_that_is_not_in_omni_yet),
 		WORLD_TEST(none_is_asked_for_that_has_nowhere_to_go), WORLD_TEST(one_that_could_not_be_written_is_kept),
