@@ -8,7 +8,7 @@
 #include "crds/kinds.h"
 
 enum {
-	LOOK_MS = 60 * 1000,
+	LOOK_MS = 20 * 1000,
 	NET_MS = 10 * 60 * 1000,    /* while the copy is watched: the watch is asked, not the cluster */
 	INTERVAL_MS = 5 * 60 * 1000, /* while it may not be */
 	BEGINS_MS = 5 * 1000,	     /* a watch that has just begun */

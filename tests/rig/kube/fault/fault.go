@@ -29,6 +29,7 @@ import (
 //	cut bytes=N      the answer ends, in disorder, after N bytes or ms=N
 //	stall bytes=N    the answer goes silent after N bytes or ms=N
 //	garble           the answer is not JSON
+//	flood            an answer of one line that does not end; the server is not asked
 //	event code=N     a watch ends with an error event of that code, after bytes=N or ms=N of the answer
 //	goaway           the answer passes, and the connection takes no more requests
 type fault struct {
@@ -45,7 +46,7 @@ type fault struct {
 
 var ways = map[string]bool{
 	"delay": true, "status": true, "reset": true, "lost": true, "abort": true, "hang": true, "cut": true, "stall": true,
-	"garble": true, "event": true, "goaway": true,
+	"garble": true, "event": true, "goaway": true, "flood": true,
 }
 
 func newFault(q url.Values) (*fault, error) {

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"net/http"
@@ -130,10 +132,25 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	case "hang":
 		<-r.Context().Done()
+	case "flood":
+		flood(w)
 	case "goaway":
 		p.forward.ServeHTTP(&parting{w}, r)
 	default:
 		p.spoil(w, r, struck)
+	}
+}
+
+// flood ends with the client's patience.
+func flood(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json")
+	if _, err := io.WriteString(w, `{"kind": "Secret", "metadata": {"name": "`); err != nil {
+		return
+	}
+	for chunk := bytes.Repeat([]byte("x"), 1<<16); ; {
+		if _, err := w.Write(chunk); err != nil {
+			return
+		}
 	}
 }
 
