@@ -229,13 +229,7 @@ static void finish(struct agent *agent)
 	feeds_stop(agent);
 	cluster_api_finish(agent, clock_monotonic_ms() + STATUS_END_MS);
 	for (size_t i = 0; i < agent->unit_count; i++) {
-		snapshot_unref(agent->units[i]->desired.snapshot);
-		snapshot_unref(agent->units[i]->good.snapshot);
-		run_free(agent->units[i]->ongoing);
-		free(agent->units[i]->name);
-		free(agent->units[i]->errors);
-		free(agent->units[i]->new_errors);
-		free(agent->units[i]);
+		unit_free(agent->units[i]);
 	}
 	for (size_t i = 0; i < agent->link_count; i++)
 		link_free(agent->links[i]);

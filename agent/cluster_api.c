@@ -81,7 +81,7 @@ struct request {
 static struct unit *find_unit(const struct agent *agent, const struct unit_object *object)
 {
 	for (size_t i = 0; i < agent->unit_count; i++)
-		if (memcmp(&agent->units[i]->objects[0], object, sizeof *object) == 0)
+		if (unit_is_declared_by(agent->units[i], object))
 			return agent->units[i];
 	return NULL;
 }
@@ -260,22 +260,21 @@ static void tell_order(struct cluster_api *api, const struct unit_order *order, 
 	if (order->object.name[0] == '\0')
 		return;
 	if (state->phase == UNIT_PROGRESSING)
-		controller_order_waits(api->controller, ns, name, state->message);
+		controller_order_waits(api->controller, ns, name, report->texts.message);
 	else if (state->phase == UNIT_FAILED)
-		controller_order_told(api->controller, ns, name, false, state->message);
+		controller_order_told(api->controller, ns, name, false, report->texts.message);
 }
 
 void cluster_api_tell(struct unit *unit)
 {
 	struct agent *agent = unit->agent;
 	struct cluster_api *api = agent->cluster_api;
-	struct unit_object objects[2];
 	struct unit_report report;
 	if (api == NULL || api->controller == NULL)
 		return;
 	pthread_mutex_lock(&agent->lock);
-	memcpy(objects, unit->objects, sizeof objects);
-	struct unit_order order = unit->order;
+	const struct unit_object objects[] = {unit_object(unit, 0), unit_object(unit, 1)};
+	struct unit_order order = unit_order(unit);
 	bool is_anybodys = objects[0].name[0] != '\0' || objects[1].name[0] != '\0' || order.object.name[0] != '\0';
 	unit->is_untold = false;
 	if (is_anybodys)
@@ -296,7 +295,7 @@ void cluster_api_tell_looked(struct unit *unit)
 	if (api == NULL || api->controller == NULL)
 		return;
 	pthread_mutex_lock(&agent->lock);
-	struct unit_object object = unit->objects[0];
+	struct unit_object object = unit_object(unit, 0);
 	pthread_mutex_unlock(&agent->lock);
 	if (object.name[0] != '\0')
 		controller_looked(api->controller, span_of(object.ns), span_of(object.name));
@@ -309,7 +308,7 @@ void cluster_api_tell_gone(struct unit *unit)
 	if (api == NULL || api->controller == NULL)
 		return;
 	pthread_mutex_lock(&agent->lock);
-	struct unit_order order = unit->order;
+	struct unit_order order = unit_order(unit);
 	pthread_mutex_unlock(&agent->lock);
 	if (order.object.name[0] != '\0')
 		controller_order_told(api->controller, span_of(order.object.ns), span_of(order.object.name), true, "");

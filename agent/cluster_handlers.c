@@ -211,7 +211,7 @@ static struct omni_store *find_store(struct agent *agent, const struct handler_o
 	pthread_mutex_lock(&agent->lock);
 	for (size_t i = 0; i < agent->unit_count && store == NULL; i++) {
 		const struct unit *unit = agent->units[i];
-		if (strcmp(unit->objects[0].name, of.name) != 0 || strcmp(unit->objects[0].ns, of.ns) != 0)
+		if (!unit_is_declared_by(unit, &of))
 			continue;
 		store = unit->link->store;
 		snprintf(why, size, "%s", unit->link->error[0] != '\0' ? unit->link->error : "the way to its Omni is not open yet");

@@ -63,7 +63,8 @@ static bool is_declared(const struct link *link, struct span cluster)
 /* Under the lock. */
 static void give(struct cluster_api *api, struct unit *unit, const struct order *order)
 {
-	bool is_news = memcmp(&unit->order, &order->order, sizeof unit->order) != 0;
+	struct unit_order before = unit_order(unit);
+	bool is_news = memcmp(&before, &order->order, sizeof before) != 0;
 	unit->ordered = api->looks;
 	if (!is_news)
 		return;
@@ -105,8 +106,8 @@ static void forget(struct cluster_api *api)
 	pthread_mutex_lock(&agent->lock);
 	for (size_t i = 0; i < agent->unit_count; i++) {
 		struct unit *unit = agent->units[i];
-		if (unit->order.object.name[0] != '\0' && unit->ordered != api->looks)
-			unit->order = (struct unit_order){0};
+		if (unit->order != NULL && unit->ordered != api->looks)
+			unit_set_order(unit, &(struct unit_order){0});
 	}
 	pthread_mutex_unlock(&agent->lock);
 }

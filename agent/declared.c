@@ -21,15 +21,13 @@ void unit_take_object(struct unit *unit, size_t place, const struct cluster *clu
 		snprintf(object.ns, sizeof object.ns, "%.*s", SPAN_ARG(cluster->ns));
 		snprintf(object.name, sizeof object.name, "%.*s", SPAN_ARG(cluster->head->name));
 	}
-	unit->is_untold |= memcmp(&unit->objects[place], &object, sizeof object) != 0;
-	unit->objects[place] = object;
+	unit->is_untold |= unit_set_object(unit, place, &object);
 }
 
 bool unit_freeze(struct unit *unit, const char *why)
 {
-	bool is_news = !unit->is_frozen || strcmp(unit->frozen_why, why) != 0;
+	bool is_news = unit_say(&unit->frozen_why, UNIT_WHY_MAX, why) || !unit->is_frozen;
 	unit->is_frozen = true;
-	snprintf(unit->frozen_why, sizeof unit->frozen_why, "%s", why);
 	return is_news;
 }
 
@@ -139,7 +137,7 @@ bool unit_take_declaration(struct unit *unit, struct snapshot *snapshot, size_t 
 	unit->absent_since_ms = 0;
 	unit_take_object(unit, 0, snapshot->is_certain ? cluster : NULL);
 	state->source = snapshot->source;
-	snprintf(state->revision, sizeof state->revision, "%s", snapshot->revision);
+	unit_say(&unit->words.revision, UNIT_REVISION_MAX, snapshot->revision);
 	if (cluster->has_errors ||
 	    ((fleet->is_incomplete || is_faulty) && may_miss_something(snapshot, index, &unit->good))) {
 		fleet_first_fault(fleet, cluster->has_errors ? cluster->object : SPAN(""), fault, sizeof fault);
@@ -222,7 +220,7 @@ static bool is_doubtful(struct unit *unit, char *out, size_t size)
 /* Whatever is known or not known of it otherwise. */
 void unit_take_order(struct unit *unit, const struct unit_order *order)
 {
-	unit->order = *order;
+	unit_set_order(unit, order);
 	unit->is_retired = unit->is_frozen = false;
 	unit->state.is_declared = false;
 	unit->absent_since_ms = 0;
@@ -237,7 +235,7 @@ bool unit_take_absence(struct unit *unit, bool is_certain, const char *why)
 	char other[900];
 	for (size_t i = 0; i < COUNT_OF(unit->objects); i++)
 		unit_take_object(unit, i, NULL);
-	if (unit->order.object.name[0] != '\0')
+	if (unit->order != NULL)
 		return false; /* the order says how it ends */
 	if (moved_beside(unit))
 		return retire(unit);

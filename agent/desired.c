@@ -144,7 +144,7 @@ static void take_raws(struct update *update)
 		bool is_other = strcmp(content, raws->content) != 0;
 		memcpy(raws->content, content, sizeof content);
 		raws->is_frozen = !agent->is_complete;
-		snprintf(raws->frozen_why, sizeof raws->frozen_why, "%s", update->why);
+		unit_say(&raws->frozen_why, UNIT_WHY_MAX, update->why);
 		raws->waits_for_raws |= is_other;
 		if (is_other && link->is_ready)
 			queue_add(agent->queue, &raws->item, 0);

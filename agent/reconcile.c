@@ -242,7 +242,7 @@ static enum queue_result tell_drift(struct run *run)
 
 static enum queue_result tell_held(struct run *run)
 {
-	char message[sizeof run->unit->state.message];
+	char message[UNIT_MESSAGE_MAX];
 	told_held(run->unit, &run->plan, run->reason, message, sizeof message);
 	marks_tell(run, UNIT_HELD, message);
 	run_settle(run);
@@ -362,13 +362,13 @@ static void take_unit(struct run *run)
 	struct unit *unit = run->unit;
 	pthread_mutex_lock(&agent->lock);
 	run->is_frozen = unit->is_frozen;
-	memcpy(run->frozen_why, unit->frozen_why, sizeof run->frozen_why);
+	snprintf(run->frozen_why, sizeof run->frozen_why, "%s", unit->frozen_why == NULL ? "" : unit->frozen_why);
 	memcpy(run->content, unit->content, sizeof run->content);
 	run->desired = unit->desired;
 	run->good = unit->good;
 	snapshot_ref(run->desired.snapshot);
 	snapshot_ref(run->good.snapshot);
-	run->order = unit->order;
+	run->order = unit_order(unit);
 	run->looks_again = unit->looks_again;
 	unit->looked_ms = clock_monotonic_ms();
 	run->is_requested = unit->is_requested;
@@ -410,8 +410,9 @@ static struct run *take_ongoing(struct agent *agent, struct unit *unit)
 	if (run == NULL)
 		return NULL;
 	pthread_mutex_lock(&agent->lock);
+	struct unit_order order = unit_order(unit);
 	bool is_same = unit->is_frozen == run->is_frozen && strcmp(run->content, unit->content) == 0 &&
-		       memcmp(&unit->order, &run->order, sizeof run->order) == 0;
+		       memcmp(&order, &run->order, sizeof order) == 0;
 	pthread_mutex_unlock(&agent->lock);
 	unit->ongoing = NULL;
 	if (is_same)

@@ -25,7 +25,7 @@ struct run {
 	struct declared desired, good;
 	char content[DIGEST_HEX_SIZE];
 	bool is_frozen;
-	char frozen_why[1000];
+	char frozen_why[UNIT_WHY_MAX];
 	bool looks_again, is_requested;
 	struct unit_order order;
 	struct snapshot **held; /* of every source: for raw resources */

@@ -19,6 +19,7 @@ void told_copy(struct unit *unit, struct unit_report *out)
 	snprintf(out->url, sizeof out->url, "%s", unit->link->url);
 	out->is_raws = unit->link->raws == unit;
 	out->state = unit->state;
+	unit_copy_texts(unit, &out->texts);
 	out->errors = unit->errors == NULL ? NULL : strdup(unit->errors);
 	out->source_name[0] = out->source_error[0] = '\0';
 	if (!unit->state.is_declared || unit->state.source >= agent->feed_count)
@@ -59,14 +60,13 @@ static void take_plan(struct unit_state *state, const struct plan *plan)
 static bool change(struct unit *unit, enum unit_phase phase, const struct plan *plan, const char *message)
 {
 	struct unit_state *state = &unit->state;
-	bool is_news = state->phase != phase || strcmp(state->message, message) != 0;
+	bool is_news = unit_say(&unit->words.message, UNIT_MESSAGE_MAX, message) || state->phase != phase;
 	if (is_news)
 		state->changed_wall_ms = clock_wall_ms();
 	state->phase = phase;
 	state->is_confirmed &= phase == UNIT_IN_SYNC;
 	if (phase != UNIT_PROGRESSING)
 		state->waiting = 0;
-	snprintf(state->message, sizeof state->message, "%s", message);
 	if (plan != NULL)
 		take_plan(state, plan);
 	free(unit->errors);
@@ -113,7 +113,7 @@ static void log_state(const struct unit *unit, enum unit_phase phase, const char
 
 void told(struct unit *unit, enum unit_phase phase, const struct plan *plan, const char *format, ...)
 {
-	char message[sizeof unit->state.message];
+	char message[UNIT_MESSAGE_MAX];
 	va_list args;
 	va_start(args, format);
 	vsnprintf(message, sizeof message, format, args);
@@ -235,19 +235,26 @@ static void set(char *place, size_t size, struct span value)
 	snprintf(place, size, "%.*s", SPAN_ARG(value));
 }
 
-/* Whole lines, as many as there is room for. */
-static void note_output(struct unit_state *state, const struct plan *plan)
+static void note_revision(struct unit *unit, struct span revision)
 {
-	enum { ROOM = sizeof state->applied_output - 32 }; /* the rest is for how many are left out */
+	char text[UNIT_REVISION_MAX];
+	set(text, sizeof text, revision);
+	unit_say(&unit->words.applied_revision, sizeof text, text);
+}
+
+/* Whole lines, as many as there is room for. */
+static void print_output(const struct plan *plan, char out[UNIT_OUTPUT_MAX])
+{
+	enum { ROOM = UNIT_OUTPUT_MAX - 32 }; /* the rest is for how many are left out */
 	static const char *const words[] = {[PLAN_CREATE] = "creating", [PLAN_UPDATE] = "updating", [PLAN_DESTROY] = "destroyed"};
-	char *out = state->applied_output;
 	size_t len = 0;
+	out[0] = '\0';
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct plan_op *op = &plan->ops[i];
 		int more = snprintf(out + len, ROOM - len, "%s* %s %s(%.*s)", i > 0 ? "\n" : "", words[op->kind], op->type->name,
 				    SPAN_ARG(op->id));
 		if ((size_t)more >= ROOM - len) {
-			snprintf(out + len, sizeof state->applied_output - len, "%s* and %zu more", i > 0 ? "\n" : "", plan->count - i);
+			snprintf(out + len, UNIT_OUTPUT_MAX - len, "%s* and %zu more", i > 0 ? "\n" : "", plan->count - i);
 			return;
 		}
 		len += (size_t)more;
@@ -265,12 +272,13 @@ static void note_applied(struct unit *unit, const struct run *run)
 	if (run->plan.count > 0 || !span_is(recorded, cluster->template_hash)) {
 		memcpy(state->applied_hash, cluster->template_hash, sizeof state->applied_hash);
 		state->applied_wall_ms = clock_wall_ms();
-		state->applied_output[0] = '\0';
-		note_output(state, &run->plan);
-		set(state->applied_revision, sizeof state->applied_revision, span_of(run->desired.snapshot->revision));
+		char output[UNIT_OUTPUT_MAX];
+		print_output(&run->plan, output);
+		unit_say(&unit->words.applied_output, sizeof output, output);
+		note_revision(unit, span_of(run->desired.snapshot->revision));
 	} else if (!span_is(recorded, state->applied_hash)) { /* by somebody else, or before we started */
 		set(state->applied_hash, sizeof state->applied_hash, recorded);
-		set(state->applied_revision, sizeof state->applied_revision, mark_value(run->cluster, ANNOTATION_APPLIED_REVISION));
+		note_revision(unit, mark_value(run->cluster, ANNOTATION_APPLIED_REVISION));
 	}
 }
 

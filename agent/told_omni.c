@@ -70,17 +70,17 @@ static void print_way_out(struct text *out, struct run *run, const struct wait *
 static void note_wait(struct unit *unit, const struct wait *wait)
 {
 	struct unit_state *state = &unit->state;
-	char what[sizeof state->waits_for];
+	char what[UNIT_WAIT_MAX], holders[UNIT_WAIT_MAX];
 	int64_t since_ms = 0;
 	snprintf(what, sizeof what, "%s(%.*s)", wait->type == NULL ? "" : wait->type->name, SPAN_ARG(wait->id));
+	snprintf(holders, sizeof holders, "%.*s", SPAN_ARG(wait->holders));
 	pthread_mutex_lock(&unit->agent->lock);
-	bool is_same = state->waiting > 0 && strcmp(state->waits_for, what) == 0;
+	bool is_same = !unit_say(&unit->words.waits_for, sizeof what, what) && state->waiting > 0;
 	if (wait->since.len > 0 && timestamp_parse(wait->since, &since_ms) && since_ms > 0)
 		state->waiting_since_wall_ms = since_ms;
 	else if (!is_same)
 		state->waiting_since_wall_ms = clock_wall_ms();
-	memcpy(state->waits_for, what, sizeof what);
-	snprintf(state->holders, sizeof state->holders, "%.*s", SPAN_ARG(wait->holders));
+	unit_say(&unit->words.holders, sizeof holders, holders);
 	state->waiting = wait->waiting;
 	pthread_mutex_unlock(&unit->agent->lock);
 }

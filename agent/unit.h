@@ -30,7 +30,12 @@ struct unit_order {
 	bool orphan, destroy_machines;
 };
 
-/* Lives as long as the agent. */
+/* As struct unit_texts has them in a report; NULL: empty, as most of them are. */
+struct unit_words {
+	char *message, *revision, *applied_revision, *applied_output, *waits_for, *holders;
+};
+
+/* Lives as long as the agent, which has thousands of them. */
 struct unit {
 	struct queue_item item; /* first: the queue hands it back */
 	struct agent *agent;
@@ -40,7 +45,7 @@ struct unit {
 	struct declared desired, good; /* good: the last one without faults */
 	char content[DIGEST_HEX_SIZE]; /* of what is desired; "": nothing */
 	bool is_frozen;		       /* must not be acted on; of raw resources: nothing may be pruned */
-	char frozen_why[1000];
+	char *frozen_why;
 	bool waits_for_raws, is_told_ready;
 	bool looks_again;	 /* also when nothing seems to have changed */
 	bool is_retired;	 /* neither declared nor in Omni */
@@ -49,10 +54,11 @@ struct unit {
 	bool is_requested;	 /* somebody asks for a real look, and wants to know when it is over */
 	int64_t absent_since_ms; /* 0: it is declared */
 	uint64_t seen;		 /* number of the update that found it declared */
-	struct unit_object objects[2]; /* the OmniClusters that declare it, where they are objects of an API server */
-	struct unit_order order;
+	char *objects[2]; /* the OmniClusters that declare it, where they are objects of an API server; see unit_object */
+	struct unit_order *order; /* NULL: none */
 	uint64_t ordered;	 /* number of the look at all orders that found it */
 	struct unit_state state;
+	struct unit_words words;
 	struct settling settling; /* what of it is recorded in Omni, and when */
 	char *errors, *new_errors; /* what Omni refused last: JSON for the reports; NULL: nothing. New: from the next told() on */
 	/* only the worker that has it */
@@ -64,5 +70,20 @@ struct unit {
 	unsigned waits;
 	int64_t confirm_ms;  /* until then what was written may still be on its way into the mirror */
 };
+
+enum { UNIT_WHY_MAX = 1000 }; /* of frozen_why */
+
+void unit_free(struct unit *unit);
+
+/* agent->lock is held in all of these. */
+struct unit_object unit_object(const struct unit *unit, size_t place);
+bool unit_is_declared_by(const struct unit *unit, const struct unit_object *object); /* the first one */
+struct unit_order unit_order(const struct unit *unit);
+/* True: it is another one than before. All zero: none. */
+bool unit_set_object(struct unit *unit, size_t place, const struct unit_object *object);
+bool unit_set_order(struct unit *unit, const struct unit_order *order);
+/* So much of the text that a place of `size` bytes would hold. True: it is another one than before. */
+bool unit_say(char **place, size_t size, const char *text);
+void unit_copy_texts(const struct unit *unit, struct unit_texts *out);
 
 #endif

@@ -140,7 +140,7 @@ static void describe(const struct cluster_view *view, struct status_cluster *fac
 	} else if (view->why.len > 0) {
 		text_add(out, view->why);
 	} else if (state != NULL && (state->phase == UNIT_PROGRESSING || state->phase == UNIT_FAILED)) {
-		text_adds(out, state->message);
+		text_adds(out, view->told->texts.message);
 		facts->is_stuck = state->phase == UNIT_FAILED;
 	} else if (view->object.facts->orphan) {
 		text_adds(out, "the cluster is being let go in Omni");

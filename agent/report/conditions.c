@@ -12,7 +12,7 @@ typedef void (*judge_fn)(struct draft *draft, const struct status_cluster *facts
 
 static struct span message_of(const struct status_cluster *facts)
 {
-	return span_of(facts->unit->state.message);
+	return span_of(facts->unit->texts.message);
 }
 
 /* --- pieces --------------------------------------------------------------------------------------------------------- */
@@ -194,7 +194,7 @@ static void judge_held(struct draft *draft, const struct status_cluster *facts)
 	const struct unit_state *state = &facts->unit->state;
 	struct text message;
 	text_init(&message, TEXT_NO_LIMIT);
-	text_adds(&message, state->message);
+	text_adds(&message, facts->unit->texts.message);
 	if (state->plan_hash[0] != '\0')
 		text_addf(&message, "\nor with: kubectl -n %.*s annotate --overwrite omnicluster %.*s omni.texashpc.com/approve=%.16s",
 			  SPAN_ARG(facts->object.ns), SPAN_ARG(facts->object.name), state->plan_hash);
@@ -219,7 +219,7 @@ static void judge_failed(struct draft *draft, const struct status_cluster *facts
 	if (faults.count > 0)
 		status_faults_print(&message, &faults);
 	else
-		text_adds(&message, state->message);
+		text_adds(&message, facts->unit->texts.message);
 	fail_both(draft, "SyncFailed", text_span(&message), state->is_final ? MOOD_STALLED : MOOD_RETRYING);
 	draft_value(draft, "lastError", faults.count > 0 ? status_fault_json(&faults)
 							 : status_error_json(SPAN(""), message_of(facts)));
@@ -273,7 +273,7 @@ static void judge_suspended(struct draft *draft, const struct status_cluster *fa
 	struct text message;
 	text_init(&message, TEXT_NO_LIMIT);
 	bool is_said = !facts->suspends && span_starts(message_of(facts), "suspended");
-	text_addf(&message, "remote Omni sync is %s", is_said ? facts->unit->state.message : "suspended");
+	text_addf(&message, "remote Omni sync is %s", is_said ? facts->unit->texts.message : "suspended");
 	draft_generation(draft);
 	if (facts->stage == STATUS_AT_FAULT) {
 		set_invalid(draft, facts);
@@ -325,7 +325,7 @@ json_t *status_of_cluster(const struct status_cluster *facts)
 	fields_rendered(&draft, facts);
 	if (facts->unit != NULL) {
 		fields_health(&draft, &facts->unit->state);
-		fields_work(&draft, &facts->unit->state);
+		fields_work(&draft, facts->unit);
 	}
 	stages[facts->stage](&draft, facts);
 	return draft_finish(&draft, "lastAttemptTime", attempt_s(facts));

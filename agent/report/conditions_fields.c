@@ -99,19 +99,20 @@ static json_t *plan(const struct unit_state *state)
 	return plan;
 }
 
-static json_t *waiting(const struct unit_state *state)
+static json_t *waiting(const struct unit_report *unit)
 {
-	struct draft out = {.status = json_pack("{s:I}", "resources", (json_int_t)state->waiting)};
-	draft_text(&out, "for", span_of(state->waits_for));
-	draft_text(&out, "heldBy", span_of(state->holders));
-	draft_time(&out, "since", state->waiting_since_wall_ms / 1000);
+	struct draft out = {.status = json_pack("{s:I}", "resources", (json_int_t)unit->state.waiting)};
+	draft_text(&out, "for", span_of(unit->texts.waits_for));
+	draft_text(&out, "heldBy", span_of(unit->texts.holders));
+	draft_time(&out, "since", unit->state.waiting_since_wall_ms / 1000);
 	return out.status;
 }
 
-void fields_work(struct draft *draft, const struct unit_state *state)
+void fields_work(struct draft *draft, const struct unit_report *unit)
 {
+	const struct unit_state *state = &unit->state;
 	draft_value(draft, "plan", has_plan(state) ? plan(state) : NULL);
-	draft_value(draft, "waiting", state->phase == UNIT_PROGRESSING && state->waiting > 0 ? waiting(state) : NULL);
+	draft_value(draft, "waiting", state->phase == UNIT_PROGRESSING && state->waiting > 0 ? waiting(unit) : NULL);
 }
 
 void fields_applied(struct draft *draft, const struct status_cluster *facts, bool was_synced)
@@ -126,11 +127,12 @@ void fields_applied(struct draft *draft, const struct status_cluster *facts, boo
 		draft_time(draft, "lastSyncTime", fields_attempt_s(facts));
 	if (state->applied_hash[0] != '\0') {
 		draft_text(draft, "appliedHash", span_of(state->applied_hash));
-		draft_text(draft, "appliedRevision", span_of(state->applied_revision));
+		draft_text(draft, "appliedRevision", span_of(facts->unit->texts.applied_revision));
 	}
 	/* Of the last application, whenever that was. */
-	if (is_news || state->applied_output[0] != '\0')
-		draft_text(draft, "lastSyncOutput", span_of(state->applied_output));
+	const char *output = facts->unit->texts.applied_output;
+	if (is_news || output[0] != '\0')
+		draft_text(draft, "lastSyncOutput", span_of(output));
 }
 
 int64_t fields_attempt_s(const struct status_cluster *facts)

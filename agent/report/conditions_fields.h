@@ -8,7 +8,7 @@
 void fields_rendered(struct draft *draft, const struct status_cluster *facts);
 void fields_health(struct draft *draft, const struct unit_state *state);
 /* The plan that is open, and what it waits for. */
-void fields_work(struct draft *draft, const struct unit_state *state);
+void fields_work(struct draft *draft, const struct unit_report *unit);
 /* When and what was applied; it is Synced now, and was before or not. */
 void fields_applied(struct draft *draft, const struct status_cluster *facts, bool was_synced);
 

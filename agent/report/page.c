@@ -113,7 +113,7 @@ static void end_table(struct text *out, size_t rows, const char *nothing)
 static void cell_message(struct text *out, const struct unit_report *unit)
 {
 	text_adds(out, "<td class=\"m\">");
-	escaped(out, unit->state.message);
+	escaped(out, unit->texts.message);
 	if (unit->source_error[0] != '\0')
 		text_adds(out, " <small>as last read: its source cannot be read now</small>");
 	text_adds(out, "</td>");
@@ -150,7 +150,7 @@ static void print_unit(struct text *out, const struct agent_report *report, cons
 	text_adds(out, "</td>");
 	badge(out, class_of(unit->state.phase), unit_phase_name(unit->state.phase));
 	cell_message(out, unit);
-	cell_revision(out, unit->state.revision);
+	cell_revision(out, unit->texts.revision);
 	cell_time(out, report->now_wall_ms, unit->state.applied_wall_ms);
 	cell_omni(out, &unit->state.omni);
 	text_adds(out, "</tr>\n");

@@ -95,12 +95,12 @@ static void unit_object(struct text *out, const struct unit_report *unit)
 	member_said(out, "state", span_of(unit_phase_name(state->phase)));
 	if (unit->errors != NULL)
 		text_addf(out, ", \"errors\": %s", unit->errors);
-	member_said(out, "message", span_of(state->message));
-	member_said(out, "revision", span_of(state->revision));
+	member_said(out, "message", span_of(unit->texts.message));
+	member_said(out, "revision", span_of(unit->texts.revision));
 	member_said(out, "templateHash", span_of(state->template_hash));
 	member_said(out, "appliedHash", span_of(state->applied_hash));
-	member_said(out, "appliedRevision", span_of(state->applied_revision));
-	member_said(out, "appliedOutput", span_of(state->applied_output));
+	member_said(out, "appliedRevision", span_of(unit->texts.applied_revision));
+	member_said(out, "appliedOutput", span_of(unit->texts.applied_output));
 	member_time(out, "appliedAt", state->applied_wall_ms);
 	member_time(out, "changedAt", state->changed_wall_ms);
 	member_flag(out, "declared", state->is_declared);
@@ -110,8 +110,8 @@ static void unit_object(struct text *out, const struct unit_report *unit)
 		print_health(out, state);
 	if (state->waiting > 0) {
 		text_adds(out, ", \"waiting\": {");
-		member_said(out, "for", span_of(state->waits_for));
-		member_said(out, "heldBy", span_of(state->holders));
+		member_said(out, "for", span_of(unit->texts.waits_for));
+		member_said(out, "heldBy", span_of(unit->texts.holders));
 		member_time(out, "since", state->waiting_since_wall_ms);
 		member_number(out, "resources", state->waiting);
 		text_addc(out, '}');

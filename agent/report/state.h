@@ -41,11 +41,7 @@ struct unit_health {
 
 struct unit_state {
 	enum unit_phase phase;
-	char message[1024]; /* one line for people; no secrets */
-	char revision[320]; /* of the declaration */
 	char template_hash[DIGEST_HEX_SIZE], applied_hash[DIGEST_HEX_SIZE], plan_hash[DIGEST_HEX_SIZE];
-	char applied_revision[320];
-	char applied_output[1024]; /* what that changed, "* updating Type(id)" in lines; empty: not known */
 	char risk[16];
 	size_t creates, updates, destroys; /* of the last plan */
 	int64_t applied_wall_ms, changed_wall_ms;
@@ -57,9 +53,17 @@ struct unit_state {
 	struct unit_health omni;
 	/* PROGRESSING, and Omni does not let go of something that is being torn down */
 	size_t waiting; /* resources; 0: nothing of the kind */
-	char waits_for[320]; /* the first of them: "MachineSets.omni.sidero.dev(demo-workers)" */
-	char holders[320]; /* its finalizers: "A, B" */
-	int64_t waiting_since_wall_ms; /* its last change */
+	int64_t waiting_since_wall_ms; /* the last change of the first of them */
+};
+
+enum { UNIT_MESSAGE_MAX = 1024, UNIT_OUTPUT_MAX = 1024, UNIT_REVISION_MAX = 320, UNIT_WAIT_MAX = 320 };
+struct unit_texts {
+	char message[UNIT_MESSAGE_MAX]; /* one line for people; no secrets */
+	char revision[UNIT_REVISION_MAX], applied_revision[UNIT_REVISION_MAX]; /* what is declared, and what was applied last */
+	char applied_output[UNIT_OUTPUT_MAX]; /* what that changed, "* updating Type(id)" in lines; empty: not known */
+	/* of the first resource that Omni does not let go of */
+	char waits_for[UNIT_WAIT_MAX]; /* "MachineSets.omni.sidero.dev(demo-workers)" */
+	char holders[UNIT_WAIT_MAX]; /* its finalizers: "A, B" */
 };
 
 struct source_state {
@@ -83,6 +87,7 @@ struct unit_report {
 	char connection[256], name[256], url[256];
 	bool is_raws;
 	struct unit_state state;
+	struct unit_texts texts;
 	char source_name[256];
 	char source_error[FAIL_TEXT_MAX]; /* why its source cannot be read now: what is declared may have changed; empty: it can */
 	char *errors; /* what Omni refused, and where: a JSON array of diagnostics; NULL: nothing. Of the heap */

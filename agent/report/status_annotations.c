@@ -59,15 +59,16 @@ static void want_drift(json_t *patch, const json_t *observed, const struct unit_
 }
 
 /* When it was applied is told once for each content: not when the same is restored. */
-static void want_applied(json_t *patch, const json_t *observed, const struct unit_state *state)
+static void want_applied(json_t *patch, const json_t *observed, const struct unit_report *unit)
 {
+	const struct unit_state *state = &unit->state;
 	char time[TIMESTAMP_SIZE];
 	struct span hash = span_of(state->applied_hash);
 	if (hash.len == 0)
 		return;
 	bool is_other = !span_eq(status_text(observed, OURS("applied-hash")), hash);
 	want(patch, observed, OURS("applied-hash"), hash);
-	want(patch, observed, OURS("applied-revision"), span_of(state->applied_revision));
+	want(patch, observed, OURS("applied-revision"), span_of(unit->texts.applied_revision));
 	timestamp_format(state->applied_wall_ms, TIMESTAMP_SECONDS, time);
 	if (is_other && state->applied_wall_ms != 0)
 		want(patch, observed, OURS("applied-at"), span_of(time));
@@ -78,7 +79,7 @@ json_t *status_annotations(const struct status_cluster *facts, const json_t *obs
 	json_t *patch = json_object();
 	const char *state = sync_state(facts);
 	if (facts->unit != NULL) {
-		want_applied(patch, observed, &facts->unit->state);
+		want_applied(patch, observed, facts->unit);
 		if (facts->stage == STATUS_UNIT)
 			want_drift(patch, observed, &facts->unit->state);
 	}

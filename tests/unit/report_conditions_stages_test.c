@@ -45,7 +45,7 @@ static void init(struct bench *bench)
 	state->is_declared = state->is_confirmed = true;
 	SET(state->template_hash, HASH);
 	SET(state->applied_hash, HASH);
-	SET(state->applied_revision, "kubernetes@4711");
+	SET(bench->unit.texts.applied_revision, "kubernetes@4711");
 	SET(state->plan_hash, PLAN); /* of the last plan, whatever came of it */
 	state->changed_wall_ms = NOW * 1000LL;
 	state->omni = (struct unit_health){.health = HEALTH_READY, .phase = "RUNNING", .machines_wanted = 3, .machines = 3,
@@ -58,7 +58,7 @@ static void at(struct bench *b, enum unit_phase phase, const char *message)
 {
 	b->unit.state.phase = phase;
 	b->unit.state.is_confirmed = phase == UNIT_IN_SYNC;
-	SET(b->unit.state.message, message);
+	SET(b->unit.texts.message, message);
 }
 
 static void unhealthy(struct bench *b)
@@ -89,8 +89,8 @@ static void make_waiting(struct bench *b)
 	at(b, UNIT_PROGRESSING, "1 operations done, 2 wait for Omni");
 	b->unit.state.waiting = 2;
 	b->unit.state.waiting_since_wall_ms = NOW * 1000LL;
-	SET(b->unit.state.waits_for, "MachineSets.omni.sidero.dev(harbor-deck)");
-	SET(b->unit.state.holders, "MachineSetStatusController");
+	SET(b->unit.texts.waits_for, "MachineSets.omni.sidero.dev(harbor-deck)");
+	SET(b->unit.texts.holders, "MachineSetStatusController");
 }
 
 static void planned(struct bench *b)

@@ -155,6 +155,7 @@ static void fill_unit(struct bench *bench)
 {
 	const struct scene *scene = bench->scene;
 	struct unit_state *state = &bench->unit.state;
+	struct unit_texts *texts = &bench->unit.texts;
 	state->phase = scene->phase;
 	state->is_declared = true;
 	state->is_confirmed = scene->is_confirmed;
@@ -162,12 +163,12 @@ static void fill_unit(struct bench *bench)
 	state->changed_wall_ms = time_of(bench->after, "lastAttemptTime");
 	state->applied_wall_ms = json_object_get(bench->after, "lastSyncOutput") == NULL || scene->phase != UNIT_IN_SYNC
 				       ? 0 : time_of(bench->after, "lastSyncTime");
-	copy(state->message, sizeof state->message, span_of(scene->message == NULL ? "" : scene->message));
+	copy(texts->message, sizeof texts->message, span_of(scene->message == NULL ? "" : scene->message));
 	copy(state->template_hash, sizeof state->template_hash, text_of(bench->after, "templateHash"));
 	copy(state->applied_hash, sizeof state->applied_hash, text_of(bench->after, "templateHash"));
 	if (state->applied_wall_ms != 0)
-		copy(state->applied_output, sizeof state->applied_output, text_of(bench->after, "lastSyncOutput"));
-	copy(state->applied_revision, sizeof state->applied_revision, SPAN("kubernetes@4711"));
+		copy(texts->applied_output, sizeof texts->applied_output, text_of(bench->after, "lastSyncOutput"));
+	copy(texts->applied_revision, sizeof texts->applied_revision, SPAN("kubernetes@4711"));
 	bench->unit.errors = (char *)scene->errors;
 	if (scene->health == HEALTH_UNKNOWN)
 		return;

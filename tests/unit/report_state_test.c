@@ -29,8 +29,8 @@ static struct bench *sample(void)
 	struct unit_report *unit = &bench->units[0];
 	snprintf(unit->name, sizeof unit->name, "prod");
 	snprintf(unit->connection, sizeof unit->connection, "main");
-	snprintf(unit->state.message, sizeof unit->state.message, NASTY);
-	snprintf(unit->state.revision, sizeof unit->state.revision, "main@sha1:0123456789abcdef0123456789abcdef01234567");
+	snprintf(unit->texts.message, sizeof unit->texts.message, NASTY);
+	snprintf(unit->texts.revision, sizeof unit->texts.revision, "main@sha1:0123456789abcdef0123456789abcdef01234567");
 	unit->state.phase = UNIT_HELD;
 	unit->state.attempts = 7;
 	unit->state.is_declared = unit->state.is_confirmed = true;

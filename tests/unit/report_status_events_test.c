@@ -63,7 +63,7 @@ static void become(struct life *life, enum unit_phase phase, const char *message
 	struct unit_state *state = &life->unit.state;
 	state->phase = phase;
 	state->changed_wall_ms = (life->facts.object.now_s + 1) * 1000;
-	snprintf(state->message, sizeof state->message, "%s", message);
+	snprintf(life->unit.texts.message, sizeof life->unit.texts.message, "%s", message);
 	step(life);
 }
 
@@ -73,7 +73,7 @@ static void apply(struct life *life, const char *hash)
 	snprintf(state->template_hash, sizeof state->template_hash, "%s", hash);
 	snprintf(state->applied_hash, sizeof state->applied_hash, "%s", hash);
 	state->applied_wall_ms = (life->facts.object.now_s + 1) * 1000;
-	snprintf(state->applied_output, sizeof state->applied_output, "* creating Clusters.omni.sidero.dev(harbor)");
+	snprintf(life->unit.texts.applied_output, sizeof life->unit.texts.applied_output, "* creating Clusters.omni.sidero.dev(harbor)");
 	state->is_confirmed = false;
 	become(life, UNIT_IN_SYNC, "applied: 2 created, 1 updated, 0 destroyed");
 }

@@ -144,7 +144,7 @@ static void tell(struct played *p, const struct words *words, const struct contr
 	state->phase = words->phase;
 	state->is_declared = state->is_confirmed = true;
 	state->omni.health = HEALTH_READY;
-	snprintf(state->message, sizeof state->message, "%s", words->said);
+	snprintf(report->texts.message, sizeof report->texts.message, "%s", words->said);
 	memcpy(state->template_hash, cluster->template_hash, sizeof state->template_hash);
 	memcpy(state->applied_hash, cluster->template_hash, sizeof state->applied_hash);
 	state->applied_wall_ms = 1700000000000;
