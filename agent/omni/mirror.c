@@ -4,8 +4,6 @@
 
 #include "agent/omni/records.h"
 
-enum { FIRST_SIZE = 256 };
-
 bool mirror_wants(const struct omni_type *type)
 {
 	return (type->flags & (OMNI_TEMPLATE | OMNI_RAW)) != 0 || mirror_is_said(type);
@@ -19,9 +17,8 @@ bool mirror_is_said(const struct omni_type *type)
 struct mirror *mirror_new(mirror_mean *mean)
 {
 	struct mirror *mirror = calloc(1, sizeof *mirror);
-	if (mirror == NULL || (mirror->records = calloc(FIRST_SIZE, sizeof *mirror->records)) == NULL)
+	if (mirror == NULL)
 		abort();
-	mirror->size = FIRST_SIZE;
 	mirror->mean = mean;
 	text_init(&mirror->scratch, TEXT_NO_LIMIT);
 	pthread_mutex_init(&mirror->lock, NULL);
@@ -48,6 +45,7 @@ void mirror_free(struct mirror *mirror)
 	text_done(&mirror->scratch);
 	arena_done(&mirror->arena);
 	free(mirror->records);
+	free(mirror->slots);
 	free(mirror);
 }
 
@@ -58,7 +56,10 @@ static struct owner *owner_named(struct mirror *mirror, struct span name)
 	struct owner *owner = map_get(&mirror->owners, name);
 	if (owner != NULL)
 		return owner;
+	if (mirror->owners.count > OWNERS_MAX)
+		abort();
 	owner = ARENA_NEW(&mirror->arena, struct owner);
+	owner->number = (uint32_t)mirror->owners.count;
 	owner->name = arena_copy(&mirror->arena, name);
 	*map_at(&mirror->owners, owner->name) = owner;
 	return owner;
@@ -91,8 +92,8 @@ static struct owner *owner_of(struct mirror *mirror, const struct resource *reso
 	if (resource->type == OMNI_CLUSTER)
 		return owner_named(mirror, resource->id);
 	if (is_of_machine(resource->type)) {
-		struct record *node = mirror_place(mirror, mirror_key(OMNI_MACHINE_SET_NODE, resource->id));
-		return node->owner != NULL ? node->owner : owner_named(mirror, SPAN(""));
+		const struct record *node = mirror_find(mirror, mirror_key(OMNI_MACHINE_SET_NODE, resource->id));
+		return node != NULL ? mirror_owner(mirror, node) : owner_named(mirror, SPAN(""));
 	}
 	bool is_raw = (resource->type->flags & OMNI_RAW) != 0 && labels_get(&resource->labels, RECORDS_LABEL) == NULL;
 	const struct label *label = is_raw ? NULL : labels_get(&resource->labels, OMNI_LABEL_CLUSTER);
@@ -100,15 +101,15 @@ static struct owner *owner_of(struct mirror *mirror, const struct resource *reso
 }
 
 /* A machine came to a cluster, or left it: what has only its ID goes along. */
-static void move_along(struct mirror *mirror, struct span machine, struct owner *to)
+static void move_along(struct mirror *mirror, struct span machine, const struct owner *to)
 {
 	const struct omni_type *const types[] = {OMNI_KERNEL_ARGS, OMNI_INSTALL_DISK};
 	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-		struct record *record = mirror_place(mirror, mirror_key(types[i], machine));
-		if (record->owner == NULL || record->owner == to)
+		struct record *record = mirror_find(mirror, mirror_key(types[i], machine));
+		if (record == NULL || record->owner == to->number)
 			continue;
 		mirror_count_in(mirror, record, false);
-		record->owner = to;
+		record->owner = to->number & OWNERS_MAX;
 		mirror_count_in(mirror, record, true);
 	}
 }
@@ -116,10 +117,11 @@ static void move_along(struct mirror *mirror, struct span machine, struct owner 
 /* What readiness is held against. */
 static void declare(struct mirror *mirror, const struct record *record, const struct resource *resource)
 {
+	struct owner *owner = mirror_owner(mirror, record);
 	if (resource->type == OMNI_CLUSTER)
-		said_declare_cluster(&record->owner->said, resource);
+		said_declare_cluster(&owner->said, resource);
 	else if (resource->type == OMNI_MACHINE_SET)
-		said_declare_set(&record->owner->said, record->key, resource);
+		said_declare_set(&owner->said, record->key, resource);
 	else
 		mirror_name_raw(mirror, record, resource);
 }
@@ -131,21 +133,23 @@ static bool put_record(struct mirror *mirror, const struct resource *resource, u
 	const struct type_state *state = &mirror->types[type];
 	uint64_t key = mirror_key(resource->type, resource->id), seen = mirror_seen(mirror, resource);
 	uint32_t stamp = mirror_stamp(resource);
-	mirror_grow(mirror);
-	struct record *record = mirror_place(mirror, key);
-	if (record->owner == owner && record->seen == seen) {
+	struct record *record = mirror_find(mirror, key);
+	if (mirror_owner(mirror, record) == owner && record->seen == seen) {
 		/* There and back while nobody watched: whoever looked meanwhile saw something else. */
 		bool is_doubtful = !state->is_live && record->stamp != stamp;
 		owner->changes += is_doubtful;
-		record->stamp = stamp;
-		record->round = state->round;
+		record->stamp = stamp & STAMP_MAX;
+		record->round = state->round & ROUND_MAX;
 		return is_doubtful;
 	}
-	if (record->owner != NULL)
+	if (record != NULL)
 		mirror_erase(mirror, record);
-	record = mirror_place(mirror, key);
-	mirror->count++;
-	*record = (struct record){key, seen, {0}, owner, stamp, state->round, type};
+	record = mirror_add(mirror, key);
+	record->seen = seen;
+	record->owner = owner->number & OWNERS_MAX;
+	record->type = type & TYPE_MAX;
+	record->stamp = stamp & STAMP_MAX;
+	record->round = state->round & ROUND_MAX;
 	mirror->mean(resource, &record->meaning);
 	mirror_count_in(mirror, record, true);
 	mirror_take_marks(mirror, record, &resource->annotations);
@@ -184,10 +188,10 @@ static bool drop(struct mirror *mirror, const struct resource *resource, struct 
 		*out_cluster = owner->name;
 		return said_drop(owner->said, said, resource->id);
 	}
-	struct record *record = mirror_place(mirror, mirror_key(resource->type, resource->id));
-	if (record->owner == NULL)
+	struct record *record = mirror_find(mirror, mirror_key(resource->type, resource->id));
+	if (record == NULL)
 		return false;
-	*out_cluster = record->owner->name;
+	*out_cluster = mirror_owner(mirror, record)->name;
 	mirror_erase(mirror, record);
 	if (resource->type == OMNI_MACHINE_SET_NODE)
 		move_along(mirror, resource->id, owner_named(mirror, SPAN("")));
@@ -214,21 +218,20 @@ void mirror_begin(struct mirror *mirror, const struct omni_type *type)
 {
 	pthread_mutex_lock(&mirror->lock);
 	struct type_state *state = state_of(mirror, type);
-	state->round++;
+	state->round = (state->round + 1) & ROUND_MAX;
 	state->is_live = false;
 	pthread_mutex_unlock(&mirror->lock);
 }
 
-/* Erasing moves records, also ones that were looked at already past the end of the table; they were kept, so that does
- * no harm; and into the hole, so that place is looked at again. */
+/* The last record takes the place of one that is erased: so that place is looked at again. */
 void mirror_end(struct mirror *mirror, const struct omni_type *type)
 {
 	pthread_mutex_lock(&mirror->lock);
 	struct type_state *state = state_of(mirror, type);
 	uint16_t index = index_of(mirror, type);
-	for (size_t i = 0; i < mirror->size;) {
+	for (size_t i = 0; i < mirror->count;) {
 		struct record *record = &mirror->records[i];
-		if (record->owner != NULL && record->type == index && record->round != state->round)
+		if (record->type == index && record->round != state->round)
 			mirror_erase(mirror, record);
 		else
 			i++;
@@ -287,8 +290,8 @@ static bool matches(const struct mirror *mirror, struct span cluster, const stru
 	if (!expectation->is_certain || !is_live(mirror) || (owner != NULL ? owner->sum : 0) != expectation->whole)
 		return false;
 	for (size_t i = 0; i < expectation->text_count; i++) {
-		const struct record *record = mirror_place(mirror, expectation->texts[i].key);
-		if (owner == NULL || record->owner != owner || record->meaning.bytes != expectation->texts[i].bytes)
+		const struct record *record = mirror_find(mirror, expectation->texts[i].key);
+		if (owner == NULL || mirror_owner(mirror, record) != owner || record->meaning.bytes != expectation->texts[i].bytes)
 			return false;
 	}
 	return true;
@@ -309,8 +312,8 @@ static bool compare(const struct mirror *mirror, struct span cluster, struct mir
 	uint64_t left = owner == NULL ? 0 : owner->sum;
 	for (size_t i = 0; i < count; i++) {
 		struct mirror_item *item = &items[i];
-		const struct record *record = mirror_place(mirror, item->key);
-		bool is_there = owner != NULL && record->owner == owner;
+		const struct record *record = mirror_find(mirror, item->key);
+		bool is_there = owner != NULL && mirror_owner(mirror, record) == owner;
 		item->is_other = !is_there || item->whole == 0 || record->meaning.whole != item->whole ||
 				 (item->by_bytes && record->meaning.bytes != item->bytes);
 		if (is_there && mirror_counts(mirror, record))
@@ -331,7 +334,7 @@ bool mirror_compare(struct mirror *mirror, struct span cluster, struct mirror_it
 static struct resource *cluster_of(const struct mirror *mirror, struct arena *arena, struct span name)
 {
 	const struct owner *owner = map_get(&mirror->owners, name);
-	if (owner == NULL || mirror_place(mirror, mirror_key(OMNI_CLUSTER, name))->owner != owner)
+	if (owner == NULL || mirror_owner(mirror, mirror_find(mirror, mirror_key(OMNI_CLUSTER, name))) != owner)
 		return NULL;
 	struct resource *cluster = resource_new(arena, OMNI_CLUSTER, arena_copy(arena, name));
 	mirror_show_marks(arena, &owner->marks[ON_CLUSTER], cluster);
@@ -344,7 +347,7 @@ static struct resource *left_of(const struct mirror *mirror, struct arena *arena
 {
 	const struct owner *owner = map_get(&mirror->owners, name);
 	if (owner == NULL || owner->marks[IN_RECORD].len == 0 || !is_live(mirror) ||
-	    mirror_place(mirror, mirror_key(OMNI_CLUSTER, name))->owner == owner)
+	    mirror_owner(mirror, mirror_find(mirror, mirror_key(OMNI_CLUSTER, name))) == owner)
 		return NULL;
 	struct resource *cluster = resource_new(arena, OMNI_CLUSTER, arena_copy(arena, name));
 	mirror_show_marks(arena, &owner->marks[IN_RECORD], cluster);

@@ -20,27 +20,34 @@ enum { ON_CLUSTER, IN_RECORD, MARKS };
 
 struct owner {
 	struct span name;
+	uint32_t number; /* of all owners */
 	uint64_t sum; /* of the meanings that count */
 	uint64_t changes;
 	struct said *said; /* NULL: nothing yet */
 	struct marks marks[MARKS];
 };
 
-/* 48 bytes; `owner` NULL: the place is free. */
+enum { STAMP_BITS = 20 };
+#define OWNERS_MAX ((1u << 26) - 1)
+#define TYPE_MAX (MIRROR_TYPES - 1u)
+#define STAMP_MAX ((1u << STAMP_BITS) - 1)
+#define ROUND_MAX ((1u << 12) - 1)
+
+/* 40 bytes, of which there are tens of thousands. */
 struct record {
 	uint64_t key;
 	uint64_t seen; /* digest of all that is worth a look */
 	struct mirror_meaning meaning;
-	struct owner *owner;
-	uint32_t stamp; /* of version and date */
-	uint16_t round; /* of its type, when it was seen last */
-	uint16_t type;
+	uint32_t owner : 26; /* its number */
+	uint32_t type : 6;
+	uint32_t stamp : STAMP_BITS; /* of version and date */
+	uint32_t round : 12; /* of its type, when it was seen last */
 };
 
 struct type_state {
 	const struct omni_type *type;
 	enum said_kind said; /* a status: no record is made of it, and no plan depends on it */
-	uint16_t round;
+	uint16_t round; /* up to ROUND_MAX, and from the beginning again */
 	bool is_live;
 };
 
@@ -59,8 +66,10 @@ struct mirror {
 	struct text scratch;
 	struct type_state types[MIRROR_TYPES];
 	size_t type_count;
-	struct record *records; /* open addressing */
-	size_t count, size;
+	struct record *records; /* in no order */
+	size_t count, cap;
+	uint32_t *slots; /* open addressing: numbers of records, from 1 on */
+	size_t slot_count;
 	struct raw_name *raws;
 	size_t raw_count, raw_cap;
 };
@@ -69,9 +78,10 @@ struct mirror {
 uint64_t mirror_seen(struct mirror *mirror, const struct resource *resource);
 uint32_t mirror_stamp(const struct resource *resource);
 
-/* Where the record is, or would be. */
-struct record *mirror_place(const struct mirror *mirror, uint64_t key);
-void mirror_grow(struct mirror *mirror);
+/* NULL: there is none. Good until the next one is added or erased. */
+struct record *mirror_find(const struct mirror *mirror, uint64_t key);
+struct record *mirror_add(struct mirror *mirror, uint64_t key); /* of which there is none; zero but for its key */
+struct owner *mirror_owner(const struct mirror *mirror, const struct record *record); /* of NULL: NULL */
 /* Its owner changed: the record comes, or goes. */
 bool mirror_counts(const struct mirror *mirror, const struct record *record); /* in the sum of its owner */
 void mirror_count_in(const struct mirror *mirror, const struct record *record, bool comes);

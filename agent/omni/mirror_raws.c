@@ -33,7 +33,7 @@ static char *copy(struct span text)
 void mirror_name_raw(struct mirror *mirror, const struct record *record, const struct resource *resource)
 {
 	const struct label *owner = labels_get(&resource->annotations, RECORDS_PREFIX "owner");
-	if ((resource->type->flags & OMNI_RAW) == 0 || record->owner->name.len > 0 || resource->owner.len > 0 ||
+	if ((resource->type->flags & OMNI_RAW) == 0 || mirror_owner(mirror, record)->name.len > 0 || resource->owner.len > 0 ||
 	    mirror->raw_count >= NAMES_MAX)
 		return;
 	if (mirror->raw_count == mirror->raw_cap) {

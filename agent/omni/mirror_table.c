@@ -51,50 +51,101 @@ uint64_t mirror_seen(struct mirror *mirror, const struct resource *resource)
 
 uint32_t mirror_stamp(const struct resource *resource)
 {
-	return (uint32_t)map_hash(resource->version, resource->created);
+	return (uint32_t)map_hash(resource->version, resource->created) >> (32 - STAMP_BITS);
 }
 
 /* --- records -------------------------------------------------------------------------------------------------------- */
 
-struct record *mirror_place(const struct mirror *mirror, uint64_t key)
+enum { FIRST_SLOTS = 256 };
+
+/* Where its number is, or would be. */
+static uint32_t *slot_of(const struct mirror *mirror, uint64_t key)
 {
-	size_t i = key & (mirror->size - 1);
-	while (mirror->records[i].owner != NULL && mirror->records[i].key != key)
-		i = (i + 1) & (mirror->size - 1);
-	return &mirror->records[i];
+	size_t mask = mirror->slot_count - 1, i = key & mask;
+	while (mirror->slots[i] != 0 && mirror->records[mirror->slots[i] - 1].key != key)
+		i = (i + 1) & mask;
+	return &mirror->slots[i];
 }
 
-void mirror_grow(struct mirror *mirror)
+struct record *mirror_find(const struct mirror *mirror, uint64_t key)
 {
-	struct record *old = mirror->records;
-	size_t old_size = mirror->size;
-	if (mirror->count * 4 < mirror->size * 3)
-		return;
-	mirror->size *= 2;
-	mirror->records = calloc(mirror->size, sizeof *mirror->records);
+	uint32_t number = mirror->slot_count == 0 ? 0 : *slot_of(mirror, key);
+	return number == 0 ? NULL : &mirror->records[number - 1];
+}
+
+static void grow_slots(struct mirror *mirror)
+{
+	free(mirror->slots);
+	mirror->slot_count = mirror->slot_count == 0 ? FIRST_SLOTS : mirror->slot_count * 2;
+	mirror->slots = calloc(mirror->slot_count, sizeof *mirror->slots);
+	if (mirror->slots == NULL)
+		abort();
+	for (size_t i = 0; i < mirror->count; i++)
+		*slot_of(mirror, mirror->records[i].key) = (uint32_t)i + 1;
+}
+
+/* By an eighth: there are many of them. */
+static void grow_records(struct mirror *mirror)
+{
+	mirror->cap += mirror->cap / 8 + FIRST_SLOTS / 4;
+	mirror->records = mirror->cap > UINT32_MAX ? NULL : reallocarray(mirror->records, mirror->cap, sizeof *mirror->records);
 	if (mirror->records == NULL)
 		abort();
-	for (size_t i = 0; i < old_size; i++)
-		if (old[i].owner != NULL)
-			*mirror_place(mirror, old[i].key) = old[i];
-	free(old);
+}
+
+struct record *mirror_add(struct mirror *mirror, uint64_t key)
+{
+	if (mirror->count * 4 >= mirror->slot_count * 3)
+		grow_slots(mirror);
+	if (mirror->count == mirror->cap)
+		grow_records(mirror);
+	struct record *record = &mirror->records[mirror->count];
+	*record = (struct record){.key = key};
+	*slot_of(mirror, key) = (uint32_t)++mirror->count;
+	return record;
+}
+
+struct owner *mirror_owner(const struct mirror *mirror, const struct record *record)
+{
+	return record == NULL ? NULL : mirror->owners.entries[record->owner].value;
+}
+
+/* What was pushed behind it by a collision moves up; the last record takes its place. */
+static void take_out(struct mirror *mirror, struct record *record)
+{
+	size_t mask = mirror->slot_count - 1, hole = (size_t)(slot_of(mirror, record->key) - mirror->slots);
+	for (size_t i = (hole + 1) & mask; mirror->slots[i] != 0; i = (i + 1) & mask) {
+		size_t home = mirror->records[mirror->slots[i] - 1].key & mask;
+		if (((i - home) & mask) >= ((i - hole) & mask)) {
+			mirror->slots[hole] = mirror->slots[i];
+			hole = i;
+		}
+	}
+	mirror->slots[hole] = 0;
+	const struct record *last = &mirror->records[mirror->count - 1];
+	if (record != last) {
+		*slot_of(mirror, last->key) = (uint32_t)(record - mirror->records) + 1;
+		*record = *last;
+	}
+	mirror->count--;
 }
 
 /* Machine classes count among the raw resources, what is made from templates with its cluster. */
 bool mirror_counts(const struct mirror *mirror, const struct record *record)
 {
 	bool is_raw = (mirror->types[record->type].type->flags & OMNI_RAW) != 0;
-	return is_raw == (record->owner->name.len == 0);
+	return is_raw == (mirror_owner(mirror, record)->name.len == 0);
 }
 
 void mirror_count_in(const struct mirror *mirror, const struct record *record, bool comes)
 {
 	const struct omni_type *type = mirror->types[record->type].type;
-	record->owner->changes++;
+	struct owner *owner = mirror_owner(mirror, record);
+	owner->changes++;
 	if (type == OMNI_MACHINE_SET_NODE)
-		said_count_node(&record->owner->said, comes);
+		said_count_node(&owner->said, comes);
 	if (mirror_counts(mirror, record))
-		record->owner->sum += comes ? record->meaning.whole : 0 - record->meaning.whole;
+		owner->sum += comes ? record->meaning.whole : 0 - record->meaning.whole;
 }
 
 /* --- marks of ours -------------------------------------------------------------------------------------------------- */
@@ -102,8 +153,9 @@ void mirror_count_in(const struct mirror *mirror, const struct record *record, b
 void mirror_take_marks(const struct mirror *mirror, const struct record *record, const struct labels *annotations)
 {
 	const struct omni_type *type = mirror->types[record->type].type;
-	bool is_record = (type->flags & OMNI_RAW) != 0 && record->owner->name.len > 0;
-	struct marks *marks = &record->owner->marks[is_record ? IN_RECORD : ON_CLUSTER];
+	struct owner *owner = mirror_owner(mirror, record);
+	bool is_record = (type->flags & OMNI_RAW) != 0 && owner->name.len > 0;
+	struct marks *marks = &owner->marks[is_record ? IN_RECORD : ON_CLUSTER];
 	struct text packed;
 	if (type != OMNI_CLUSTER && !is_record)
 		return;
@@ -142,28 +194,18 @@ static void undeclare(struct mirror *mirror, const struct record *record)
 {
 	const struct omni_type *type = mirror->types[record->type].type;
 	if (type == OMNI_CLUSTER)
-		said_forget_cluster(record->owner->said);
+		said_forget_cluster(mirror_owner(mirror, record)->said);
 	else if (type == OMNI_MACHINE_SET)
-		said_forget_set(record->owner->said, record->key);
+		said_forget_set(mirror_owner(mirror, record)->said, record->key);
 	else if ((type->flags & OMNI_RAW) != 0)
 		mirror_forget_raw(mirror, record->key);
 }
 
-/* Frees the place; what was pushed behind it by a collision moves up. */
 void mirror_erase(struct mirror *mirror, struct record *record)
 {
 	static const struct labels none;
-	size_t mask = mirror->size - 1, hole = (size_t)(record - mirror->records);
 	mirror_take_marks(mirror, record, &none);
 	undeclare(mirror, record);
 	mirror_count_in(mirror, record, false);
-	mirror->count--;
-	for (size_t i = (hole + 1) & mask; mirror->records[i].owner != NULL; i = (i + 1) & mask) {
-		size_t home = mirror->records[i].key & mask;
-		if (((i - home) & mask) >= ((i - hole) & mask)) {
-			mirror->records[hole] = mirror->records[i];
-			hole = i;
-		}
-	}
-	mirror->records[hole] = (struct record){0};
+	take_out(mirror, record);
 }
