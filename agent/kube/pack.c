@@ -2,12 +2,13 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <zdict.h>
 #include <zstd.h>
 
 #include "agent/kube/json_read.h"
 #include "base/text.h"
 
-enum { LEVEL = 6, NESTED_MAX = 6 };
+enum { LEVEL = 6, NESTED_MAX = 6, SAMPLES = 200, WORDS_ROOM = 4096 };
 
 struct packer {
 	ZSTD_CDict *words_in;
@@ -83,6 +84,67 @@ static void write_dictionary(struct text *out, const struct kind *const *kinds)
 	}
 }
 
+/* --- how often which byte comes: of parts, since nearly all objects are parts ------------------------------------------ */
+
+static unsigned next_random(uint64_t *random)
+{
+	*random = *random * 6364136223846793005u + 1442695040888963407u;
+	return (unsigned)(*random >> 33);
+}
+
+static void add_id(struct text *out, uint64_t *random)
+{
+	unsigned a = next_random(random), b = next_random(random);
+	text_addf(out, "%08x-%04x-4%03x-8%03x-%04x%08x", a, b & 0xffff, (b >> 16) & 0xfff, a & 0xfff, b >> 20, next_random(random));
+}
+
+static void write_part(struct text *out, uint64_t *random)
+{
+	struct text id;
+	unsigned cluster = next_random(random) % 2000, day = next_random(random) % 28 + 1, second = next_random(random) % 86400;
+	text_init(&id, TEXT_NO_LIMIT);
+	add_id(&id, random);
+	text_addf(out, "{\"apiVersion\":\"" CRD_GROUP "/" CRD_VERSION "\",\"kind\":\"OmniMachine\",\"metadata\":{\"labels\":{"
+		  "\"app.kubernetes.io/part-of\":\"fleet\"},\"name\":\"%s\",\"namespace\":\"omni\"},\"spec\":{\"clusterRef\":{\"name\":"
+		  "\"edge-%04u\"},\"install\":{\"disk\":\"/dev/nvme0n1\"},\"patches\":[{\"inline\":{\"machine\":{\"network\":{\"hostname\":"
+		  "\"edge-%04u-%u\"}}},\"name\":\"hostname\"}]}}", id.ptr, cluster, cluster, next_random(random) % 50);
+	text_addc(out, '\0');
+	text_addf(out, "{\"clusterRef\":\"edge-%04u\",\"conditions\":[{\"lastTransitionTime\":\"2026-%02u-%02uT%02u:%02u:%02uZ\",\"message\":"
+		  "\"attached to OmniCluster \\\"edge-%04u\\\"\",\"observedGeneration\":%u,\"reason\":\"Accepted\",\"status\":\"True\","
+		  "\"type\":\"Accepted\"}],\"machineID\":\"%s\",\"observedGeneration\":%u}", cluster, day % 12 + 1, day, second / 3600,
+		  second / 60 % 60, second % 60, cluster, day % 4 + 1, id.ptr, day % 4 + 1);
+	text_addc(out, '\0');
+	text_adds(out, "{}");
+	text_addc(out, '\0');
+	text_adds(out, "[]");
+	text_done(&id);
+}
+
+/* The words with the frequencies of parts in front. */
+static void finish_dictionary(struct text *words)
+{
+	struct text samples;
+	size_t sizes[SAMPLES], room = words->len + WORDS_ROOM;
+	uint64_t random = 1;
+	char *made = malloc(room);
+	if (made == NULL)
+		abort();
+	text_init(&samples, TEXT_NO_LIMIT);
+	for (size_t i = 0; i < SAMPLES; i++) {
+		size_t before = samples.len;
+		write_part(&samples, &random);
+		sizes[i] = samples.len - before;
+	}
+	const ZDICT_params_t params = {.compressionLevel = LEVEL};
+	size_t len = ZDICT_finalizeDictionary(made, room, words->ptr, words->len, samples.ptr, sizes, SAMPLES, params);
+	text_reset(words);
+	if (ZDICT_isError(len))
+		abort();
+	text_add(words, (struct span){made, len});
+	text_done(&samples);
+	free(made);
+}
+
 struct packer *packer_new(const struct kind *const *kinds)
 {
 	struct packer *packer = calloc(1, sizeof *packer);
@@ -91,6 +153,9 @@ struct packer *packer_new(const struct kind *const *kinds)
 		abort();
 	text_init(&words, TEXT_NO_LIMIT);
 	write_dictionary(&words, kinds);
+	uint64_t random = 0;
+	write_part(&words, &random);
+	finish_dictionary(&words);
 	packer->words_in = ZSTD_createCDict(words.ptr, words.len, LEVEL);
 	packer->words_out = ZSTD_createDDict(words.ptr, words.len);
 	packer->in = ZSTD_createCCtx();
@@ -101,6 +166,7 @@ struct packer *packer_new(const struct kind *const *kinds)
 	/* Sizes are kept beside the frames, and memory is not checked for damage. */
 	ZSTD_CCtx_setParameter(packer->in, ZSTD_c_contentSizeFlag, 0);
 	ZSTD_CCtx_setParameter(packer->in, ZSTD_c_checksumFlag, 0);
+	ZSTD_CCtx_setParameter(packer->in, ZSTD_c_dictIDFlag, 0);
 	ZSTD_CCtx_refCDict(packer->in, packer->words_in);
 	ZSTD_DCtx_refDDict(packer->out, packer->words_out);
 	pthread_mutex_init(&packer->lock, NULL);
