@@ -220,6 +220,10 @@ static void do_it(struct release_look *look, const struct release_decision *deci
 		release_tell_fault(look, "", &fail);
 		return;
 	}
+	const struct handler_object *object = look->call->object;
+	log_info(look->call->env->log, "helm", "action ended", log_span("cluster", object->cluster.name), log_span("release", look->spec.release),
+		 log_span("namespace", look->spec.ns), log_string("action", action_name(decision->step)), log_string("because", decision->because),
+		 log_int("status", result.status), log_int("ms", result.took_ms));
 	release_put_time(look, "lastAttemptTime");
 	release_put(look, "lastAction", span_of(action_name(decision->step)));
 	release_put(look, "attemptedHash", look->hash);
