@@ -79,6 +79,7 @@ struct agent {
 	size_t link_count, link_cap, unit_count, unit_cap;
 	struct http *http;
 	struct cluster_api *cluster_api; /* agent/cluster_api.h; NULL: no source is one of an API server */
+	_Atomic(struct tree_handlers *) tree_handlers; /* agent/tree_handlers.h; NULL: no source declares anything for them */
 	struct loop_timer *timer, *resync_timer, *turn_timer, *tidy_timer, *annotate_timer;
 	uint64_t update; /* number of the current desired_update */
 	_Atomic(const char *) rules; /* --rules auto: of which release; NULL: not known yet */

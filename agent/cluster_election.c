@@ -10,6 +10,7 @@
 #include "agent/controller/controller.h"
 #include "agent/kube/replicas.h"
 #include "agent/told.h"
+#include "agent/tree_handlers.h"
 #include "base/clock.h"
 
 static void take_change(void *ctx)
@@ -19,6 +20,7 @@ static void take_change(void *ctx)
 	if (api->controller != NULL)
 		controller_look(api->controller);
 	cluster_handlers_look(api);
+	tree_handlers_look(api->agent);
 }
 
 static void on_change(void *ctx)

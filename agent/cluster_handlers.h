@@ -12,7 +12,7 @@ struct cluster_handlers;
 void cluster_handlers_start(struct cluster_api *api);
 /* This replica acts from now on, or no longer. */
 void cluster_handlers_look(struct cluster_api *api);
-void cluster_handlers_report(const struct cluster_api *api, struct agent_report *report);
+struct handlers_report *cluster_handlers_report(const struct cluster_api *api); /* of the heap; NULL: none */
 /* At the end, in this order: nothing new begins; what runs has ended by the deadline, or false: nothing may be freed. */
 void cluster_handlers_stop(struct cluster_api *api);
 bool cluster_handlers_free(struct cluster_api *api, int64_t deadline_ms);

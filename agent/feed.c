@@ -145,7 +145,6 @@ static bool render(struct feed *feed, const struct source_result *result, bool m
 		return false;
 	}
 	snapshot->source = feed->index;
-	snapshot->is_certain = source_kind(feed->source) == SOURCE_KUBERNETES;
 	snprintf(snapshot->revision, sizeof snapshot->revision, "%s", result->revision);
 	if (!is_confirmed(feed, snapshot))
 		tell_revision(feed, snapshot);

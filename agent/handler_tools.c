@@ -1,9 +1,13 @@
 #include "agent/handler_tools.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "agent/handlers/handlers.h"
 #include "agent/helm/chart.h"
 #include "agent/helm/run.h"
+#include "agent/report/handlers_report.h"
 #include "agent/source/source.h"
 
 static enum helm_walls walls_of(const char *sandbox)
@@ -47,4 +51,40 @@ void handler_tools_close(struct handler_tools *tools)
 	helm_free(tools->helm);
 	arena_done(&tools->arena);
 	*tools = (struct handler_tools){0};
+}
+
+/* --- for metrics -------------------------------------------------------------------------------------------------------------- */
+
+static void note_expiry(void *ctx, struct span ns, struct span name, int64_t expires_s)
+{
+	struct handlers_report *report = ctx;
+	if (report->export_count >= report->export_room)
+		return;
+	struct export_report *one = &report->exports[report->export_count++];
+	snprintf(one->ns, sizeof one->ns, "%.*s", SPAN_ARG(ns));
+	snprintf(one->name, sizeof one->name, "%.*s", SPAN_ARG(name));
+	one->expires_s = expires_s;
+}
+
+struct handlers_report *handler_tools_report(struct handlers *handlers)
+{
+	struct handlers_counts counts;
+	struct handlers_report *out = calloc(1, sizeof *out);
+	if (out == NULL)
+		abort();
+	handlers_counts(handlers, &counts);
+	for (size_t i = 0; i < HANDLERS_REPORTED; i++) {
+		out->kinds[i].objects = counts.objects[i];
+		out->kinds[i].ready = counts.ready[i];
+		out->kinds[i].looks = counts.looks[i];
+		out->kinds[i].failures = counts.failures[i];
+	}
+	out->queued = counts.queued;
+	out->running = counts.running;
+	out->export_room = counts.objects[0];
+	out->exports = calloc(out->export_room + 1, sizeof *out->exports);
+	if (out->exports == NULL)
+		abort();
+	handlers_expiries(handlers, note_expiry, out);
+	return out;
 }

@@ -17,4 +17,8 @@ struct handler_tools {
 void handler_tools_open(struct handler_tools *tools, const struct settings *settings, struct log *log, struct handler_env *env);
 void handler_tools_close(struct handler_tools *tools); /* no handler runs any more; safe on zeroed memory */
 
+/* How they are doing, for the metrics; of the heap. */
+struct handlers;
+struct handlers_report *handler_tools_report(struct handlers *handlers);
+
 #endif

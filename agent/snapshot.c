@@ -36,6 +36,7 @@ static bool render_whole(const struct renderer *renderer, const struct fleet_opt
 {
 	struct snapshot *snapshot = snapshot_new();
 	struct maker maker;
+	snapshot->is_certain = tree->is_of_server;
 	maker_open(&maker, snapshot, &tree->tree, before);
 	struct fleet_taker taker = maker_taker(&maker);
 	bool ok = renderer->render(renderer->ctx, &tree->tree, options, &taker, &snapshot->arena, &snapshot->fleet, fail);

@@ -43,10 +43,18 @@ struct snapshot_read {
 	uint32_t reader, file;
 };
 
+/* One of those that a handler looks after: what it declares. */
+struct snapshot_handled {
+	const struct kind *kind;
+	struct span ns, name;
+	struct span json; /* {"spec": …, "annotations": …}, the spec with its defaults; empty: it has faults */
+};
+
 /* A custom resource that belongs to no cluster. */
 struct snapshot_object {
 	uint64_t digest;
 	uint32_t file;
+	const struct snapshot_handled *handled; /* NULL: nothing of the kind, or of an API server, where it is known otherwise */
 };
 
 /* The clusters of the fleet have no resources: snapshot_cluster makes them. Of its documents only those with faults and

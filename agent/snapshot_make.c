@@ -2,6 +2,9 @@
 #include <stdlib.h>
 
 #include "agent/snapshot_int.h"
+#include "crds/kinds.h"
+#include "render/emit.h"
+#include "render/kind_check.h"
 
 static struct span key_of(const uint64_t *sent)
 {
@@ -74,6 +77,35 @@ uint64_t snapshot_document(struct text *scratch, const struct document *document
 	return digest_local(text_span(scratch));
 }
 
+static void add_member(struct text *out, const char *name, const struct node *value)
+{
+	text_addf(out, "%s\"%s\": ", out->len == 0 ? "{" : ", ", name);
+	if (value == NULL || value->kind != NODE_MAP)
+		text_adds(out, "{}");
+	else
+		emit_json(out, value, 0);
+}
+
+static const struct snapshot_handled *keep_handled(struct maker *maker, const struct document *document)
+{
+	struct arena *arena = &maker->snapshot->arena;
+	const struct kind *kind = document->kind;
+	if (maker->snapshot->is_certain || (kind != &KIND_KUBECONFIG_EXPORT && kind != &KIND_SECRET_SYNC && kind != &KIND_HELM_RELEASE))
+		return NULL;
+	struct snapshot_handled *handled = ARENA_NEW(arena, struct snapshot_handled);
+	*handled = (struct snapshot_handled){kind, arena_copy(arena, document->ns), arena_copy(arena, document->name), {0}};
+	const struct node *spec = node_path(&document->root, "spec");
+	if (document->has_errors || document->is_repeated || spec == NULL)
+		return handled;
+	struct node complete = kind_default(&maker->arena, kind, spec);
+	text_reset(&maker->scratch);
+	add_member(&maker->scratch, "spec", &complete);
+	add_member(&maker->scratch, "annotations", node_path(&document->root, "metadata.annotations"));
+	text_addc(&maker->scratch, '}');
+	handled->json = arena_copy(arena, text_span(&maker->scratch));
+	return handled;
+}
+
 static void see_document(void *ctx, const struct document *document)
 {
 	struct maker *maker = ctx;
@@ -88,7 +120,7 @@ static void see_document(void *ctx, const struct document *document)
 	snapshot->files[number].is_for_all |= strcmp(document->kind->name, "OmniConnection") == 0;
 	if (document->name.len > 0)
 		ARENA_PUSH(&snapshot->arena, snapshot->objects, snapshot->object_count, maker->object_cap) =
-			(struct snapshot_object){snapshot_document(&maker->scratch, document), number};
+			(struct snapshot_object){snapshot_document(&maker->scratch, document), number, keep_handled(maker, document)};
 	struct span ref = node_text(node_path(&document->root, "spec.clusterRef.name"));
 	if (ref.len > 0)
 		ARENA_PUSH(&maker->arena, maker->mentions, maker->mention_count, maker->mention_cap) =

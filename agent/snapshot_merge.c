@@ -228,6 +228,17 @@ static void merge_reads(struct splice *splice, const struct numbering *to)
 	out->read_count = count;
 }
 
+static const struct snapshot_handled *copy_handled(struct arena *arena, const struct snapshot_handled *handled)
+{
+	if (handled == NULL)
+		return NULL;
+	struct snapshot_handled *copy = arena_dup(arena, handled, sizeof *copy);
+	copy->ns = arena_copy(arena, handled->ns);
+	copy->name = arena_copy(arena, handled->name);
+	copy->json = arena_copy(arena, handled->json);
+	return copy;
+}
+
 static void merge_objects(struct splice *splice, const struct numbering *to)
 {
 	const struct snapshot *before = splice->before;
@@ -236,9 +247,10 @@ static void merge_objects(struct splice *splice, const struct numbering *to)
 	size_t count = 0;
 	for (size_t i = 0; i < before->object_count; i++)
 		if (splice->now[before->objects[i].file] != NO_FILE)
-			objects[count++] = (struct snapshot_object){before->objects[i].digest, splice->now[before->objects[i].file]};
+			objects[count++] = (struct snapshot_object){before->objects[i].digest, splice->now[before->objects[i].file],
+								      copy_handled(&out->arena, before->objects[i].handled)};
 	for (size_t i = 0; i < out->object_count; i++)
-		objects[count++] = (struct snapshot_object){out->objects[i].digest, to->rendered[out->objects[i].file]};
+		objects[count++] = (struct snapshot_object){out->objects[i].digest, to->rendered[out->objects[i].file], out->objects[i].handled};
 	out->objects = objects;
 	out->object_count = count;
 }

@@ -311,6 +311,7 @@ bool snapshot_splice(const struct renderer *renderer, const struct fleet_options
 		return false;
 	open_splice(&splice, tree, before);
 	splice.out = snapshot_new();
+	splice.out->is_certain = tree->is_of_server;
 	bool ok = choose(&splice) && render_selected(&splice, renderer, options, fail) && put_together(&splice);
 	arena_done(&splice.arena);
 	if (ok)

@@ -97,6 +97,7 @@ static struct source_tree *tree_of(struct look *look)
 {
 	struct listing *listing = look->listing;
 	struct source_tree *tree = source_tree_new(&look->source->base.config.limits);
+	tree->is_of_server = true;
 	struct tree_file *inputs = ARENA_ARRAY(&tree->arena, struct tree_file, listing->count + 1);
 	for (size_t i = 0; i < listing->count; i++)
 		inputs[i] = (struct tree_file){.path = listing->items[i].path, .id = listed_id(&listing->items[i])};

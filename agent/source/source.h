@@ -80,6 +80,7 @@ struct source_tree {
 	struct diag_list diags;
 	struct source_file *others; /* those that were asked for, with the ids that they have in this tree */
 	size_t other_count;
+	bool is_of_server;    /* objects of an API server: what is not there does not exist */
 	bool is_incomplete;   /* something that perhaps declares clusters could not be read */
 	char content_id[65];  /* hexadecimal; same id, same content */
 	unsigned references;  /* atomic */
