@@ -11,6 +11,7 @@
 #include "agent/kube/client.h"
 #include "agent/kube/replicas.h"
 #include "agent/told.h"
+#include "agent/tree_handlers.h"
 #include "base/clock.h"
 
 extern char **environ;
@@ -194,6 +195,7 @@ void cluster_api_take_options(const struct agent *agent, struct source_options *
 
 void cluster_api_wind_down(struct agent *agent, int64_t deadline_ms)
 {
+	tree_handlers_stop(agent);
 	if (agent->cluster_api == NULL)
 		return;
 	cluster_handlers_stop(agent->cluster_api);
@@ -202,7 +204,8 @@ void cluster_api_wind_down(struct agent *agent, int64_t deadline_ms)
 
 bool cluster_api_end_handlers(struct agent *agent, int64_t deadline_ms)
 {
-	return agent->cluster_api == NULL || cluster_handlers_free(agent->cluster_api, deadline_ms);
+	return tree_handlers_free(agent, deadline_ms) &&
+	       (agent->cluster_api == NULL || cluster_handlers_free(agent->cluster_api, deadline_ms));
 }
 
 void cluster_api_finish(struct agent *agent, int64_t deadline_ms)
@@ -239,6 +242,7 @@ void cluster_api_free(struct agent *agent)
 void cluster_api_update(struct agent *agent)
 {
 	struct cluster_api *api = agent->cluster_api;
+	tree_handlers_update(agent);
 	if (api == NULL || api->controller == NULL)
 		return;
 	cluster_fleet_tell(api);
@@ -270,6 +274,7 @@ void cluster_api_tell(struct unit *unit)
 	struct agent *agent = unit->agent;
 	struct cluster_api *api = agent->cluster_api;
 	struct unit_report report;
+	tree_handlers_changed(agent);
 	if (api == NULL || api->controller == NULL)
 		return;
 	pthread_mutex_lock(&agent->lock);
@@ -344,12 +349,13 @@ void cluster_api_report(const struct agent *agent, struct agent_report *report)
 	struct fail why;
 	if (api != NULL)
 		cluster_election_report(api, report);
+	tree_handlers_report(agent, report);
 	if (api == NULL || api->controller == NULL)
 		return;
 	kube_client_counts(api->client, &asked);
 	kube_cache_counts(api->cache, &held);
 	controller_counts(api->controller, &written);
-	cluster_handlers_report(api, report);
+	report->handlers = cluster_handlers_report(api);
 	*out = (struct kubernetes_report){
 		.is_used = true, .is_synced = kube_cache_is_synced(api->cache, &why),
 		.objects = held.objects, .bytes = held.bytes, .queued = written.queued,

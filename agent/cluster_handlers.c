@@ -8,7 +8,6 @@
 #include "agent/handler_tools.h"
 #include "agent/handlers/handlers.h"
 #include "agent/kube/cache.h"
-#include "agent/report/handlers_report.h"
 #include "agent/report/status_handled.h"
 #include "base/clock.h"
 #include "crds/kinds.h"
@@ -311,40 +310,9 @@ void cluster_handlers_look(struct cluster_api *api)
 		handlers_look(api->handlers->handlers);
 }
 
-static void note_expiry(void *ctx, struct span ns, struct span name, int64_t expires_s)
+struct handlers_report *cluster_handlers_report(const struct cluster_api *api)
 {
-	struct handlers_report *report = ctx;
-	if (report->export_count >= report->export_room)
-		return;
-	struct export_report *one = &report->exports[report->export_count++];
-	snprintf(one->ns, sizeof one->ns, "%.*s", SPAN_ARG(ns));
-	snprintf(one->name, sizeof one->name, "%.*s", SPAN_ARG(name));
-	one->expires_s = expires_s;
-}
-
-void cluster_handlers_report(const struct cluster_api *api, struct agent_report *report)
-{
-	struct handlers_counts counts;
-	if (api->handlers == NULL)
-		return;
-	struct handlers_report *out = calloc(1, sizeof *out);
-	if (out == NULL)
-		abort();
-	handlers_counts(api->handlers->handlers, &counts);
-	for (size_t i = 0; i < HANDLERS_REPORTED; i++) {
-		out->kinds[i].objects = counts.objects[i];
-		out->kinds[i].ready = counts.ready[i];
-		out->kinds[i].looks = counts.looks[i];
-		out->kinds[i].failures = counts.failures[i];
-	}
-	out->queued = counts.queued;
-	out->running = counts.running;
-	out->export_room = counts.objects[0];
-	out->exports = calloc(out->export_room + 1, sizeof *out->exports);
-	if (out->exports == NULL)
-		abort();
-	handlers_expiries(api->handlers->handlers, note_expiry, out);
-	report->handlers = out;
+	return api->handlers == NULL ? NULL : handler_tools_report(api->handlers->handlers);
 }
 
 void cluster_handlers_stop(struct cluster_api *api)
