@@ -5,8 +5,10 @@
 #include "base/cleanup.h"
 #include "base/enclose.h"
 #include "crds/pattern.h"
+#include "plugin-argocd/job.h"
 #include "plugin-argocd/top.h"
 #include "render/diag_brief.h"
+#include "render/emit.h"
 
 /* Argo CD takes no more than 100 MiB in one answer. */
 enum { OUTPUT_MAX = 95 << 20 };
@@ -14,7 +16,7 @@ enum { OUTPUT_MAX = 95 << 20 };
 struct generating {
 	struct arena *arena;
 	const struct parameters *parameters;
-	struct span ns;
+	struct span ns, application;
 	struct fleet fleet;
 	struct tree tree;
 };
@@ -73,8 +75,24 @@ static bool explain(struct text *out, const char *words)
 	return false;
 }
 
+static bool add_jobs(const struct generating *generating, struct text *out, struct fail *fail)
+{
+	struct node_list list = {0};
+	if (!generating->parameters->is_job)
+		return true;
+	if (!job_add(generating->arena, &generating->fleet, generating->parameters, generating->application, generating->ns, &list,
+		     fail))
+		return false;
+	for (size_t i = 0; i < list.count; i++) {
+		text_adds(out, "---\n");
+		emit_document(out, &list.items[i], EMIT_RESOURCE, false);
+	}
+	return true;
+}
+
 static bool print(struct generating *generating, struct text *out, struct text *out_warnings)
 {
+	struct fail fail = {0};
 	struct objects objects;
 	struct objects_options options = {
 		.mode = generating->parameters->mode,
@@ -94,16 +112,18 @@ static bool print(struct generating *generating, struct text *out, struct text *
 				    "Omni resource. Check spec.source.path of the Application and the parameter paths. If "
 				    "everything is to be pruned, set the parameter allow-empty to \"true\"");
 	objects_print(out, &objects);
+	if (!add_jobs(generating, out, &fail))
+		return explain(out, fail.text);
 	if (!text_ok(out))
 		return explain(out, "the output is larger than Argo CD takes in one answer; split the Application");
 	diag_print_brief(out_warnings, &generating->fleet.diags, BRIEF_LINES);
 	return true;
 }
 
-bool generate(struct arena *arena, const struct parameters *parameters, struct span ns, struct text *out,
-	      struct text *out_warnings)
+bool generate(struct arena *arena, const struct parameters *parameters, struct span ns, struct span application,
+	      struct text *out, struct text *out_warnings)
 {
-	struct generating generating = {.arena = arena, .parameters = parameters, .ns = ns};
+	struct generating generating = {.arena = arena, .parameters = parameters, .ns = ns, .application = application};
 	struct fleet_options options = FLEET_OPTIONS_DEFAULT;
 	struct fail fail = {0};
 	out->max = OUTPUT_MAX;

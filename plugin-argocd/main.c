@@ -45,7 +45,7 @@ static int run_generate(const struct command_line *line)
 	struct parameters parameters;
 	struct fail fail;
 	struct text out, warnings;
-	const char *ns = getenv("ARGOCD_APP_NAMESPACE");
+	const char *ns = getenv("ARGOCD_APP_NAMESPACE"), *application = getenv("ARGOCD_APP_NAME");
 	if (!parameters_read(line->arena, &parameters, &fail))
 		return failed(fail.text);
 	parameters.allow_empty |= line->allow_empty;
@@ -54,7 +54,8 @@ static int run_generate(const struct command_line *line)
 			span_of(line->paths[i]);
 	text_init(&out, TEXT_NO_LIMIT);
 	text_init(&warnings, TEXT_NO_LIMIT);
-	bool ok = generate(line->arena, &parameters, ns == NULL ? SPAN("") : span_of(ns), &out, &warnings);
+	bool ok = generate(line->arena, &parameters, ns == NULL ? SPAN("") : span_of(ns),
+			   application == NULL ? SPAN("") : span_of(application), &out, &warnings);
 	const struct text *message = ok ? &warnings : &out;
 	fwrite(message->ptr, 1, message->len, stderr);
 	text_done(&warnings);

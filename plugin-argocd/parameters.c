@@ -12,7 +12,34 @@ enum { ITEMS_MAX = 1000 };
 
 static bool set_mode(struct parameters *parameters, struct span value)
 {
-	return objects_mode_parse(value, &parameters->mode);
+	parameters->is_job = span_is(value, "job");
+	if (parameters->is_job)
+		parameters->mode = OBJECTS_RENDER_ONLY;
+	return parameters->is_job || objects_mode_parse(value, &parameters->mode);
+}
+
+static bool set_job_image(struct parameters *parameters, struct span value)
+{
+	parameters->job_image = value;
+	return true;
+}
+
+static bool set_job_endpoint(struct parameters *parameters, struct span value)
+{
+	parameters->job_endpoint = value;
+	return true;
+}
+
+static bool set_job_secret(struct parameters *parameters, struct span value)
+{
+	parameters->job_secret = value;
+	return true;
+}
+
+static bool set_job_gate(struct parameters *parameters, struct span value)
+{
+	parameters->job_gate = value;
+	return span_is(value, "safe") || span_is(value, "disruptive") || span_is(value, "destructive") || span_is(value, "critical");
 }
 
 static bool parse_bool(struct span value, bool *out)
@@ -42,8 +69,9 @@ static const struct parameter {
 	const char *name, *title, *tooltip, *choices, *value;
 	bool (*set)(struct parameters *parameters, struct span value); /* NULL: the list of paths */
 } table[] = {
-	{"mode", "Output", "pass-through prints the custom resources and a ConfigMap per cluster; render-only prints ConfigMaps",
-	 "pass-through, render-only", "pass-through", set_mode},
+	{"mode", "Output",
+	 "pass-through prints the custom resources and a ConfigMap per cluster; render-only prints ConfigMaps; job also a Job that applies",
+	 "pass-through, render-only, job", "pass-through", set_mode},
 	{"paths", "Paths", "Files and directories to read, relative to the path of the Application; none: all of it", NULL, NULL,
 	 NULL},
 	{"confirm-delete", "Confirm deletion", "Argo CD asks before it prunes or deletes an OmniCluster or OmniConnection",
@@ -51,6 +79,13 @@ static const struct parameter {
 	{"allow-empty", "Allow nothing", "Success also when nothing is declared; Argo CD then prunes everything", "true, false",
 	 "false", set_empty},
 	{"rules", "Omni release", "The Omni release whose rules templates are checked by", "1.9, 1.10", "1.10", set_rules},
+	{"job-image", "Job: image", "Mode job: the image of omniops", NULL, "", set_job_image},
+	{"job-endpoint", "Job: address of Omni", "Mode job: where Omni is; else as the OmniConnection says", NULL, "",
+	 set_job_endpoint},
+	{"job-secret", "Job: Secret of the key", "Mode job: the Secret with serviceAccountKey; else as the OmniConnection says", NULL,
+	 "", set_job_secret},
+	{"job-gate", "Job: gate", "Mode job: highest risk that is applied; what is above fails the sync",
+	 "safe, disruptive, destructive, critical", "disruptive", set_job_gate},
 };
 
 /* --- values ----------------------------------------------------------------------------------------------------------- */
@@ -165,7 +200,8 @@ static bool read_variables(struct arena *arena, struct parameters *parameters, c
 bool parameters_read(struct arena *arena, struct parameters *out, struct fail *fail)
 {
 	const char *json = getenv("ARGOCD_APP_PARAMETERS"), *mask_key = getenv(MASK_KEY_VARIABLE);
-	*out = (struct parameters){.mode = OBJECTS_PASS_THROUGH, .ask_before_delete = true, .rules = OMNI_RULES_1_10};
+	*out = (struct parameters){.mode = OBJECTS_PASS_THROUGH, .ask_before_delete = true, .rules = OMNI_RULES_1_10,
+				   .job_gate = SPAN("disruptive")};
 	out->mask_key = mask_key == NULL ? SPAN("") : span_of(mask_key);
 	if (!read_variables(arena, out, "ARGOCD_ENV", fail))
 		return false;
@@ -180,7 +216,9 @@ void parameters_announce(struct text *out)
 		if (table[i].set == NULL)
 			text_adds(out, "\",\"collectionType\":\"array\",\"array\":[]}");
 		else
-			text_addf(out, " (%s)\",\"string\":\"%s\"}", table[i].choices, table[i].value);
+			text_addf(out, "%s%s%s\",\"string\":\"%s\"}", table[i].choices != NULL ? " (" : "",
+				  table[i].choices != NULL ? table[i].choices : "", table[i].choices != NULL ? ")" : "",
+				  table[i].value);
 	}
 	text_adds(out, "]\n");
 }

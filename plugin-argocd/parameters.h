@@ -12,6 +12,8 @@ struct parameters {
 	struct span *paths; /* below the working directory; none: all of it */
 	size_t path_count, path_cap;
 	bool ask_before_delete, allow_empty;
+	bool is_job; /* mode is render-only then, and a Job is added */
+	struct span job_image, job_endpoint, job_secret, job_gate;
 	enum omni_rules rules;
 	struct span mask_key; /* of the sidecar, not of an Application; may be empty */
 };

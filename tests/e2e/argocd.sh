@@ -69,9 +69,9 @@ check "a namespace that is none is refused" exits 1 bare ARGOCD_APP_NAMESPACE=No
 # --- parameters
 parameter() { exits 1 generate ARGOCD_APP_PARAMETERS="$1"; }
 check "an unknown parameter" parameter '[{"name":"mod","string":"x"}]'
-check "… is named, with those that are known" complains 'unknown parameter "mod"; the known ones are mode, paths, confirm-delete, allow-empty, rules'
+check "… is named, with those that are known" complains 'unknown parameter "mod"; the known ones are mode, paths, confirm-delete, allow-empty, rules, job-image'
 check "a wrong value" parameter '[{"name":"mode","string":"dry"}]'
-check "… is named with the right ones" complains 'parameter mode: "dry" is none of pass-through, render-only'
+check "… is named with the right ones" complains 'parameter mode: "dry" is none of pass-through, render-only, job'
 check "a list for a text" parameter '[{"array":["a"],"name":"mode"}]'
 check "… is named" complains 'parameter mode: give a string'
 check "a text for a list" parameter '[{"name":"paths","string":"a"}]'
@@ -91,7 +91,7 @@ check "absolute paths" parameter "[{\"array\":[\"$room/_cmp_server/secret\"],\"n
 check "… but those inside are read" exits 0 generate ARGOCD_APP_PARAMETERS="[{\"array\":[\"${repository}apps/prod\"],\"name\":\"paths\"}]"
 check "a path that is not there" parameter '[{"array":["gone.yaml"],"name":"paths"}]'
 check "the parameters for the form" exits 0 "$plugin" parameters
-check "… are JSON with every parameter" bash -c "tr -d '\n' <'$room/out' | grep -qE '^\[(\{[^{}]*\},? ?){5}\]\$'"
+check "… are JSON with every parameter" bash -c "tr -d '\n' <'$room/out' | grep -qE '^\[(\{[^{}]*\},? ?){9}\]\$'"
 
 check "parameters from the Application's environment" exits 0 generate ARGOCD_ENV_MODE=render-only
 check "… count" are kinds ConfigMap
@@ -129,6 +129,54 @@ check "… in it alone" bash -c "diff '$room/before' '$room/out' | grep -c '^[<>
 check "… without secrets" bash -c "grep -q 'sha256:' '$room/out' && ! grep hunter2 '$room/out'"
 sed 's/patches\/sysctl/..\/secret\/a/' "$repository/apps/with-file.yaml" >"$repository/apps/outside.yaml"
 check "… but none outside" parameter '[{"array":["../outside.yaml"],"name":"paths"}]'
+
+# --- job
+job() { generate ARGOCD_ENV_MODE=job ARGOCD_ENV_JOB_IMAGE=reg/omniops:v1 "$@"; }
+{ class; echo ---; cat "$repository/apps/with-file.yaml"; echo ---; cluster asleep 1 | sed '0,/^spec:/s//&\n  suspend: true/'; } >"$repository/apps/job.yaml"
+job_paths='[{"array":["../job.yaml"],"name":"paths"}]'
+check "a Job has to know its image" exits 1 generate ARGOCD_ENV_MODE=job
+check "… which is said" complains 'parameter job-image'
+check "… and its Omni" exits 1 job ARGOCD_APP_PARAMETERS="$job_paths"
+check "… which is said" complains 'OmniMachineClass/any: mode job has to know which Omni'
+check "… and only a gate that there is" exits 1 job ARGOCD_ENV_JOB_GATE=open
+check "with all of it" exits 0 job ARGOCD_APP_PARAMETERS="$job_paths" ARGOCD_ENV_JOB_ENDPOINT="$omni" ARGOCD_ENV_JOB_SECRET=key
+check "… it comes behind the ConfigMaps" are kinds "ConfigMap ConfigMap ConfigMap ConfigMap Secret Job"
+cp "$room/out" "$room/job"
+check "… the same each time" exits 0 job ARGOCD_APP_PARAMETERS="$job_paths" ARGOCD_ENV_JOB_ENDPOINT="$omni" ARGOCD_ENV_JOB_SECRET=key
+check "… in every byte" cmp "$room/out" "$room/job"
+check "… with what looks secret in the Secret alone" bash -c "sed '/^kind: Secret/,/^---/d' '$room/job' | grep -c hunter2 | grep -qx 0 && grep -q hunter2 '$room/job'"
+{ cat "$repository/apps/job.yaml"; printf -- '---\napiVersion: omni.texashpc.com/v1alpha1\nkind: OmniConnection\nmetadata: {name: main, namespace: omni}\nspec: {endpoint: "https://omni.example.org", auth: {serviceAccountSecretRef: {name: it, key: is}}}\n'; } >"$repository/apps/connected.yaml"
+check "an OmniConnection says where, too" exits 0 job ARGOCD_APP_PARAMETERS='[{"array":["../connected.yaml"],"name":"paths"}]'
+check "… in the arguments" says '- https://omni.example.org'
+check "… and whose key" says 'secretName: it'
+cat >"$room/lay.py" <<'END'
+# What the kubelet and the container runtime make of it: files in the folder given, arguments on standard output.
+import os, sys, yaml
+documents = list(yaml.safe_load_all(open(sys.argv[1])))
+job = [d for d in documents if d['kind'] == 'Job'][0]['spec']['template']['spec']
+secrets = {d['metadata']['name']: d['stringData'] for d in documents if d['kind'] == 'Secret'}
+for source in job['volumes'][0]['projected']['sources']:
+    for item in source['secret']['items']:
+        path = os.path.join(sys.argv[2], item['path'])
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        open(path, 'w').write(secrets[source['secret']['name']][item['key']])
+for argument in job['containers'][0]['args']:
+    print(argument.replace('/omniops/declarations', sys.argv[2]).replace('/omniops/key/key', '/dev/null'))
+END
+if ! python3 -c 'import yaml' 2>/dev/null; then
+	skip "what the Job runs" "Python's yaml is missing"
+elif [ ! -x "$OMNIOPS" ]; then
+	skip "what the Job runs" "omniops is not built"
+else
+	python3 "$room/lay.py" "$room/job" "$room/laid" >"$room/arguments"
+	mapfile -t arguments <"$room/arguments"
+	check "the Job applies" exits 0 omniops "${arguments[@]}"
+	check "… the cluster" test -s "$room/omni/Clusters.omni.sidero.dev/prod.yaml"
+	check "… its patch file" grep -rq hunter2 "$room/omni/ConfigPatches.omni.sidero.dev"
+	check "… the machine class" test -s "$room/omni/MachineClasses.omni.sidero.dev/any.yaml"
+	check "… and not what is suspended" test ! -e "$room/omni/Clusters.omni.sidero.dev/asleep.yaml"
+	check "the Job once more" exits 0 omniops "${arguments[@]}"
+fi
 
 # --- nothing, or not all
 mkdir "$repository/apps/empty" && printf 'replicas: 3\n' >"$repository/apps/empty/values.yaml"
