@@ -48,7 +48,7 @@ static void list(struct charts *charts, const char *part, struct arena *arena, s
 		    fstatat(dirfd(dir), entry->d_name, &seen, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(seen.st_mode))
 			continue;
 		struct file *file = &ARENA_PUSH(arena, out->items, out->count, out->cap);
-		snprintf(file->name, sizeof file->name, "%s", entry->d_name);
+		snprintf(file->name, sizeof file->name, "%.*s", (int)sizeof file->name - 1, entry->d_name);
 		file->used_ms = (int64_t)seen.st_mtim.tv_sec * 1000 + seen.st_mtim.tv_nsec / 1000000;
 		file->bytes = (uint64_t)seen.st_size;
 		out->bytes += file->bytes;
