@@ -231,6 +231,7 @@ void cluster_api_free(struct agent *agent)
 	kube_client_free(api->client);
 	replicas_free(api->replicas);
 	snapshot_unref(api->told);
+	free(api->told_of);
 	snapshot_unref(api->ways_of);
 	arena_done(&api->ways_arena);
 	free(api);

@@ -28,6 +28,7 @@ struct cluster_api {
 	char instance[254];
 	/* loop only */
 	struct snapshot *told; /* what the controller was told last */
+	struct cluster_api_told *told_of; /* of every cluster of it */
 	uint64_t looks;	       /* at all orders */
 	struct snapshot *ways_of; /* the tree that declares the connections below */
 	struct arena ways_arena;

@@ -75,7 +75,6 @@ struct controller *controller_new(const struct controller_options *options)
 	controller->users = 1;
 	controller->posts_end = &controller->posts;
 	controller->book = event_book_new(controller->instance);
-	arena_init(&controller->fleet, ARENA_NO_LIMIT);
 	turns_init(&controller->turns, (uint64_t)clock_wall_ms());
 	listen_begin(controller);
 	if (pthread_create(&controller->writer, NULL, writer_run, controller) != 0)
@@ -93,7 +92,6 @@ void release_user(struct controller *controller)
 	event_book_free(controller->book);
 	subjects_done(&controller->subjects);
 	turns_done(&controller->turns);
-	arena_done(&controller->fleet);
 	pthread_cond_destroy(&controller->wake);
 	pthread_mutex_destroy(&controller->lock);
 	free(controller->instance);

@@ -79,6 +79,9 @@ struct controller_cluster {
 };
 /* All that the newest tree declares; what is not among them is not declared. */
 void controller_take_fleet(struct controller *controller, const struct controller_cluster *clusters, size_t count);
+/* After that: what a newer tree declares otherwise, and what it does not declare any more (of these ns and object count). */
+void controller_take_changes(struct controller *controller, const struct controller_cluster *changed, size_t changed_count,
+			     const struct controller_cluster *gone, size_t gone_count);
 
 /* The state of the unit that a cluster is has changed. */
 void controller_told(struct controller *controller, struct span ns, struct span object, const struct unit_report *report);

@@ -21,7 +21,6 @@ struct controller {
 	unsigned users; /* the owner, and every request that is under way */
 	struct subjects subjects;
 	struct turns turns;
-	struct arena fleet; /* what is declared; the subjects point into it */
 	uint64_t fleet_number; /* 0: none was taken yet */
 	struct event_book *book;
 	struct post *posts, **posts_end; /* Events that wait for their turn */

@@ -263,8 +263,10 @@ void subject_renew(struct subject *subject, struct span uid)
 
 static void free_subject(struct subject *s)
 {
-	if (s->kind == &KIND_CLUSTER)
+	if (s->kind == &KIND_CLUSTER) {
 		forget_life(s->life);
+		free(s->life->declared);
+	}
 	free(s->of_kind);
 	free(s->facts);
 	free_writes(s);
@@ -273,7 +275,8 @@ static void free_subject(struct subject *s)
 
 bool subject_drop_unused(struct subjects *subjects, struct subject *subject)
 {
-	if (subject->is_there || subject->children != NULL || subject->turn.state != TURN_IDLE)
+	bool is_declared = subject_life(subject) != NULL && subject->life->declared != NULL;
+	if (subject->is_there || subject->children != NULL || is_declared || subject->turn.state != TURN_IDLE)
 		return false;
 	struct subject *parent = subject->parent, **slot = slot_of(subjects, subject->kind, subject_ns(subject), subject_name(subject));
 	while (*slot != subject)

@@ -13,7 +13,7 @@ enum { SHOWN_MAX = 6 };
 
 /* Of an OmniCluster. */
 struct cluster_life {
-	struct controller_cluster *declared; /* in the fleet's arena; NULL: it is not declared */
+	struct controller_cluster *declared; /* one piece of memory; NULL: it is not declared */
 	uint64_t fleet;			     /* number of the fleet that declared it */
 	unsigned char *told;		     /* a packed struct unit_report; NULL: nothing yet */
 	size_t told_size;
@@ -105,7 +105,7 @@ struct subject *subject_get(struct subjects *subjects, const struct kind *kind, 
 void subject_refer(struct subjects *subjects, struct subject *subject, const struct kind *kind, struct span name);
 /* It is another object from now on, or none: what was known of the old one is forgotten. */
 void subject_renew(struct subject *subject, struct span uid);
-/* Gone for good, when it is neither there nor referred to; its turn is idle. Returns whether it is. */
+/* Gone for good, when it is neither there nor referred to nor declared; its turn is idle. Returns whether it is. */
 bool subject_drop_unused(struct subjects *subjects, struct subject *subject);
 
 /* How many of its children that are there are of this kind. */

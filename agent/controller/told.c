@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "crds/kinds.h"
 
-enum { NEWS_MS = 50, BEHIND_MS = 2000 }; /* states that follow each other quickly are not all written */
+enum { NEWS_MS = 50 }; /* states that follow each other quickly are not all written */
 
 static void *must(void *memory)
 {
@@ -167,117 +167,4 @@ void controller_told_handled(struct controller *controller, const struct control
 	}
 	pthread_mutex_unlock(&controller->lock);
 	free(kept);
-}
-
-/* --- the fleet ---------------------------------------------------------------------------------------------------------------- */
-
-static struct span *copy_spans(struct arena *arena, const struct span *items, size_t count)
-{
-	struct span *copy = ARENA_ARRAY(arena, struct span, count + 1);
-	for (size_t i = 0; i < count; i++)
-		copy[i] = arena_copy(arena, items[i]);
-	return copy;
-}
-
-static const struct diag **copy_diags(struct arena *arena, const struct diag *const *items, size_t count)
-{
-	const struct diag **copy = ARENA_ARRAY(arena, const struct diag *, count + 1);
-	for (size_t i = 0; i < count; i++) {
-		struct diag *diag = arena_dup(arena, items[i], sizeof *diag);
-		diag->file = arena_copy(arena, diag->file);
-		diag->object = arena_copy(arena, diag->object);
-		diag->path = arena_copy(arena, diag->path);
-		diag->message = arena_copy(arena, diag->message);
-		diag->hint = arena_copy(arena, diag->hint);
-		diag->code = arena_string(arena, span_of(diag->code)); /* of what was rendered elsewhere, it lives no longer either */
-		copy[i] = diag;
-	}
-	return copy;
-}
-
-static struct controller_cluster *copy_cluster(struct arena *arena, const struct controller_cluster *cluster)
-{
-	struct controller_cluster *copy = arena_dup(arena, cluster, sizeof *copy);
-	copy->ns = arena_copy(arena, cluster->ns);
-	copy->object = arena_copy(arena, cluster->object);
-	copy->cluster = arena_copy(arena, cluster->cluster);
-	copy->connection = arena_copy(arena, cluster->connection);
-	copy->url = arena_copy(arena, cluster->url);
-	copy->control_plane = arena_copy(arena, cluster->control_plane);
-	copy->workers = copy_spans(arena, cluster->workers, cluster->worker_count);
-	copy->machines = copy_spans(arena, cluster->machines, cluster->machine_count);
-	copy->diags = copy_diags(arena, cluster->diags, cluster->diag_count);
-	return copy;
-}
-
-static bool same_spans(const struct span *a, const struct span *b, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (!span_eq(a[i], b[i]))
-			return false;
-	return true;
-}
-
-static bool same_diags(const struct controller_cluster *a, const struct controller_cluster *b)
-{
-	if (a->diag_count != b->diag_count)
-		return false;
-	for (size_t i = 0; i < a->diag_count; i++) {
-		const struct diag *x = a->diags[i], *y = b->diags[i];
-		if (x->severity != y->severity || strcmp(x->code, y->code) != 0 || !span_eq(x->object, y->object) ||
-		    !span_eq(x->path, y->path) || !span_eq(x->message, y->message) || !span_eq(x->hint, y->hint))
-			return false;
-	}
-	return true;
-}
-
-static bool same_parts(const struct controller_cluster *a, const struct controller_cluster *b)
-{
-	return a->worker_count == b->worker_count && a->machine_count == b->machine_count &&
-	       span_eq(a->control_plane, b->control_plane) && same_spans(a->workers, b->workers, a->worker_count) &&
-	       same_spans(a->machines, b->machines, a->machine_count);
-}
-
-static void take_declared(struct controller *controller, struct subject *subject, struct controller_cluster *now)
-{
-	struct cluster_life *life = subject->life;
-	const struct controller_cluster *old = life->declared;
-	bool has_other_faults = old == NULL || !same_diags(old, now);
-	bool is_other = old == NULL || strcmp(old->template_hash, now->template_hash) != 0;
-	bool is_news = is_other || has_other_faults || old->generation != now->generation || old->has_errors != now->has_errors ||
-		       !same_parts(old, now);
-	life->declared = now;
-	/* What comes of another template will be told soon, and then in one. */
-	if (is_news)
-		wake_subject(controller, subject, usual_class(subject), is_other && life->told != NULL ? BEHIND_MS : NEWS_MS);
-	if (has_other_faults)
-		wake_children(controller, subject);
-}
-
-void controller_take_fleet(struct controller *controller, const struct controller_cluster *clusters, size_t count)
-{
-	struct arena arena;
-	arena_init(&arena, ARENA_NO_LIMIT);
-	struct controller_cluster **copies = ARENA_ARRAY(&arena, struct controller_cluster *, count + 1);
-	for (size_t i = 0; i < count; i++)
-		copies[i] = copy_cluster(&arena, &clusters[i]);
-	pthread_mutex_lock(&controller->lock);
-	uint64_t number = ++controller->fleet_number;
-	for (size_t i = 0; i < count; i++) {
-		struct subject *subject = subject_get(&controller->subjects, &KIND_CLUSTER, copies[i]->ns, copies[i]->object);
-		take_declared(controller, subject, copies[i]);
-		subject->life->fleet = number;
-	}
-	for (size_t i = 0; i < controller->subjects.slot_count; i++)
-		for (struct subject *s = controller->subjects.slots[i]; s != NULL; s = s->next_in_slot)
-			if (subject_life(s) != NULL && s->life->declared != NULL && s->life->fleet != number) {
-				s->life->declared = NULL;
-				wake_subject(controller, s, usual_class(s), NEWS_MS);
-				wake_children(controller, s);
-			}
-	arena_done(&controller->fleet);
-	controller->fleet = arena;
-	if (number == 1)
-		wake_all(controller);
-	pthread_mutex_unlock(&controller->lock);
 }
