@@ -216,7 +216,7 @@ for i in {1..99}; do cluster "c$i" 1; echo ---; done >"$repository/apps/many/all
 enclosed() { # while its output is not taken it stays, and can be looked at
 	local pid i
 	mkfifo "$room/pipe"
-	run "$repository/apps/many" "$@" "$plugin" generate >"$room/pipe" &
+	(cd "$repository/apps/many" && exec env -i "$@" "$plugin" generate </dev/null >"$room/pipe") &
 	pid=$!
 	exec 9<"$room/pipe"
 	for i in {1..100}; do

@@ -225,6 +225,24 @@ under_helm() {
 	check "… and shows what it said" complains 'OmniWorkers/prod-workers'
 }
 
+# Helm 4 takes a plugin, parses what it answers, and does not show what it says.
+under_helm_4() {
+	local home=$room/home4
+	mkdir -p "$home" "$room/plugin"
+	cp flux/helm-plugin/plugin.yaml "$flux" "$room/plugin/"
+	[ -d "$room/chart" ] || chart
+	four() { env -u HELM_PLUGINS HOME="$home" XDG_DATA_HOME="$home/data" XDG_CACHE_HOME="$home/cache" XDG_CONFIG_HOME="$home/config" "$helm" "$@"; }
+	render() { four template fleet "$room/chart" --post-renderer omniops "$@"; }
+	check "Helm 4 installs the plugin" exits 0 four plugin install "$room/plugin"
+	check "Helm 4 runs it as a post-renderer" exits 0 render
+	check "… and has the ConfigMap" says 'name: prod-omni-template'
+	check "… and hooks" says 'helm.sh/hook: pre-install'
+	check "… and every object once" bash -c "[ \$(grep -c '^kind: ' '$room/out') = 5 ]"
+	check "… of the values" exits 0 render --set size=7
+	check "… that were given" says '      size: 7'
+	check "Helm 4 fails where it fails" exits 1 render --set size=-7
+}
+
 if go_tool sigs.k8s.io/kustomize/kustomize/v5 v5.8.2; then
 	kustomize=$tool
 	under_kustomize
@@ -235,6 +253,12 @@ if go_tool helm.sh/helm/v3/cmd/helm v3.19.0; then
 	helm=$tool
 	under_helm
 else
-	skip "Helm" "it cannot be built: $(go_tool_reason)"
+	skip "Helm 3" "it cannot be built: $(go_tool_reason)"
+fi
+if go_tool helm.sh/helm/v4/cmd/helm v4.2.3; then
+	helm=$tool
+	under_helm_4
+else
+	skip "Helm 4" "it cannot be built: $(go_tool_reason)"
 fi
 finish
