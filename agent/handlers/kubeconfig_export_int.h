@@ -85,8 +85,6 @@ bool export_shape_output(struct arena *arena, const struct export_owner *owner, 
 	__attribute__((warn_unused_result));
 /* Nothing of `wanted` is missing in `held`. */
 bool export_shape_holds(const struct stored_secret *held, const struct stored_secret *wanted);
-/* A legal label that stands for the cluster: its name, or what can be kept of it and a sum. */
-struct span export_label(struct arena *arena, struct span cluster);
 
 /* --- what follows (kubeconfig_export_rules.c) ------------------------------------------------------------------------------- */
 

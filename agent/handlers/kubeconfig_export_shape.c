@@ -3,37 +3,16 @@
 #include <openssl/evp.h>
 
 #include "agent/handlers/kubeconfig_export_int.h"
+#include "agent/handlers/marks.h"
 #include "agent/kube/client_config.h"
 
-enum { SECOND_MS = 1000, LABEL_MAX = 63, LABEL_SUM = 10 };
-
-static void drop_json(void *json)
-{
-	json_decref(json);
-}
-
-static json_t *kept_json(struct arena *arena, json_t *json)
-{
-	arena_defer(arena, drop_json, json);
-	return json;
-}
-
-static struct span json_at(const json_t *object, const char *key)
-{
-	const json_t *value = json_object_get(object, key);
-	return (struct span){json_string_value(value), json_string_length(value)};
-}
-
-static void put(json_t *object, const char *key, struct span value)
-{
-	json_object_set_new(object, key, json_stringn(value.ptr == NULL ? "" : value.ptr, value.len));
-}
+enum { SECOND_MS = 1000 };
 
 static void put_time(json_t *object, const char *key, int64_t time_s)
 {
 	char text[TIMESTAMP_SIZE];
 	timestamp_format(time_s * SECOND_MS, TIMESTAMP_SECONDS, text);
-	put(object, key, span_of(text));
+	mark_put(object, key, span_of(text));
 }
 
 /* --- what a Secret says ----------------------------------------------------------------------------------------------------- */
@@ -42,27 +21,27 @@ static void put_time(json_t *object, const char *key, int64_t time_s)
  * of. So it is also how somebody hands a Secret over. */
 static bool bears_name(const struct export_owner *owner, const struct stored_secret *secret)
 {
-	struct span ns = json_at(secret->annotations, EXPORT_NAMESPACE);
-	return span_eq(json_at(secret->annotations, EXPORT_NAME), owner->name) && span_eq(ns.len > 0 ? ns : secret->ns, owner->ns);
+	struct span ns = mark_text(secret->annotations, EXPORT_NAMESPACE);
+	return span_eq(mark_text(secret->annotations, EXPORT_NAME), owner->name) && span_eq(ns.len > 0 ? ns : secret->ns, owner->ns);
 }
 
 bool export_is_ours(const struct export_owner *owner, const struct stored_secret *secret)
 {
-	bool bears_uid = owner->uid.len > 0 && span_eq(json_at(secret->labels, EXPORT_LABEL_UID), owner->uid);
+	bool bears_uid = owner->uid.len > 0 && span_eq(mark_text(secret->labels, EXPORT_LABEL_UID), owner->uid);
 	return bears_uid || bears_name(owner, secret);
 }
 
 static bool has_labels(struct arena *arena, const struct export_owner *owner, const struct stored_secret *secret)
 {
-	struct span uid = json_at(secret->labels, EXPORT_LABEL_UID), managed = json_at(secret->labels, EXPORT_MANAGED_BY);
+	struct span uid = mark_text(secret->labels, EXPORT_LABEL_UID), managed = mark_text(secret->labels, EXPORT_MANAGED_BY);
 	return bears_name(owner, secret) && (owner->uid.len == 0 || span_eq(uid, owner->uid)) && managed.len > 0 &&
-	       span_eq(json_at(secret->labels, EXPORT_LABEL_CLUSTER), export_label(arena, owner->cluster));
+	       span_eq(mark_text(secret->labels, EXPORT_LABEL_CLUSTER), mark_cluster(arena, owner->cluster));
 }
 
 static bool read_time(const struct stored_secret *secret, const char *key, int64_t *out_s)
 {
 	int64_t ms;
-	if (!timestamp_parse(json_at(secret->annotations, key), &ms))
+	if (!timestamp_parse(mark_text(secret->annotations, key), &ms))
 		return false;
 	*out_s = ms / SECOND_MS;
 	return true;
@@ -93,9 +72,9 @@ void export_state_read(struct arena *arena, const struct export_owner *owner, co
 	out->is_deleted = secret->is_deleted;
 	out->is_immutable = secret->is_immutable;
 	out->kubeconfig = stored_secret_value(secret, key);
-	out->spec_hash = json_at(secret->annotations, EXPORT_SPEC_HASH);
+	out->spec_hash = mark_text(secret->annotations, EXPORT_SPEC_HASH);
 	digest_hex(out->kubeconfig, out->hash);
-	out->is_whole = span_is(json_at(secret->annotations, EXPORT_HASH), out->hash);
+	out->is_whole = span_is(mark_text(secret->annotations, EXPORT_HASH), out->hash);
 	read_times(arena, secret, out);
 }
 
@@ -106,30 +85,9 @@ static bool is_label_char(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-static bool is_label(struct span text)
-{
-	bool is_good = text.len > 0 && text.len <= LABEL_MAX && is_label_char(text.ptr[0]) && is_label_char(text.ptr[text.len - 1]);
-	for (size_t i = 0; is_good && i < text.len; i++)
-		is_good = is_label_char(text.ptr[i]) || text.ptr[i] == '-' || text.ptr[i] == '_' || text.ptr[i] == '.';
-	return is_good;
-}
-
-struct span export_label(struct arena *arena, struct span cluster)
-{
-	char hash[DIGEST_HEX_SIZE], kept[LABEL_MAX];
-	size_t len = 0;
-	if (is_label(cluster))
-		return cluster;
-	for (size_t i = 0; i < cluster.len && len < LABEL_MAX - LABEL_SUM - 1; i++)
-		if (is_label_char(cluster.ptr[i]) || (len > 0 && (cluster.ptr[i] == '-' || cluster.ptr[i] == '_' || cluster.ptr[i] == '.')))
-			kept[len++] = cluster.ptr[i];
-	digest_hex(cluster, hash);
-	return arena_spanf(arena, "%.*s%s%.*s", (int)len, kept, len > 0 ? "-" : "", LABEL_SUM, hash);
-}
-
 static json_t *copied(struct arena *arena, const json_t *before)
 {
-	return kept_json(arena, json_is_object(before) ? json_copy((json_t *)(uintptr_t)before) : json_object());
+	return mark_keep(arena, json_is_object(before) ? json_copy((json_t *)(uintptr_t)before) : json_object());
 }
 
 static void begin(struct arena *arena, const struct export_owner *owner, const struct stored_secret *before, struct span managed_by,
@@ -139,12 +97,12 @@ static void begin(struct arena *arena, const struct export_owner *owner, const s
 		*out = *before;
 	out->labels = copied(arena, before == NULL ? NULL : before->labels);
 	out->annotations = copied(arena, before == NULL ? NULL : before->annotations);
-	put(out->labels, EXPORT_MANAGED_BY, managed_by);
+	mark_put(out->labels, EXPORT_MANAGED_BY, managed_by);
 	if (owner->uid.len > 0)
-		put(out->labels, EXPORT_LABEL_UID, owner->uid);
-	put(out->labels, EXPORT_LABEL_CLUSTER, export_label(arena, owner->cluster));
-	put(out->annotations, EXPORT_NAME, owner->name);
-	put(out->annotations, EXPORT_NAMESPACE, owner->ns);
+		mark_put(out->labels, EXPORT_LABEL_UID, owner->uid);
+	mark_put(out->labels, EXPORT_LABEL_CLUSTER, mark_cluster(arena, owner->cluster));
+	mark_put(out->annotations, EXPORT_NAME, owner->name);
+	mark_put(out->annotations, EXPORT_NAMESPACE, owner->ns);
 }
 
 #define MANAGER SPAN("omni-cluster-operator")
@@ -183,8 +141,8 @@ void export_shape(struct arena *arena, const struct export_owner *owner, const s
 	*out = (struct stored_secret){.ns = spec->target.ns, .name = spec->target.name};
 	begin(arena, owner, before, MANAGER, out);
 	digest_hex(content->kubeconfig, hash);
-	put(out->annotations, EXPORT_SPEC_HASH, span_of(spec->hash));
-	put(out->annotations, EXPORT_HASH, span_of(hash));
+	mark_put(out->annotations, EXPORT_SPEC_HASH, span_of(spec->hash));
+	mark_put(out->annotations, EXPORT_HASH, span_of(hash));
 	put_time(out->annotations, EXPORT_EXPIRES, content->expires_s);
 	put_time(out->annotations, EXPORT_ROTATED, content->rotated_s);
 	put_entry(arena, out, spec->target.key, content->kubeconfig, former_key);
@@ -219,7 +177,7 @@ static void put_ca(struct arena *arena, json_t *tls, struct span pem)
 {
 	char *text = arena_bytes(arena, pem.len / 3 * 4 + 5);
 	int len = EVP_EncodeBlock((unsigned char *)text, (const unsigned char *)pem.ptr, (int)pem.len);
-	put(tls, "caData", (struct span){text, (size_t)len});
+	mark_put(tls, "caData", (struct span){text, (size_t)len});
 }
 
 /* What Argo CD's `config` says; the text lives in the arena, and not in the heap afterwards. */
@@ -231,7 +189,7 @@ static struct span argocd_config(struct arena *arena, const struct kube_config *
 	if (config->ca_data.len > 0)
 		put_ca(arena, tls, config->ca_data);
 	if (config->tls_server_name != NULL)
-		put(tls, "serverName", span_of(config->tls_server_name));
+		mark_put(tls, "serverName", span_of(config->tls_server_name));
 	char *text = json_dumps(object, JSON_SORT_KEYS | JSON_COMPACT);
 	struct span copy = arena_copy(arena, span_of(text));
 	explicit_bzero(text, copy.len);
@@ -250,7 +208,7 @@ static bool shape_argocd(struct arena *arena, const struct export_owner *owner, 
 		return false;
 	if (config.token.len == 0)
 		return fail_set(fail, FAIL_INVALID, "the kubeconfig has no token, and Argo CD takes nothing else from it");
-	put(out->labels, "argocd.argoproj.io/secret-type", SPAN("cluster"));
+	mark_put(out->labels, "argocd.argoproj.io/secret-type", SPAN("cluster"));
 	put_entry(arena, out, SPAN("name"), output->cluster_name, SPAN(""));
 	put_entry(arena, out, SPAN("server"), argocd_server(arena, owner, output, config.server), SPAN(""));
 	put_entry(arena, out, SPAN("config"), argocd_config(arena, &config), SPAN(""));

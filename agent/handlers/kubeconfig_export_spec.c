@@ -1,5 +1,6 @@
 /* What an OmniKubeconfigExport declares. The API server checks most of it; files and old definitions do not. */
 #include "agent/handlers/kubeconfig_export_int.h"
+#include "agent/handlers/marks.h"
 #include "base/duration.h"
 
 #define ADMIN_GROUP "system:masters"
@@ -11,35 +12,10 @@ const char *export_form_name(enum export_form form)
 
 /* --- the sum ---------------------------------------------------------------------------------------------------------------- */
 
-/* As Go writes texts into JSON: what HTML and JavaScript would take for something else is escaped. */
-static void add_text(struct text *out, struct span text)
-{
-	static const struct {
-		const char *plain, *escaped;
-	} rows[] = {{"<", "\\u003c"}, {">", "\\u003e"}, {"&", "\\u0026"}, {"\xe2\x80\xa8", "\\u2028"}, {"\xe2\x80\xa9", "\\u2029"}};
-	struct text json;
-	text_init(&json, TEXT_NO_LIMIT);
-	text_add_json(&json, text);
-	for (struct span rest = text_span(&json); rest.len > 0;) {
-		size_t used = 1;
-		struct span piece = {rest.ptr, 1};
-		for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-			if (!span_starts(rest, rows[i].plain))
-				continue;
-			used = strlen(rows[i].plain);
-			piece = span_of(rows[i].escaped);
-		}
-		text_add(out, piece);
-		rest.ptr += used;
-		rest.len -= used;
-	}
-	text_done(&json);
-}
-
 static void add_member(struct text *out, const char *key, struct span value)
 {
 	text_addf(out, ",\"%s\":", key);
-	add_text(out, value);
+	mark_add_json(out, value);
 }
 
 static void sum_up(const struct export_spec *spec, struct span cluster, char out_hash[DIGEST_HEX_SIZE])
@@ -56,7 +32,7 @@ static void sum_up(const struct export_spec *spec, struct span cluster, char out
 	text_adds(&json, ",\"serviceAccountGroups\":[");
 	for (size_t i = 0; i < spec->group_count; i++) {
 		text_adds(&json, i > 0 ? "," : "");
-		add_text(&json, spec->groups[i]);
+		mark_add_json(&json, spec->groups[i]);
 	}
 	text_addc(&json, ']');
 	duration_format(spec->ttl_ns, ttl);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "agent/handlers/kubeconfig_export_int.h"
+#include "agent/handlers/marks.h"
 #include "agent/kube/client_config.h"
 #include "base/cleanup.h"
 #include "base/duration.h"
@@ -131,7 +132,7 @@ static void labels_are_legal(void **state)
 		{"__", "9911f4d2b1"},
 	};
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		struct span label = export_label(&arena, span_of(rows[i].cluster));
+		struct span label = mark_cluster(&arena, span_of(rows[i].cluster));
 		assert_in_range(label.len, 1, 63);
 		assert_span(label, rows[i].label);
 	}
