@@ -44,7 +44,8 @@ static void list(struct charts *charts, const char *part, struct arena *arena, s
 	const struct dirent *entry;
 	while (dir != NULL && (entry = readdir(dir)) != NULL) {
 		struct stat seen;
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 || strlen(entry->d_name) >= sizeof out->items->name ||
+		size_t len = strlen(entry->d_name);
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 || len >= sizeof out->items->name ||
 		    fstatat(dirfd(dir), entry->d_name, &seen, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(seen.st_mode))
 			continue;
 		struct file *file = &ARENA_PUSH(arena, out->items, out->count, out->cap);
