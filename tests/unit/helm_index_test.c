@@ -23,8 +23,8 @@ static const struct {
 	 "apiVersion: v1\nentries:\n  web:\n  - annotations: {version: no, urls: [no]}\n    maintainers: [{name: x, version: no}]\n    version: 1.0.0\n"
 	 "    description: |\n      version: no\n    urls:\n    - w\n    ? [a, b]\n    : c\n",
 	 "1.0.0 w ;"},
-	{"without version or address it is none", "apiVersion: v1\nentries: {web: [{urls: [a]}, {version: 1.0.0}, {version: 2.0.0, urls: []}, text, [], {version: [1], urls: [a]}]}",
-	 ""},
+	{"without version or address it is none",
+	 "apiVersion: v1\nentries: {web: [{urls: [a]}, {version: 1.0.0}, {version: 2.0.0, urls: []}, text, [], {version: [1], urls: [a]}]}", ""},
 	{"no such chart", "apiVersion: v1\nentries: {other: []}", ""},
 	{"no charts", "apiVersion: v1\nentries:\n", ""},
 	{"versions that are no list", "apiVersion: v1\nentries: {web: {version: 1.0.0}}", ""},
