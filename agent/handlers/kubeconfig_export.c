@@ -186,6 +186,13 @@ static bool is_bearable(const struct export *export)
 	return export->why == EXPORT_DUE && export->was_ready && export->facts.now_s < times.alarm_s;
 }
 
+static bool is_ending(const struct export *export)
+{
+	struct export_times times;
+	export_times(&export->spec, &export->owner, export->state.rotated_s, export->state.expires_s, &times);
+	return export->state.has_times && export->facts.now_s >= times.alarm_s;
+}
+
 /* A cluster that has just been declared is not in Omni yet. */
 static bool is_on_its_way(const struct export *export, const struct fail *fail)
 {
@@ -206,7 +213,8 @@ static void tell_failed(struct export *export, const struct fail *fail)
 		return;
 	}
 	export_tell_trouble(export, export->out->is_progressing ? "Progressing" : "ExportFailed", "%s", fail->text);
-	export_tell_ending(export, fail->text);
+	if (is_ending(export))
+		export_tell_ending(export, fail->text);
 }
 
 static void tell_waiting(struct export *export, int64_t wait_ms)

@@ -296,6 +296,7 @@ static void a_changed_declaration_that_fails_leaves_what_works(void **state)
 	world_look();
 	assert_condition("Ready", "False ExportFailed");
 	assert_condition("Exported", "True Exported");
+	assert_string_equal(world.told, ""); /* there is a day left */
 	assert_string_equal(world_field("expirationTime"), "2026-11-22T11:56:40Z");
 	assert_string_equal(world_field("serviceAccountUser"), "ci-bot");
 }
