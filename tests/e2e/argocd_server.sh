@@ -44,6 +44,12 @@ check "the form asks for parameters" exits 0 ask -announce apps/prod
 check "… and gets all of them" bash -c "[ \"\$(jq -r '.[].name' <'$room/out' | tr '\n' ' ')\" = \"$("$B/omniops-argocd" parameters | jq -r '.[].name' | tr '\n' ' ')\" ]"
 check "… with what they are without" bash -c "jq -e 'map(select(.name == \"mode\"))[0].string == \"pass-through\"' <'$room/out'"
 
+# --- examples
+check "projects and Applications of the examples are as Argo CD has them" exits 0 \
+	cmp_ask -check examples/argocd/project.yaml examples/argocd/application.yaml examples/argocd/agent.yaml
+sed 's/targetRevision/targetRevison/' examples/argocd/application.yaml >"$room/application.yaml"
+check "… others are told from them" exits 1 cmp_ask -check "$room/application.yaml"
+
 # --- many at once
 for i in {1..64}; do
 	mkdir "$repository/apps/a$i"

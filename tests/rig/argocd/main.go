@@ -5,6 +5,7 @@
 //	                                                        behind all of them the milliseconds of the slowest half, and all
 //	ask -announce SOCKET REPOSITORY APPLICATION             prints the parameters that the plugin announces
 //	ask -print …                                            prints the objects, one a line
+//	ask -check FILE…                                        no plugin: are these Applications and projects as Argo CD has them?
 package main
 
 import (
@@ -20,8 +21,10 @@ import (
 	"time"
 
 	"github.com/argoproj/argo-cd/v3/cmpserver/apiclient"
+	"github.com/argoproj/argo-cd/v3/pkg/apis/application/v1alpha1"
 	"github.com/argoproj/argo-cd/v3/util/cmp"
 	"google.golang.org/grpc/status"
+	"sigs.k8s.io/yaml"
 )
 
 type list []string
@@ -75,6 +78,38 @@ func announce(client apiclient.ConfigManagementPluginServiceClient, repository, 
 	return json.NewEncoder(os.Stdout).Encode(got.ParameterAnnouncements)
 }
 
+// Fields that Argo CD does not have, and rules of projects that it refuses.
+func check(files []string) error {
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		for _, document := range strings.Split(string(content), "\n---\n") {
+			var head struct{ Kind string }
+			var application v1alpha1.Application
+			var project v1alpha1.AppProject
+			if err = yaml.Unmarshal([]byte(document), &head); err != nil {
+				return fmt.Errorf("%s: %w", file, err)
+			}
+			switch head.Kind {
+			case "Application":
+				err = yaml.UnmarshalStrict([]byte(document), &application)
+			case "AppProject":
+				if err = yaml.UnmarshalStrict([]byte(document), &project); err == nil {
+					err = project.ValidateProject()
+				}
+			default:
+				err = fmt.Errorf("neither Application nor AppProject: %q", head.Kind)
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %w", file, err)
+			}
+		}
+	}
+	return nil
+}
+
 func fail(err error) {
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)
@@ -84,8 +119,15 @@ func main() {
 	var env list
 	announces := flag.Bool("announce", false, "")
 	prints := flag.Bool("print", false, "")
+	checks := flag.Bool("check", false, "")
 	flag.Var(&env, "env", "")
 	flag.Parse()
+	if *checks {
+		if err := check(flag.Args()); err != nil {
+			fail(err)
+		}
+		return
+	}
 	socket, repository, applications := flag.Arg(0), flag.Arg(1), flag.Args()[2:]
 	closer, client, err := apiclient.NewConfigManagementPluginClientSet(socket).NewConfigManagementPluginClient()
 	if err != nil {
