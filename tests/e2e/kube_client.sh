@@ -233,9 +233,9 @@ kube_ctl delete clusterrolebinding as >/dev/null
 
 check "a foreign kubeconfig with a token" be $account --foreign "$token_config"
 program
-check "one with a program" refused 'PermissionDenied .*elsewhere may not' --foreign <(sed 's/, certificate-authority: ca.crt//' "$work/config")
+check "one with a program" refused 'Invalid .*exec is refused: .*put a token into it' --foreign <(sed 's/, certificate-authority: ca.crt//' "$work/config")
 config "$admin"
-check "one with files" refused 'PermissionDenied .*certificate-authority names a file of this machine' --foreign "$work/config"
+check "one with files" refused 'Invalid .*certificate-authority is refused: .*certificate-authority-data' --foreign "$work/config"
 
 # --- certificates, names, proxies ----------------------------------------------------------------------------------------------
 
