@@ -162,6 +162,43 @@ static void long_templates_are_several_objects(void **state)
 	arena_done(&fixture.arena);
 }
 
+static struct span entry_name(const struct fixture *fixture, size_t object, size_t entry)
+{
+	const struct node *data = node_get(&fixture->list.items[object], "data");
+	assert_in_range(entry, 0, data->len - 1);
+	return node_text(&data->pairs[entry].key);
+}
+
+static void files_stand_beside(void **state)
+{
+	(void)state;
+	struct fixture fixture = {0};
+	struct cluster *cluster = &fixture.cluster;
+	arena_init(&fixture.arena, ARENA_NO_LIMIT);
+	struct span half = lines(&fixture.arena, 500, 1024), whole = lines(&fixture.arena, 901, 1024);
+	struct cluster_file files[] = {
+		{SPAN("x.yaml"), SPAN("a/x.yaml"), half},  {SPAN("x.yaml"), SPAN("a_x.yaml"), SPAN("b: c\n")},
+		{SPAN("y.yaml"), SPAN("y.yaml"), half},	   {SPAN("z.yaml"), SPAN("z.yaml"), whole},
+	};
+	add(&fixture, SPAN("a: b\n"));
+	assert_int_equal(fixture.list.count, 1); /* no file, no object */
+	cluster->files = files;
+	cluster->file_count = sizeof files / sizeof *files;
+	fixture.list.count = 0;
+	configmap_add_cluster(&fixture.arena, cluster, &(struct configmap_options){.version = "v1.0.0"}, &fixture.list);
+	assert_int_equal(fixture.list.count, 3);
+	assert_span(node_text_at(&fixture.list.items[1], "metadata.name"), "prod-omni-files");
+	assert_span(node_text_at(&fixture.list.items[2], "metadata.name"), "prod-omni-files-001");
+	assert_span(entry_name(&fixture, 1, 0), "a_x.yaml");
+	assert_int_equal(node_get(&fixture.list.items[1], "data")->len, 2);
+	assert_true(span_ends(entry_name(&fixture, 1, 1), "-a_x.yaml")); /* that of another file */
+	assert_span(entry_name(&fixture, 2, 0), "y.yaml");
+	struct span large = node_text(&node_get(&fixture.list.items[2], "data")->pairs[1].value);
+	assert_true(span_starts(large, "922624 bytes, too many to show; SHA-256 "));
+	assert_true(configmap_is_ours(&fixture.list.items[1]));
+	arena_done(&fixture.arena);
+}
+
 /* --- masks ------------------------------------------------------------------------------------------------------------ */
 
 static void check_mask(const char *given, const char *wanted)
@@ -260,6 +297,7 @@ int main(void)
 		cmocka_unit_test(label_values_are_label_values),
 		cmocka_unit_test(releases_change_less_often_than_commits),
 		cmocka_unit_test(long_templates_are_several_objects),
+		cmocka_unit_test(files_stand_beside),
 		cmocka_unit_test(masks_hide_what_is_secret),
 		cmocka_unit_test(masks_end),
 		cmocka_unit_test(only_ours_are_ours),
