@@ -149,17 +149,21 @@ static void put_map(struct node *map, const char *key, struct node value)
 static struct node result_of(struct arena *arena, const struct diag *diag, const struct node *item)
 {
 	static const char *const severities[] = {[DIAG_ERROR] = "error", [DIAG_WARNING] = "warning", [DIAG_NOTE] = "info"};
-	struct node result = node_map(arena, 6), field = node_map(arena, 1), tags = node_map(arena, 1);
+	struct node result = node_map(arena, 6), field = node_map(arena, 1), tags = node_map(arena, 3), file = node_map(arena, 1);
 	struct span hint = diag->hint.len > 0 ? arena_spanf(arena, "; %.*s", SPAN_ARG(diag->hint)) : SPAN("");
 	put_text(&result, "message", arena_spanf(arena, "%.*s%.*s", SPAN_ARG(diag->message), SPAN_ARG(hint)));
 	put_text(&result, "severity", span_of(severities[diag->severity]));
 	put_text(&field, "path", diag->path);
 	put_text(&tags, "code", span_of(diag->code));
+	if (diag->line > 0) { /* the protocol has no place for them */
+		put_text(&tags, "line", arena_spanf(arena, "%u", (unsigned)diag->line));
+		put_text(&tags, "column", arena_spanf(arena, "%u", (unsigned)diag->column));
+	}
 	if (item != NULL)
 		put_map(&result, "resourceRef", reference_to(arena, item));
 	put_map(&result, "field", field);
-	if (item != NULL)
-		put_map(&result, "file", file_of(arena, item));
+	put_text(&file, "path", diag->file);
+	put_map(&result, "file", item != NULL ? file_of(arena, item) : file);
 	put_map(&result, "tags", tags);
 	return result;
 }

@@ -179,6 +179,13 @@ as_generator '{paths: [examples/edge], mode: render-only}'
 check "… or ConfigMaps alone" exits_with_input 0 "$flux"
 check "… of them" says 'name: edge-berlin-omni-template'
 check "… alone" says_not 'kind: OmniMachine'
+mkdir "$room/generated"
+cluster prod 2 | sed 's/clusterRef: {name: prod}/clusterRef: {name: prdo}/' >"$room/generated/prod.yaml"
+as_generator '{paths: [generated]}'
+in_room() { (cd "$room" && exec "$flux"); }
+check "a fault in a file" exits_with_input 1 in_room
+check "… is a result with the file" says 'path: generated/prod.yaml'
+check "… and the place in it" bash -c "grep -A2 'code: UnknownReference' '$room/out' | grep -qE 'line: \"[0-9]+\"'"
 as_generator '{path: examples/edge}'
 check "an unknown setting" exits_with_input 1 "$flux"
 check "… is named with the known ones" complains 'unknown field spec.path; the known ones are paths and mode'
