@@ -83,6 +83,31 @@ export_of() { # NAME CLUSTER [POLICY]
 	  deletionPolicy: ${3:-Delete}
 	END
 }
+sync_of() { # NAME CLUSTER KUBECONFIG-SECRET [POLICY]
+	cat <<-END
+	apiVersion: omni.texashpc.com/v1alpha1
+	kind: OmniSecretSync
+	metadata: {name: $1}
+	spec:
+	  clusterRef: {name: $2}
+	  kubeconfigSecretRef: {name: $3}
+	  sourceSecretRef: {name: source}
+	  targetSecretRef: {name: copy, namespace: default}
+	  deletionPolicy: ${4:-Delete}
+	END
+}
+release_of() { # NAME CLUSTER KUBECONFIG-SECRET [POLICY]
+	cat <<-END
+	apiVersion: omni.texashpc.com/v1alpha1
+	kind: OmniHelmRelease
+	metadata: {name: $1}
+	spec:
+	  clusterRef: {name: $2}
+	  kubeconfigSecretRef: {name: $3}
+	  chart: {repository: "https://charts.example.org", chart: web, version: 1.0.0}
+	  deletionPolicy: ${4:-Uninstall}
+	END
+}
 requests() { kube_count ' (list|get|create|update|patch|delete) '; }
 rests() { kube_mark; sleep 1; [ "$(requests)" = 0 ] || { kube_counts; return 1; }; }
 logged() { grep -qE -- "$1" "$room/log"; }
@@ -161,8 +186,20 @@ check "one that leaves its Secret" apply < <(export_of left demo Orphan)
 check "is ready" within 10 condition omnikubeconfigexport left Exported "True Exported"
 check "and goes" kc delete omnikubeconfigexport left --timeout=15s
 check "without it" kc get secret left
-check "everything at once, in the order that does most harm" kc delete omniconnection,omnicluster,omnicontrolplane,omniworkers,omnikubeconfigexport --all --timeout=60s
+check "a Secret for a cluster that does not answer" kc create secret generic source --from-literal=a=b
+check "a copy of it, and a release there" apply < <(sync_of copy demo demo-kubeconfig; echo ---; release_of web demo demo-kubeconfig)
+check "both have the finalizer" eval 'within 5 admitted omnisecretsync copy && within 5 admitted omnihelmrelease web'
+check "and say that it does not answer" within 15 condition omnisecretsync copy Ready "False SyncFailed"
+check "… each" within 15 condition omnihelmrelease web Ready "False ReconcileFailed"
+check "two that leave what they made" apply < <(sync_of stays demo demo-kubeconfig Orphan; echo ---; release_of remains demo demo-kubeconfig Orphan)
+check "have it, too" eval 'within 5 admitted omnisecretsync stays && within 5 admitted omnihelmrelease remains'
+check "and go at once" kc delete omnisecretsync/stays omnihelmrelease/remains --timeout=10s
+check "everything at once, in the order that does most harm" kc delete \
+	omniconnection,omnicluster,omnicontrolplane,omniworkers,omnikubeconfigexport,omnisecretsync,omnihelmrelease --all --timeout=90s
 check "leaves nothing" eval '[ -z "$(kc get "$(in_group "${kinds/,omnimachineclasses/}" "")" -o name)" ]'
+check "what may be left in the cluster is told" within 5 event Orphaned copy 'what it made may be left in cluster "demo"'
+never_told() { ! event Orphaned web >/dev/null; }
+check "… and nothing of a release that was never begun" never_told
 
 stop_agent
 check "no secret was logged" eval '! grep -E "eyJ[A-Za-z0-9_-]{20}|token:" "$room/log"'
