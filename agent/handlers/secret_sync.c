@@ -5,6 +5,8 @@
 
 #include "agent/handlers/secret_sync_int.h"
 #include "agent/handlers/secret_sync_told.h"
+#include "agent/kube/retry.h"
+#include "base/clock.h"
 #include "crds/kinds.h"
 
 enum {
@@ -15,22 +17,44 @@ enum {
 	WAIT_MS = 5 * 1000,
 };
 
+/* A copy that never rests, whoever makes it so, is looked at so often, beyond the first few times. */
+#define WAKES_PER_SECOND 0.5
+enum { WAKES_AT_ONCE = 10 };
+
 /* What is known of the copy between two looks: which way leads to it, and that it was as it has to be. */
 struct sync_memory {
 	struct workload *workload; /* NULL: nothing is watched */
 	struct handler_waker *waker;
 	char *ns, *name;
 	bool has_begun;
+	struct bucket wakes; /* the client's thread alone, as is_late */
+	bool is_late;	     /* it is going to be woken */
 	uint64_t wanted; /* what it had to be when it was looked at last; 0: it was not */
 	char *version, *uid;
 };
 
 /* --- memory --------------------------------------------------------------------------------------------------------------------- */
 
-static void wake(void *waker, struct span ns, struct span name)
+static void wake_late(void *ctx)
 {
+	struct sync_memory *memory = ctx;
+	memory->is_late = false;
+	handler_wake(memory->waker);
+}
+
+static void wake(void *ctx, struct span ns, struct span name)
+{
+	struct sync_memory *memory = ctx;
 	(void)ns, (void)name;
-	handler_wake(waker);
+	if (memory->is_late)
+		return;
+	int64_t wait_ms = bucket_take(&memory->wakes, WAKES_PER_SECOND, WAKES_AT_ONCE, clock_monotonic_ms());
+	if (wait_ms == 0) {
+		handler_wake(memory->waker);
+		return;
+	}
+	memory->is_late = true;
+	kube_post(workload_client(memory->workload), wait_ms, wake_late, memory);
 }
 
 static void forget_copy(struct sync_memory *memory)
@@ -46,7 +70,8 @@ static void unwatch(struct sync_memory *memory)
 	forget_copy(memory);
 	if (memory->workload == NULL)
 		return;
-	secret_store_unwatch(workload_secrets(memory->workload), span_of(memory->ns), span_of(memory->name), wake, memory->waker);
+	secret_store_unwatch(workload_secrets(memory->workload), span_of(memory->ns), span_of(memory->name), wake, memory);
+	kube_unpost(workload_client(memory->workload), wake_late, memory);
 	workload_put(memory->workload);
 	handler_waker_drop(memory->waker);
 	free(memory->ns);
@@ -73,7 +98,7 @@ static void watch(const struct handler_call *call, struct sync_memory *memory, s
 	unwatch(memory);
 	*memory = (struct sync_memory){
 		.workload = workload, .waker = handler_waker_use(call->waker), .ns = copy_of(target.ns), .name = copy_of(target.name)};
-	secret_store_watch(workload_secrets(workload), target.ns, target.name, wake, memory->waker);
+	secret_store_watch(workload_secrets(workload), target.ns, target.name, wake, memory);
 }
 
 static void remember(struct sync_memory *memory, uint64_t wanted, const struct sync_result *result)

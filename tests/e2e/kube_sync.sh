@@ -76,8 +76,8 @@ connection() {
 account() { # NAME VERBS: may do that with Secrets of apps; sets kube_made
 	kube_account work "$1" && kube_bind "work/$1" "$2" secrets apps
 }
-asked() { kube_count " (get|list|create|update|patch|delete) .*system:serviceaccount:work:$1"; }
-written() { kube_count " (create|update|patch|delete) .*system:serviceaccount:work:$1"; }
+asked() { kube_count "^(get|list|create|update|patch|delete) .*system:serviceaccount:work:$1"; }
+written() { kube_count "^(create|update|patch|delete) .*system:serviceaccount:work:$1"; }
 rests() { kube_mark; sleep 1; [ "$(asked "$1")" = 0 ] || { kube_counts; return 1; }; }
 
 port=$(free_port)
@@ -129,6 +129,14 @@ check "a label that is not declared any more goes" within 5 is_copy copied '{.me
 check "those of others do not" is_copy copied '{.metadata.labels.theirs}' 1
 work delete secret copied >/dev/null
 check "one that somebody deleted is made again" within 5 is_value copied user bob
+within 15 rests deployer
+kube_mark
+touch_copy() { # so that each is another version
+	kube_curl /api/v1/namespaces/apps/secrets/copied -o "$room/out" -X PATCH -H "Content-Type: application/merge-patch+json" -d "{\"metadata\": {\"annotations\": {\"n\": \"$1\"}}}"
+}
+for i in $(seq 60); do touch_copy "$i"; done
+sleep 1
+check "one that never rests keeps nobody busy" eval '[ "$(asked deployer)" -gt 1 ] && [ "$(asked deployer)" -lt 30 ]'
 kc delete secret src >/dev/null
 check "a source that is gone is told" within 5 condition pull "False MissingSecret" 'source Secret "fleet/src" does not exist'
 check "and the copy stays" is_value copied user bob

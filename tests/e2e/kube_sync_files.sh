@@ -63,5 +63,5 @@ stop_agent
 kube_mark
 start_agent --source "dir:$room/tree" --secret-dir "$room/secrets"
 sleep 3
-check "a restart writes nothing" [ "$(kube_count ' (create|update|patch|delete) .*system:serviceaccount:work:deployer')" = 0 ]
+check "a restart writes nothing" [ "$(kube_count '^(create|update|patch|delete) .*system:serviceaccount:work:deployer')" = 0 ]
 finish
