@@ -9,7 +9,7 @@
 
 #include "base/span.h"
 
-enum { LENT_KEPT = 64 * 1024 }; /* of every rush: what comes all the time costs no call of the system */
+enum { LENT_KEPT = 16 * 1024 }; /* of every rush: what comes all the time costs no call of the system */
 
 struct lent { /* all zero: nothing was lent; another buffer needs another one */
 	const char *held, *end; /* read, and not given back from here on; where the next piece would follow */
