@@ -61,10 +61,10 @@ mark_log() { marked=$(wc -l <"$room/log"); }
 since() { tail -n "+$((marked + 1))" "$room/log"; }
 never() { ! since | grep -E -- "$1"; }
 said() { since | grep -qE -- "$1"; }
-writes() { kube_count ' (create|update|patch|delete) '; }
+writes() { kube_count '^(create|update|patch|delete) '; }
 upgrade() { kc patch omnicluster "$1" --type merge -p "{\"spec\":{\"talos\":{\"version\":\"$2\"}}}"; }
 # at rest: nobody asks for anything but watches
-rests() { kube_mark; sleep 1; [ "$(kube_count ' (list|get|create|update|patch|delete) ')" = 0 ]; }
+rests() { kube_mark; sleep 1; [ "$(kube_count '^(list|get|create|update|patch|delete) ')" = 0 ]; }
 
 port=$(free_port)
 if ! may_work fleet; then # not in a subshell, as everything that sets something

@@ -133,7 +133,7 @@ before=$(asked)
 version=$(version_of gitops)
 kube_mark
 sleep 2
-check "nothing is written or asked for without a reason" eval '[ "$(kube_count " (create|update|patch|delete) secrets")" = 0 ] && [ "$(asked)" = "$before" ]'
+check "nothing is written or asked for without a reason" eval '[ "$(kube_count "^(create|update|patch|delete) secrets")" = 0 ] && [ "$(asked)" = "$before" ]'
 kc label secret gitops mine=1 >/dev/null
 kc label secret gitops omni.texashpc.com/kubeconfig-export-uid- >/dev/null
 labelled() { kc get secret gitops -o json | jq -e '.metadata.labels["omni.texashpc.com/kubeconfig-export-uid"] and .metadata.labels.mine' >/dev/null; }

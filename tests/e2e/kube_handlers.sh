@@ -108,7 +108,7 @@ release_of() { # NAME CLUSTER KUBECONFIG-SECRET [POLICY]
 	  deletionPolicy: ${4:-Uninstall}
 	END
 }
-requests() { kube_count ' (list|get|create|update|patch|delete) '; }
+requests() { kube_count '^(list|get|create|update|patch|delete) '; }
 rests() { kube_mark; sleep 1; [ "$(requests)" = 0 ] || { kube_counts; return 1; }; }
 logged() { grep -qE -- "$1" "$room/log"; }
 
@@ -175,7 +175,7 @@ kube_mark
 start
 check "a restart" within 20 ready
 sleep 2
-check "writes nothing" [ "$(kube_count ' (create|update|patch|delete) ')" = 0 ]
+check "writes nothing" [ "$(kube_count '^(create|update|patch|delete) ')" = 0 ]
 check "not even a status" is_field omnikubeconfigexport demo-kubeconfig '{.metadata.resourceVersion}' "$version"
 
 # --- deletion ---------------------------------------------------------------------------------------------------------------
