@@ -76,7 +76,7 @@ static void add_parts(struct telling *telling, const struct piece *piece, struct
 	struct span *machines = ARENA_ARRAY(&telling->arena, struct span, piece->file_count + 1);
 	struct findings all = {0};
 	for (size_t i = 0; i < piece->file_count; i++) {
-		struct span path = telling->snapshot->files[piece->files[i]].path, ns, name;
+		struct span path = snapshot_path(&telling->snapshot->files[piece->files[i]]), ns, name;
 		const struct kind *kind;
 		if (!source_object(path, &kind, &ns, &name))
 			continue;
@@ -101,7 +101,7 @@ static int64_t generation_of(struct telling *telling, const struct cluster *clus
 	struct span key = arena_spanf(&telling->arena, "%.*s/%.*s", SPAN_ARG(cluster->ns), SPAN_ARG(cluster->head->name));
 	const struct seen *seen = map_get(&telling->generations, key);
 	bool is_same = seen != NULL && piece->file_count > 0 &&
-		       span_eq(telling->snapshot->files[piece->files[0]].id, (struct span){(const char *)seen->id, sizeof seen->id});
+		       span_eq(snapshot_id(&telling->snapshot->files[piece->files[0]]), (struct span){(const char *)seen->id, sizeof seen->id});
 	return seen == NULL ? 0 : is_same || seen->generation == 0 ? seen->generation : seen->generation - 1;
 }
 
@@ -140,7 +140,7 @@ static struct controller_cluster describe(struct telling *telling, size_t index)
 static bool has_findings(const struct telling *telling, const struct piece *piece)
 {
 	for (size_t i = 0; telling->found.count > 0 && i < piece->file_count; i++)
-		if (map_get(&telling->found, telling->snapshot->files[piece->files[i]].path) != NULL)
+		if (map_get(&telling->found, snapshot_path(&telling->snapshot->files[piece->files[i]])) != NULL)
 			return true;
 	return false;
 }

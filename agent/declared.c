@@ -60,7 +60,7 @@ static bool stands_in_broken_file(const struct snapshot *snapshot, const struct 
 	const struct fleet *fleet = snapshot->fleet;
 	for (size_t i = 0; i < piece->file_count; i++)
 		for (size_t j = 0; j < fleet->broken_count; j++)
-			if (span_eq(snapshot->files[piece->files[i]].path, fleet->broken_files[j]))
+			if (span_eq(snapshot_path(&snapshot->files[piece->files[i]]), fleet->broken_files[j]))
 				return true;
 	return false;
 }

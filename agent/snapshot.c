@@ -25,8 +25,28 @@ struct snapshot *snapshot_new(void)
 	if (snapshot == NULL)
 		abort();
 	snapshot->references = 1;
-	arena_init(&snapshot->arena, ARENA_NO_LIMIT);
+	arena_init_lasting(&snapshot->arena, ARENA_NO_LIMIT);
 	return snapshot;
+}
+
+static size_t at_most(size_t value, size_t most)
+{
+	return value < most ? value : most;
+}
+
+/* A path that is cut is none that anybody asks for, so that such a tree is always rendered as a whole. */
+struct snapshot_file snapshot_file_new(struct arena *arena, struct span path, struct span id, size_t bytes)
+{
+	enum { PATH_MOST = (1 << 24) - 1 };
+	path.len = at_most(path.len, PATH_MOST);
+	id.len = at_most(id.len, SOURCE_ID_MAX);
+	char *texts = arena_bytes(arena, path.len + id.len);
+	if (path.len > 0)
+		memcpy(texts, path.ptr, path.len);
+	if (id.len > 0)
+		memcpy(texts + path.len, id.ptr, id.len);
+	return (struct snapshot_file){.texts = texts, .bytes = (uint32_t)at_most(bytes, UINT32_MAX),
+				      .path_len = (unsigned)path.len & PATH_MOST, .id_len = (unsigned)id.len & 0x7f};
 }
 
 /* --- making one ----------------------------------------------------------------------------------------------------- */
@@ -71,7 +91,7 @@ const struct source_known *snapshot_known(const struct snapshot *snapshot, struc
 	struct source_known *known = ARENA_NEW(arena, struct source_known);
 	struct source_file *files = ARENA_ARRAY(arena, struct source_file, snapshot->file_count + 1);
 	for (size_t i = 0; i < snapshot->file_count; i++)
-		files[i] = (struct source_file){snapshot->files[i].path, snapshot->files[i].id, snapshot->files[i].bytes};
+		files[i] = (struct source_file){snapshot_path(&snapshot->files[i]), snapshot_id(&snapshot->files[i]), snapshot->files[i].bytes};
 	*known = (struct source_known){files, files + snapshot->input_count, snapshot->input_count,
 				       snapshot->file_count - snapshot->input_count};
 	return known;

@@ -30,13 +30,23 @@ struct piece {
 
 /* A file that the snapshot depends on. */
 struct snapshot_file {
-	struct span path;
-	struct span id;	    /* of its bytes; empty: there is no such file, and one would matter */
-	size_t bytes;
-	uint32_t documents;
+	const char *texts;  /* its path, and the id of its bytes */
+	uint32_t bytes, documents;
 	uint32_t group;	    /* files of one group are judged together: they hold parts of one cluster, name it, … */
-	bool is_for_all;    /* declares connections, by which all clusters are judged */
+	unsigned path_len : 24;
+	unsigned id_len : 7;	 /* 0: there is no such file, and one would matter */
+	unsigned is_for_all : 1; /* declares connections, by which all clusters are judged */
 };
+
+static inline struct span snapshot_path(const struct snapshot_file *file)
+{
+	return (struct span){file->texts, file->path_len};
+}
+
+static inline struct span snapshot_id(const struct snapshot_file *file)
+{
+	return (struct span){file->texts + file->path_len, file->id_len};
+}
 
 /* What the clusters of one file come to depends on another. Numbers of files. */
 struct snapshot_read {

@@ -49,6 +49,7 @@ void maker_close(struct maker *maker);
 void piece_copy_content(struct arena *arena, struct piece *piece);
 
 struct snapshot *snapshot_new(void);
+struct snapshot_file snapshot_file_new(struct arena *arena, struct span path, struct span id, size_t bytes);
 enum { NO_FILE = UINT32_MAX };
 uint32_t snapshot_find(const struct snapshot *snapshot, struct span path); /* NO_FILE: it does not depend on such a file */
 

@@ -21,14 +21,10 @@ static void add_files(struct maker *maker)
 	map_reserve(&maker->numbers, tree->input_count);
 	for (size_t i = 0; i < tree->input_count; i++) {
 		const struct tree_file *input = &tree->inputs[i];
-		snapshot->files[i] = (struct snapshot_file){
-			.path = arena_copy(&snapshot->arena, input->path),
-			.id = arena_copy(&snapshot->arena, input->id),
-			.bytes = input->bytes.len,
-		};
+		snapshot->files[i] = snapshot_file_new(&snapshot->arena, input->path, input->id, input->bytes.len);
 		maker->groups[i] = (uint32_t)i;
 		maker->is_inexact |= input->id.len == 0;
-		*map_at(&maker->numbers, snapshot->files[i].path) = &snapshot->files[i];
+		*map_at(&maker->numbers, snapshot_path(&snapshot->files[i])) = &snapshot->files[i];
 	}
 }
 
@@ -63,7 +59,7 @@ static uint32_t number_of(struct maker *maker, struct span path)
 		maker->is_inexact = true; /* it speaks of what it was not given */
 		return NO_FILE;
 	}
-	maker->last_path = file->path;
+	maker->last_path = snapshot_path(file);
 	maker->last_number = (uint32_t)(file - maker->snapshot->files);
 	return maker->last_number;
 }
@@ -117,7 +113,8 @@ static void see_document(void *ctx, const struct document *document)
 	snapshot->files[number].documents++;
 	if (document->class != DOCUMENT_KIND || document->kind->template_kind != NULL)
 		return;
-	snapshot->files[number].is_for_all |= strcmp(document->kind->name, "OmniConnection") == 0;
+	if (strcmp(document->kind->name, "OmniConnection") == 0)
+		snapshot->files[number].is_for_all = 1;
 	if (document->name.len > 0)
 		ARENA_PUSH(&snapshot->arena, snapshot->objects, snapshot->object_count, maker->object_cap) =
 			(struct snapshot_object){snapshot_document(&maker->scratch, document), number, keep_handled(maker, document)};
@@ -260,14 +257,14 @@ static void join_clusters(struct maker *maker)
 
 static int compare_files(const void *a, const void *b)
 {
-	return span_cmp(((const struct snapshot_file *)a)->path, ((const struct snapshot_file *)b)->path);
+	return span_cmp(snapshot_path(a), snapshot_path(b));
 }
 
 static uint32_t find(const struct snapshot *snapshot, size_t low, size_t high, struct span path)
 {
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		int order = span_cmp(snapshot->files[middle].path, path);
+		int order = span_cmp(snapshot_path(&snapshot->files[middle]), path);
 		if (order == 0)
 			return (uint32_t)middle;
 		if (order < 0)
@@ -295,16 +292,13 @@ static void add_named_files(struct maker *maker)
 		if (*place == snapshot)
 			continue;
 		if (known != NULL) {
-			maker->is_inexact |= served == NULL || !span_eq(served->id, known->id);
+			maker->is_inexact |= served == NULL || !span_eq(served->id, snapshot_id(known));
 			continue;
 		}
 		*place = snapshot; /* listed, but no input */
-		struct snapshot_file file = {.path = arena_copy(&snapshot->arena, maker->reads[i].path)};
-		if (served != NULL) {
-			file.id = arena_copy(&snapshot->arena, served->id);
-			file.bytes = served->bytes;
-		}
-		ARENA_PUSH(&snapshot->arena, snapshot->files, snapshot->file_count, maker->file_cap) = file;
+		ARENA_PUSH(&snapshot->arena, snapshot->files, snapshot->file_count, maker->file_cap) =
+			snapshot_file_new(&snapshot->arena, maker->reads[i].path, served == NULL ? SPAN("") : served->id,
+					  served == NULL ? 0 : served->bytes);
 	}
 	if (snapshot->file_count > snapshot->input_count)
 		qsort(snapshot->files + snapshot->input_count, snapshot->file_count - snapshot->input_count, sizeof *snapshot->files,

@@ -130,8 +130,7 @@ struct numbering {
 static struct snapshot_file copy_file(struct arena *arena, const struct snapshot_file *file)
 {
 	struct snapshot_file copy = *file;
-	copy.path = arena_copy(arena, file->path);
-	copy.id = arena_copy(arena, file->id);
+	copy.texts = snapshot_file_new(arena, snapshot_path(file), snapshot_id(file), file->bytes).texts;
 	return copy;
 }
 
@@ -178,9 +177,9 @@ static bool place_inputs(struct splice *splice, struct numbering *to)
 	const struct snapshot *out = splice->out;
 	const struct tree *tree = &splice->tree->tree;
 	for (size_t i = out->input_count; i < out->file_count; i++) {
-		const struct tree_file *input = find_input(tree, out->files[i].path);
+		const struct tree_file *input = find_input(tree, snapshot_path(&out->files[i]));
 		to->rendered[i] = input == NULL ? NO_FILE : (uint32_t)(input - tree->inputs);
-		if (input != NULL && !span_eq(input->id, out->files[i].id))
+		if (input != NULL && !span_eq(input->id, snapshot_id(&out->files[i])))
 			return false;
 	}
 	return true;
@@ -200,8 +199,8 @@ static bool merge_named(struct splice *splice, struct numbering *to)
 		if (i == before->file_count && j == out->file_count)
 			return true;
 		const struct snapshot_file *old = &before->files[i], *new = &out->files[j];
-		int order = i == before->file_count ? 1 : j == out->file_count ? -1 : span_cmp(old->path, new->path);
-		if (order == 0 && !span_eq(old->id, new->id))
+		int order = i == before->file_count ? 1 : j == out->file_count ? -1 : span_cmp(snapshot_path(old), snapshot_path(new));
+		if (order == 0 && !span_eq(snapshot_id(old), snapshot_id(new)))
 			return false;
 		to->files[to->count] = order < 0 ? copy_file(&splice->out->arena, old) : *new;
 		if (order <= 0)

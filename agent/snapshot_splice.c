@@ -39,8 +39,8 @@ static void compare_inputs(struct splice *splice)
 	for (size_t i = 0, j = 0; i < tree->input_count || j < before->input_count;) {
 		const struct snapshot_file *old = &before->files[j];
 		const struct tree_file *input = &tree->inputs[i];
-		int order = i == tree->input_count ? 1 : j == before->input_count ? -1 : span_cmp(input->path, old->path);
-		bool is_same = order == 0 && input->id.len > 0 && span_eq(input->id, old->id);
+		int order = i == tree->input_count ? 1 : j == before->input_count ? -1 : span_cmp(input->path, snapshot_path(old));
+		bool is_same = order == 0 && input->id.len > 0 && span_eq(input->id, snapshot_id(old));
 		if (order <= 0)
 			splice->was[i++] = is_same ? (uint32_t)j : NO_FILE;
 		if (order >= 0)
@@ -61,9 +61,9 @@ static bool compare_named(struct splice *splice)
 	for (size_t i = 0; i < count; i++) {
 		const struct source_file *other = &splice->tree->others[i];
 		const struct snapshot_file *old = &before->files[before->input_count + i];
-		if (!span_eq(other->path, old->path))
+		if (!span_eq(other->path, snapshot_path(old)))
 			return false;
-		splice->is_changed[before->input_count + i] |= !span_eq(other->id, old->id);
+		splice->is_changed[before->input_count + i] |= !span_eq(other->id, snapshot_id(old));
 	}
 	return true;
 }

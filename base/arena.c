@@ -33,6 +33,11 @@ void arena_init_wiping(struct arena *arena, size_t limit_bytes)
 	*arena = (struct arena){.limit_bytes = limit_bytes, .wipes = true};
 }
 
+void arena_init_lasting(struct arena *arena, size_t limit_bytes)
+{
+	*arena = (struct arena){.limit_bytes = limit_bytes, .lasts = true};
+}
+
 static void free_block(const struct arena *arena, struct arena_block *block)
 {
 	if (arena->wipes)
@@ -50,7 +55,7 @@ void arena_done(struct arena *arena)
 		free_block(arena, block);
 		block = next;
 	}
-	*arena = (struct arena){.limit_bytes = arena->limit_bytes, .wipes = arena->wipes};
+	*arena = (struct arena){.limit_bytes = arena->limit_bytes, .wipes = arena->wipes, .lasts = arena->lasts};
 }
 
 void arena_reset(struct arena *arena)
@@ -75,7 +80,7 @@ void arena_rewind(struct arena *arena)
 	if (arena->wipes)
 		explicit_bzero(kept->bytes, kept->size);
 	*arena = (struct arena){.blocks = kept, .at = kept->bytes, .end = kept->bytes + kept->size,
-				.limit_bytes = arena->limit_bytes, .wipes = arena->wipes};
+				.limit_bytes = arena->limit_bytes, .wipes = arena->wipes, .lasts = arena->lasts};
 }
 
 struct arena_mark arena_mark(struct arena *arena)
@@ -128,7 +133,7 @@ static bool add_block(struct arena *arena, size_t need)
 		size = need;
 	if (arena->used_bytes > arena->limit_bytes || need > arena->limit_bytes - arena->used_bytes)
 		return false;
-	bool is_huge = size == LARGEST_BLOCK && arena->used_bytes >= 2 * (size_t)HUGE_PAGE;
+	bool is_huge = !arena->lasts && size == LARGEST_BLOCK && arena->used_bytes >= 2 * (size_t)HUGE_PAGE;
 	struct arena_block *block = is_huge ? huge_block(&size) : malloc(sizeof *block + size);
 	if (block == NULL)
 		abort();

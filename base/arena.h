@@ -16,7 +16,7 @@ struct arena {
 	char *at, *end;
 	size_t used_bytes, limit_bytes;
 	struct arena_defer *defers;
-	bool wipes;
+	bool wipes, lasts;
 };
 
 #define ARENA_NO_LIMIT ((size_t)-1)
@@ -24,6 +24,8 @@ struct arena {
 void arena_init(struct arena *arena, size_t limit_bytes);
 /* Of what nobody may find in memory that was given back: every block is wiped before. What grows in it leaves no copy elsewhere. */
 void arena_init_wiping(struct arena *arena, size_t limit_bytes);
+/* Of what is kept for long: no huge pages, of which the last one would stand half empty. */
+void arena_init_lasting(struct arena *arena, size_t limit_bytes);
 void arena_done(struct arena *arena);  /* runs the defers, frees; safe on zeroed memory */
 void arena_reset(struct arena *arena); /* as done, ready for use again */
 void arena_rewind(struct arena *arena); /* as reset, but keeps a block of memory: for many small uses in a row */

@@ -321,7 +321,7 @@ static void dump_piece(struct text *out, const struct snapshot *snapshot, size_t
 	for (size_t i = 0; i < piece->id_count; i++)
 		text_addf(out, " i%llx", (unsigned long long)piece->ids[i]);
 	for (size_t i = 0; i < piece->file_count; i++)
-		text_addf(out, " f%.*s", SPAN_ARG(snapshot->files[piece->files[i]].path));
+		text_addf(out, " f%.*s", SPAN_ARG(snapshot_path(&snapshot->files[piece->files[i]])));
 	text_addc(out, '\n');
 }
 
@@ -374,18 +374,18 @@ static void dump_ledger(struct text *out, const struct snapshot *snapshot)
 	char **lines = ARENA_ARRAY(&arena, char *, snapshot->read_count + snapshot->object_count + 1);
 	for (size_t i = 0; i < snapshot->read_count; i++)
 		lines[count++] = (char *)(uintptr_t)arena_spanf(&arena, "%.*s reads %.*s",
-								SPAN_ARG(snapshot->files[snapshot->reads[i].reader].path),
-								SPAN_ARG(snapshot->files[snapshot->reads[i].file].path)).ptr;
+								SPAN_ARG(snapshot_path(&snapshot->files[snapshot->reads[i].reader])),
+								SPAN_ARG(snapshot_path(&snapshot->files[snapshot->reads[i].file]))).ptr;
 	for (size_t i = 0; i < snapshot->object_count; i++)
 		lines[count++] = (char *)(uintptr_t)arena_spanf(&arena, "%llx in %.*s", (unsigned long long)snapshot->objects[i].digest,
-								SPAN_ARG(snapshot->files[snapshot->objects[i].file].path)).ptr;
+								SPAN_ARG(snapshot_path(&snapshot->files[snapshot->objects[i].file]))).ptr;
 	qsort(lines, count, sizeof *lines, compare_lines);
 	for (size_t i = 0; i < count; i++)
 		text_addf(out, "%s\n", lines[i]);
 	for (size_t i = 0; i < snapshot->file_count; i++) {
 		const struct snapshot_file *file = &snapshot->files[i];
-		text_addf(out, "%s %.*s %.*s %u %d\n", i < snapshot->input_count ? "input" : "named", SPAN_ARG(file->path),
-			  SPAN_ARG(file->id), file->documents, file->is_for_all);
+		text_addf(out, "%s %.*s %.*s %u %d\n", i < snapshot->input_count ? "input" : "named", SPAN_ARG(snapshot_path(file)),
+			  SPAN_ARG(snapshot_id(file)), file->documents, file->is_for_all);
 	}
 	arena_done(&arena);
 }
