@@ -464,7 +464,8 @@ static void a_failure_in_a_cluster_that_is_gone_is_no_lock_either(void **state)
 	(void)state;
 	struct handlers *handlers = begin();
 	struct handler_object one = object();
-	one.is_deleted = script.fails = true;
+	script.fails = true;
+	one.is_deleted = true;
 	one.cluster.exists = false;
 	take(handlers, &one);
 	until_told(2);
