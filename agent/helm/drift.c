@@ -287,6 +287,16 @@ static bool is_there(struct search *search, const struct checked *one, struct sp
 	return false;
 }
 
+/* Whoever has no right to an object there did not make it there. */
+static bool was_put(struct search *search, const struct checked *one, struct span ns, bool *out, struct fail *fail)
+{
+	struct fail why = {0};
+	if (is_there(search, one, ns, out, &why) || why.code == FAIL_DENIED)
+		return true;
+	*fail = why;
+	return false;
+}
+
 bool drift_misplaced(const struct drift_request *request, struct span elsewhere, struct arena *arena, struct span *out, struct fail *fail)
 {
 	struct search *search = begin(request, arena);
@@ -298,7 +308,7 @@ bool drift_misplaced(const struct drift_request *request, struct span elsewhere,
 		if (!one->place.is_namespaced || one->object->ns.len > 0)
 			continue;
 		if (!is_there(search, one, request->ns, &is_right, fail) ||
-		    (!is_right && !is_there(search, one, elsewhere, &is_wrong, fail)))
+		    (!is_right && !was_put(search, one, elsewhere, &is_wrong, fail)))
 			return false;
 		if (!is_wrong)
 			continue;

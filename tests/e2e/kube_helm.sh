@@ -55,6 +55,13 @@ cat >"$room/greeting/templates/text.yaml" <<-'END'
 	kind: ConfigMap
 	metadata: {name: "{{ .Release.Name }}-hook", annotations: {"helm.sh/hook": "pre-install,pre-upgrade"}, labels: {a: "not a label!"}}
 	{{- end }}
+	{{- if .Values.slow }}
+	---
+	apiVersion: batch/v1
+	kind: Job
+	metadata: {name: "{{ .Release.Name }}-slow", annotations: {"helm.sh/hook": "pre-install,pre-upgrade"}}
+	spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: a}]}}}
+	{{- end }}
 END
 chart greeting 1.0.0
 chart greeting 1.1.0
@@ -134,11 +141,17 @@ rests() {
 	sleep 2
 	[ "$(asked)" = 0 ] && [ "$(started)" = "$before" ] || { kube_counts; echo "started: $before, now $(started)"; return 1; }
 }
+find_helm() { # among the agent's children, which are renderers, too
+	for helm_pid in $(pgrep -P "$agent_pid"); do
+		case $(tr '\0' ' ' <"/proc/$helm_pid/cmdline") in *--kubeconfig*) return ;; esac
+	done 2>/dev/null
+	return 1
+}
 patch_spec() { kc patch omnihelmrelease "$1" --type merge -p "{\"spec\": $2}" >/dev/null; }
 
 port=$(free_port)
 kube_ctl create namespace fleet >/dev/null && kube_ctl create namespace apps >/dev/null || { fail "namespaces are made"; finish; }
-{ kube_account work deployer && kube_bind work/deployer '*' secrets,configmaps apps; } >"$room/out" 2>&1 ||
+{ kube_account work deployer && kube_bind work/deployer '*' secrets,configmaps,jobs.batch apps; } >"$room/out" 2>&1 ||
 	{ cat "$room/out"; fail "an account has its rights"; finish; }
 deployer=$kube_made
 { connection; echo ---; class; echo ---; cluster demo 1; } | sed 's/, namespace: omni//' | apply || { fail "a cluster is declared"; finish; }
@@ -229,6 +242,30 @@ check "a release that was left pending" within 30 condition other "True HelmUpgr
 check "goes on from there" history_is other "1:superseded 2:deployed"
 check "which is told" event Unlocked other
 
+# --- killed -----------------------------------------------------------------------------------------------------------
+
+# Nobody runs Jobs here: the hook waits until Helm's timeout.
+check "a release with a slow hook" apply < <(release slow 'version: 1.0.0
+    values: {slow: true}' 'timeout: 120s')
+check "is under way" within 30 condition slow "False Progressing" 'Helm install of release "slow" is under way'
+check "in the cluster, too" within 30 history_is slow "1:pending-install"
+within 10 find_helm
+find_helm # what `within` finds stays with it
+check "by a process" [ -n "${helm_pid:-}" ]
+kill -KILL "$agent_pid"
+wait "$agent_pid" 2>/dev/null
+check "Helm lives when the agent is killed" [ -d "/proc/$helm_pid" ]
+start
+check "the agent that follows" within 20 ready
+check "waits for it" within 20 condition slow "False HelmBusy"
+patch_spec slow '{"chart": {"values": {"slow": false}}}'
+check "whatever is declared" within 20 condition slow "False HelmBusy"
+check "and does nothing meanwhile" history_is slow "1:pending-install"
+kill -KILL "$helm_pid"
+check "when Helm is dead, too, it goes on" within 40 condition slow "True HelmUpgraded" "revision 2"
+check "from a record that is marked" history_is slow "1:superseded 2:deployed"
+check "which is told" event Unlocked slow
+
 # --- drift ------------------------------------------------------------------------------------------------------------
 
 check "a release that is looked after" apply < <(release kept 'version: 1.0.0' 'driftDetection: Correct')
@@ -255,5 +292,11 @@ check "and its objects" eval '! work get configmap web-text'
 patch_spec kept '{"deletionPolicy": "Orphan"}'
 check "one that is to be left" kc delete omnihelmrelease kept --timeout=60s
 check "is left" history_is kept "1:superseded 2:superseded 3:deployed"
+kube_unbind work/deployer
+kc delete omnihelmrelease other --wait=false >/dev/null
+check "without a right to look nothing counts as gone" within 20 condition other "False ReconcileFailed" "forbidden"
+kube_bind work/deployer '*' secrets,configmaps,jobs.batch apps
+check "with it" within 60 gone other
+check "everything goes" history_is other ""
 check "no Secret is in the log" eval '! grep -qF "$(sed -n "s/.*token: //p" "$deployer" | tr -d "}")" "$room/log"'
 finish
