@@ -90,7 +90,7 @@ static char *copy_of(struct span text)
 /* Takes over the use of the workload. Whatever leads to another copy is let go of: a rotated kubeconfig, another target. */
 static void watch(const struct handler_call *call, struct sync_memory *memory, struct workload *workload, struct secret_name target)
 {
-	bool is_same = memory->workload == workload && span_is(target.ns, memory->ns) && span_is(target.name, memory->name);
+	bool is_same = memory->workload != NULL && memory->workload == workload && span_is(target.ns, memory->ns) && span_is(target.name, memory->name);
 	if (is_same) {
 		workload_put(workload);
 		return;

@@ -1,5 +1,7 @@
 #include "agent/helm/version.h"
 
+#include "base/cleanup.h"
+
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
@@ -242,7 +244,7 @@ bool version_range_parse(struct span text, struct version_range *out, struct fai
 static unsigned fixed_by_caret(const struct version_condition *c)
 {
 	const uint64_t numbers[] = {c->than.major, c->than.minor, c->than.patch};
-	for (unsigned i = 0; i < c->numbers; i++)
+	for (unsigned i = 0; i < c->numbers && i < COUNT_OF(numbers); i++)
 		if (numbers[i] > 0)
 			return i + 1;
 	return c->numbers;

@@ -82,7 +82,7 @@ sed -i 's/size: 2/size: 4/' "$room/repo/two.yaml"
 commit scale
 check "a change arrives" within 10 holds MachineSets two-workers "machinecount: 4"
 sleep 1.5
-check "it is read once, before, and not afterwards" makes 1 'List MachineSets.omni.sidero.dev -'
+check "it is read once, before, and not afterwards" makes 1 'Get MachineSets.omni.sidero.dev two-workers'
 check "… nor is the other cluster" test "$(cosi_ask calls | grep -c ' one ')" = 0
 check "it is in sync" is_state two InSync
 
